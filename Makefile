@@ -1,0 +1,44 @@
+# Everything starts here. Each target sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := src/planar_arm src/ibc_contract src/implicit_bc src/xarm_twin src/xarm_planar_driver \
+            src/realsense_capture src/teleop_mouse src/demo_recorder src/ibc_policy_node models launch
+ROS := ros-jazzy-rclpy ros-jazzy-rmw-fastrtps-cpp ros-jazzy-common-interfaces
+
+export PYTHONUNBUFFERED := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo loop test lint clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.ready ## Create .venv with ROS 2 Jazzy wheels, PyTorch (CPU) and every package of this repository
+
+$(VENV)/.ready: constraints.txt docker/check_system.py $(wildcard src/*/setup.py) launch/setup.py models/setup.py
+	$(PYTHON) docker/check_system.py
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip 'setuptools<80' wheel
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt $(ROS) pytest hypothesis ruff pyright
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation $(foreach p,$(PACKAGES),-e ./$(p))
+	@touch $@
+
+demo: setup ## Run the best shipped policy on the twin through the full ROS graph (writes a video and a report)
+	$(BIN)/ibc demo
+
+loop: setup ## Record, generate, train and evaluate a small policy from scratch in under 15 minutes
+	$(BIN)/ibc loop
+
+test: setup ## Run every test
+	$(BIN)/python -m pytest
+
+lint: setup ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+clean: ## Remove the virtual environment and build leftovers
+	rm -rf $(VENV) build install log
+	find . -name '*.egg-info' -prune -exec rm -rf {} +

@@ -1,0 +1,65 @@
+"""Fixtures shared by every package's tests."""
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
+
+# Domains 1 to 100 keep the DDS ports below Linux's ephemeral range; the process id keeps
+# test runs on one machine apart.
+_domains = itertools.cycle(range(1, 101))
+for _ in range(os.getpid() % 100):
+    next(_domains)
+
+
+@dataclass
+class Ros:
+    """A private ROS graph for one test."""
+
+    context: Any
+    domain_id: int
+
+    @property
+    def env(self) -> dict[str, str]:
+        """Environment for child processes on the same graph."""
+        return {**os.environ, 'ROS_DOMAIN_ID': str(self.domain_id)}
+
+    def spin_until(
+        self, predicate: Callable[[], bool], *nodes: Any, timeout: float = 10.0
+    ) -> bool:
+        """Spin `nodes` until `predicate()` or `timeout` [s]; return the last answer."""
+        from rclpy.executors import SingleThreadedExecutor
+
+        executor = SingleThreadedExecutor(context=self.context)
+        for node in nodes:
+            executor.add_node(node)
+        try:
+            deadline = time.monotonic() + timeout
+            while not predicate() and time.monotonic() < deadline:
+                executor.spin_once(timeout_sec=0.02)
+        finally:
+            for node in nodes:
+                executor.remove_node(node)
+            executor.shutdown()
+        return predicate()
+
+
+@pytest.fixture
+def ros() -> Iterator[Ros]:
+    """An initialised rclpy context in a domain of its own."""
+    import rclpy
+    from rclpy.context import Context
+
+    domain_id = next(_domains)
+    context = Context()
+    rclpy.init(context=context, domain_id=domain_id)
+    try:
+        yield Ros(context, domain_id)
+    finally:
+        rclpy.try_shutdown(context=context)

@@ -1,0 +1,53 @@
+"""Say which system packages are missing before pip downloads anything.
+
+Run by `make setup`. Needs nothing but the standard library.
+"""
+
+import ctypes
+import sys
+import sysconfig
+
+# What fails without each library, and the Debian/Ubuntu package that brings it.
+LIBRARIES = {
+    'libusb-1.0.so.0': ('libusb-1.0-0', 'pyrealsense2 cannot be imported'),
+    'libudev.so.1': ('libudev1', 'pyrealsense2 cannot be imported'),
+    'libGL.so.1': ('libgl1', 'cv2 cannot be imported'),
+    'libglib-2.0.so.0': ('libglib2.0-0', 'cv2 cannot be imported'),
+    'libEGL.so.1': ('libegl1 libgl1-mesa-dri', 'the twin cannot render with EGL'),
+}
+OLDEST, NEWEST = (3, 11), (3, 14)
+
+
+def is_missing(library: str) -> bool:
+    """Tell whether the dynamic loader cannot find `library`."""
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return True
+    return False
+
+
+def main() -> int:
+    """Return 0 if the machine can run the stack, 1 after one line that names what to install."""
+    version = sys.version_info[:2]
+    if not OLDEST <= version <= NEWEST:
+        spelled = '.'.join(map(str, version))
+        sys.stderr.write(
+            f'Python {spelled} is not supported: use 3.11 to 3.14 (make PYTHON=python3.12)\n'
+        )
+        return 1
+    missing = [LIBRARIES[name] for name in LIBRARIES if is_missing(name)]
+    if not sysconfig.get_path('include'):
+        missing.append(('python3-dev', 'pybullet cannot be compiled'))
+    if missing:
+        packages = ' '.join(package for package, _ in missing)
+        reasons = '; '.join(f'{package}: {reason}' for package, reason in missing)
+        sys.stderr.write(
+            f'missing system packages ({reasons}). Run: sudo apt-get install {packages}\n'
+        )
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

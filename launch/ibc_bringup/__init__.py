@@ -1,0 +1,1 @@
+"""Stacks, launch files and the `ibc` command."""

@@ -1,0 +1,1 @@
+"""Episode recorder, bag tools and replay."""

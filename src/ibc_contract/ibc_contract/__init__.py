@@ -1,0 +1,1 @@
+"""What an observation and an action are: topics, QoS, episode bags, pacing, node runner."""

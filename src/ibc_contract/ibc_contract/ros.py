@@ -1,0 +1,129 @@
+"""The rclpy half of the contract: QoS, parameters from dataclasses, stamps, diagnostics."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+import annotated_types
+import pydantic
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from pydantic.fields import FieldInfo
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+
+from ibc_contract import topics
+from ibc_contract.errors import IbcError
+
+ConfigT = TypeVar('ConfigT')
+
+
+def newest(depth: int = 1) -> QoSProfile:
+    """Reliable, keep the last `depth` samples: for images and commands (best effort loses frames)."""
+    return QoSProfile(
+        reliability=ReliabilityPolicy.RELIABLE,
+        history=HistoryPolicy.KEEP_LAST,
+        depth=depth,
+    )
+
+
+def latched() -> QoSProfile:
+    """Reliable and transient local, depth 1: late subscribers get the last sample."""
+    return QoSProfile(
+        reliability=ReliabilityPolicy.RELIABLE,
+        durability=DurabilityPolicy.TRANSIENT_LOCAL,
+        history=HistoryPolicy.KEEP_LAST,
+        depth=1,
+    )
+
+
+def declare_config(node: Node, config_type: type[ConfigT]) -> ConfigT:
+    """Declare one read-only ROS parameter per field of a pydantic dataclass and return it, filled.
+
+    Field descriptions become parameter descriptions; `ge` and `le` become ranges. Fields without a
+    default are required.
+
+    Raises:
+        IbcError: A value is missing or out of range; the message names parameter and remedy.
+    """
+    hints = get_type_hints(config_type, include_extras=True)
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(config_type):  # type: ignore[arg-type]
+        plain, info = _split_annotation(hints[field.name])
+        default = field.default if field.default is not dataclasses.MISSING else None
+        if isinstance(default, FieldInfo):
+            info, default = default, default.default
+        descriptor = _descriptor(plain, info)
+        if default is None:
+            descriptor.dynamic_typing = True
+        node.declare_parameter(field.name, default, descriptor, ignore_override=False)
+        value = node.get_parameter(field.name).value
+        if value is not None:
+            values[field.name] = float(value) if plain is float else value
+    try:
+        return pydantic.TypeAdapter(config_type).validate_python(values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        name = '.'.join(str(part) for part in first['loc'])
+        raise IbcError(
+            f'{node.get_name()}: parameter {name!r}: {first["msg"]}; '
+            f'set it with -p {name}:=VALUE or in a parameter file'
+        ) from None
+
+
+def _split_annotation(hint: Any) -> tuple[Any, FieldInfo | None]:
+    if get_origin(hint) is Annotated:
+        plain, *extras = get_args(hint)
+        return plain, next((e for e in extras if isinstance(e, FieldInfo)), None)
+    return hint, None
+
+
+def _descriptor(plain: Any, info: FieldInfo | None) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(read_only=True)
+    if info is None:
+        return descriptor
+    descriptor.description = info.description or ''
+    low = next((m.ge for m in info.metadata if isinstance(m, annotated_types.Ge)), None)
+    high = next((m.le for m in info.metadata if isinstance(m, annotated_types.Le)), None)
+    if low is None or high is None:
+        return descriptor
+    if plain is float:
+        descriptor.floating_point_range = [
+            FloatingPointRange(from_value=float(low), to_value=float(high))  # type: ignore[arg-type]
+        ]
+    elif plain is int:
+        descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+    return descriptor
+
+
+class Diagnostics:
+    """Publishes one DiagnosticStatus of this node on `/diagnostics`, when asked."""
+
+    def __init__(self, node: Node, component: str) -> None:
+        """`component` says which part of the node speaks, as in `xarm_planar_driver: arm`."""
+        self._node = node
+        self._name = f'{node.get_name()}: {component}'
+        self._publisher = node.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
+
+    def publish(
+        self, level: bytes, message: str, values: Mapping[str, object], hardware_id: str = ''
+    ) -> None:
+        """Send the current status; `level` is DiagnosticStatus.OK, WARN, ERROR or STALE."""
+        array = DiagnosticArray()
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        pairs = [KeyValue(key=key, value=str(value)) for key, value in values.items()]
+        array.status = [
+            DiagnosticStatus(
+                level=level,
+                name=self._name,
+                message=message,
+                hardware_id=hardware_id,
+                values=pairs,
+            )
+        ]
+        self._publisher.publish(array)
+
+
+def to_ns(stamp: Any) -> int:
+    """Nanoseconds of a builtin_interfaces Time."""
+    return stamp.sec * 1_000_000_000 + stamp.nanosec

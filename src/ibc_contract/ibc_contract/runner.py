@@ -1,0 +1,63 @@
+"""Run one node per process and close it while it can still publish."""
+
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import rclpy
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
+
+from ibc_contract.errors import IbcError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class ClosableNode(Protocol):
+    """What `run` needs: an rclpy node with `close`, and optionally an exit code."""
+
+    exit_code: int | None
+    """None while the node wants to go on; a number ends the process with it."""
+
+    def close(self) -> None:
+        """Stop threads, leave hardware safe, wait for last messages. Bounded in time."""
+
+
+def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int:
+    """Spin `make_node()` until SIGINT, SIGTERM or its `exit_code` is set; return the exit code.
+
+    rclpy's own signal handlers would invalidate the context before a last message could be sent, so
+    they are not installed. An IbcError becomes one line on stderr and exit code 1.
+    """
+    rclpy.init(args=list(args) if args is not None else None, signal_handler_options=SignalHandlerOptions.NO)
+    for number in SIGNALS:
+        signal.signal(number, signal.default_int_handler)
+    node = None
+    code = 0
+    try:
+        node = make_node()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        # spin() would wait in C, where Python never sees a signal.
+        while rclpy.ok() and getattr(node, 'exit_code', None) is None:
+            executor.spin_once(timeout_sec=0.1)
+        code = getattr(node, 'exit_code', None) or 0
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except IbcError as error:
+        sys.stderr.write(f'error: {error}\n')
+        code = 1
+    except Exception:
+        traceback.print_exc()
+        code = 2
+    finally:
+        for number in SIGNALS:  # a second Ctrl-C must not cut the clean-up short
+            signal.signal(number, signal.SIG_IGN)
+        if node is not None:
+            node.close()  # type: ignore[attr-defined]
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return code

@@ -1,0 +1,1 @@
+"""5 Hz node that runs an implicit policy on camera frames."""

@@ -1,0 +1,1 @@
+"""Implicit behavioral cloning in PyTorch: energies, samplers, datasets, training, evaluation."""

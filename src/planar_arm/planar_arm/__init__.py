@@ -1,0 +1,1 @@
+"""Frames, workspace, xArm6 kinematics, setpoint interpolation and safety gate, free of ROS."""

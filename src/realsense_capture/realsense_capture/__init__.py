@@ -1,0 +1,1 @@
+"""Camera node: RealSense device, recorded file or the twin, behind one set of topics."""

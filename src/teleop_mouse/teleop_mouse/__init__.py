@@ -1,0 +1,1 @@
+"""Mouse teleoperation window: lead the tool over the board, record and label episodes."""
