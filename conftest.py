@@ -30,9 +30,7 @@ class Ros:
         """Environment for child processes on the same graph."""
         return {**os.environ, 'ROS_DOMAIN_ID': str(self.domain_id)}
 
-    def spin_until(
-        self, predicate: Callable[[], bool], *nodes: Any, timeout: float = 10.0
-    ) -> bool:
+    def spin_until(self, predicate: Callable[[], bool], *nodes: Any, timeout: float = 10.0) -> bool:
         """Spin `nodes` until `predicate()` or `timeout` [s]; return the last answer."""
         from rclpy.executors import SingleThreadedExecutor
 

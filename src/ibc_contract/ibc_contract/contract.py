@@ -51,7 +51,10 @@ class StateObservation:
 
 @pydantic.dataclasses.dataclass(frozen=True)
 class Contract:
-    """Observation at tick k: the newest samples at t_k, t_{k-1}, ...; action: setpoint(t_{k+1}) - setpoint(t_k).
+    """What one policy tick sees and does.
+
+    The observation at tick k stacks the newest samples at t_{k-1} and t_k (`history` of them); the
+    action is setpoint(t_{k+1}) - setpoint(t_k).
 
     The action is the move of the *setpoint* in the plane of `link_base` [m], never of the measured
     arm (paper C.3.2).
@@ -114,7 +117,9 @@ class Contract:
 def load_contract(name: str = 'planar_rgb') -> Contract:
     """Load one of the contracts that ship with this package; IbcError lists them otherwise."""
     folder = resources.files('ibc_contract') / 'contracts'
-    known = sorted(f.name.removesuffix('.yaml') for f in folder.iterdir() if f.name.endswith('.yaml'))
+    known = sorted(
+        f.name.removesuffix('.yaml') for f in folder.iterdir() if f.name.endswith('.yaml')
+    )
     if name not in known:
         raise IbcError(f'unknown contract {name!r}; known: {", ".join(known)}')
     return Contract.from_dict(yaml.safe_load((folder / f'{name}.yaml').read_text()))

@@ -32,7 +32,10 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
     rclpy's own signal handlers would invalidate the context before a last message could be sent, so
     they are not installed. An IbcError becomes one line on stderr and exit code 1.
     """
-    rclpy.init(args=list(args) if args is not None else None, signal_handler_options=SignalHandlerOptions.NO)
+    rclpy.init(
+        args=list(args) if args is not None else None,
+        signal_handler_options=SignalHandlerOptions.NO,
+    )
     for number in SIGNALS:
         signal.signal(number, signal.default_int_handler)
     node = None
