@@ -19,7 +19,7 @@ ConfigT = TypeVar('ConfigT')
 
 
 def newest(depth: int = 1) -> QoSProfile:
-    """Reliable, keep the last `depth` samples: for images and commands (best effort loses frames)."""
+    """Keep the last `depth` samples, reliably: best effort loses large frames."""
     return QoSProfile(
         reliability=ReliabilityPolicy.RELIABLE,
         history=HistoryPolicy.KEEP_LAST,

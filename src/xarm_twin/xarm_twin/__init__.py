@@ -1,1 +1,1 @@
-"""PyBullet twin: world, tasks, demonstrators, camera, Gymnasium environments, emulated xArm controller."""
+"""PyBullet twin: world, tasks, demonstrators, camera, environments, emulated controller."""
