@@ -1,0 +1,144 @@
+"""A pinhole camera over the board: points to pixels, and pixels back to a plane."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from planar_arm.errors import BadGeometry
+
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class CameraModel:
+    """Intrinsics without distortion, and where the camera is.
+
+    The optical frame has z forward, x right, y down (REP-103). Pixel (0, 0) is the centre of the
+    upper left pixel.
+    """
+
+    width: int
+    height: int
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    T_base_camera: Matrix
+    """Maps optical-frame coordinates into `link_base`, (4, 4)."""
+
+    def __post_init__(self) -> None:
+        pose = np.array(self.T_base_camera, dtype=float)
+        if pose.shape != (4, 4) or not np.isfinite(pose).all():
+            raise BadGeometry(f'T_base_camera must be a finite 4x4 matrix, got {pose}')
+        rotation = pose[:3, :3]
+        if np.abs(rotation.T @ rotation - np.eye(3)).max() > 1e-6 or np.linalg.det(rotation) < 0:
+            raise BadGeometry('T_base_camera does not hold a rotation')
+        if self.width < 1 or self.height < 1 or not (self.fx > 0 and self.fy > 0):
+            raise BadGeometry(f'camera {self.width}x{self.height}, fx {self.fx}, fy {self.fy}')
+        pose.setflags(write=False)
+        object.__setattr__(self, 'T_base_camera', pose)
+
+    @classmethod
+    def from_info(
+        cls, width: int, height: int, K: npt.ArrayLike, T_base_camera: npt.ArrayLike
+    ) -> 'CameraModel':
+        """Build from the fields of a CameraInfo: `K` is row-major, 9 numbers [px]."""
+        k = np.asarray(K, dtype=float).reshape(3, 3)
+        pose = np.asarray(T_base_camera, dtype=float)
+        return cls(
+            width, height, float(k[0, 0]), float(k[1, 1]), float(k[0, 2]), float(k[1, 2]), pose
+        )
+
+    @property
+    def K(self) -> tuple[float, ...]:  # noqa: N802 (the name in CameraInfo)
+        """Intrinsic matrix, row-major, 9 numbers [px]."""
+        return (self.fx, 0.0, self.cx, 0.0, self.fy, self.cy, 0.0, 0.0, 1.0)
+
+    @property
+    def position(self) -> Matrix:
+        """Camera centre in `link_base`, shape (3,) [m]."""
+        return self.T_base_camera[:3, 3]
+
+    def scaled(self, width: int, height: int) -> 'CameraModel':
+        """Return the same view at another resolution [px]."""
+        sx, sy = width / self.width, height / self.height
+        return CameraModel(
+            width,
+            height,
+            self.fx * sx,
+            self.fy * sy,
+            (self.cx + 0.5) * sx - 0.5,
+            (self.cy + 0.5) * sy - 0.5,
+            self.T_base_camera,
+        )
+
+    def project(self, points: npt.ArrayLike) -> Matrix:
+        """Return pixels (N, 2) of `points` (N, 3) [m] in `link_base`; NaN behind the camera."""
+        p_base = np.atleast_2d(np.asarray(points, dtype=float))
+        p_camera = (p_base - self.position) @ self.T_base_camera[:3, :3]
+        depth = np.where(p_camera[:, 2] > 1e-9, p_camera[:, 2], np.nan)
+        return np.stack(
+            [
+                self.fx * p_camera[:, 0] / depth + self.cx,
+                self.fy * p_camera[:, 1] / depth + self.cy,
+            ],
+            axis=1,
+        )
+
+    def ray_to_plane(self, px: npt.ArrayLike, z: float) -> Matrix:
+        """Return where the ray of pixel `px` (2,) meets the plane at height `z` [m], (3,) [m].
+
+        Raises:
+            BadGeometry: The ray never meets the plane in front of the camera.
+        """
+        u, v = np.asarray(px, dtype=float)
+        ray = self.T_base_camera[:3, :3] @ ((u - self.cx) / self.fx, (v - self.cy) / self.fy, 1.0)
+        distance = (z - self.position[2]) / ray[2] if ray[2] != 0.0 else -1.0
+        if not distance > 0.0:
+            raise BadGeometry(f'pixel ({u:.1f}, {v:.1f}) does not see the plane z = {z} m')
+        point = self.position + distance * ray
+        point[2] = z
+        return point
+
+
+def look_at(position: npt.ArrayLike, target: npt.ArrayLike) -> Matrix:
+    """Return T_base_camera (4, 4) of a camera at `position` (3,) that looks at `target` (3,) [m].
+
+    The image's upper edge is up (+z); a camera that looks straight down has +x of `link_base`
+    pointing to the image's lower edge, as it would seen from in front of the robot.
+    """
+    eye, aim = np.asarray(position, dtype=float), np.asarray(target, dtype=float)
+    forward = aim - eye
+    distance = np.linalg.norm(forward)
+    if eye.shape != (3,) or aim.shape != (3,) or not distance > 1e-9:
+        raise BadGeometry(f'camera at {position} cannot look at {target}')
+    forward /= distance
+    right = np.cross(forward, (0.0, 0.0, 1.0))
+    if np.linalg.norm(right) < 1e-6:
+        right = np.cross(forward, (-1.0, 0.0, 0.0))
+    right /= np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3, 0], pose[:3, 1], pose[:3, 2] = right, np.cross(forward, right), forward
+    pose[:3, 3] = eye
+    return pose
+
+
+def load_camera_pose(path: str | Path) -> Matrix:
+    """Read `position` and `look_at`, three numbers each [m] in `link_base`, from a YAML file.
+
+    Raises:
+        BadGeometry: The file is missing, unreadable, or lacks one of the two.
+    """
+    try:
+        data = yaml.safe_load(Path(path).read_text())
+        position = [float(value) for value in data['position']]
+        target = [float(value) for value in data['look_at']]
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        raise BadGeometry(
+            f'camera pose {path}: {error!r}; it needs `position: [x, y, z]` and '
+            '`look_at: [x, y, z]` in metres'
+        ) from None
+    return look_at(position, target)
