@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pybullet
 
-from planar_arm import xarm6
+import planar_arm.xarm6 as xarm6
 from planar_arm.errors import UnreachablePose
 from planar_arm.urdf import TCP_LINK, xarm6_skeleton_urdf
 from planar_arm.workspace import DEFAULT_WORKSPACE, Workspace

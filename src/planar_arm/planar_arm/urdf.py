@@ -24,23 +24,22 @@ def xarm6_with_tool_urdf() -> str:
     Links keep the order of the vendor's file, so PyBullet's joints 1 to 6 are `joint1` to `joint6`
     and link 7 is `link_tcp`: its origin is the tool's lower end, its z axis points out of the tool.
     """
-    return _write(_with_tool(_vendor_tree()), 'xarm6_with_tool.urdf')
+    return _write(_with_tool(_vendor_model()), 'xarm6_with_tool.urdf')
 
 
 @cache
 def xarm6_skeleton_urdf() -> str:
     """Write the same arm without shapes, which loads fast and is enough for kinematics."""
-    tree = _with_tool(_vendor_tree())
-    for link in tree.getroot().iter('link'):
+    root = _with_tool(_vendor_model())
+    for link in root.iter('link'):
         for shape in [*link.findall('visual'), *link.findall('collision')]:
             link.remove(shape)
-    return _write(tree, 'xarm6_skeleton.urdf')
+    return _write(root, 'xarm6_skeleton.urdf')
 
 
-def _vendor_tree() -> ET.ElementTree:
+def _vendor_model() -> ET.Element:
     folder = Path(pybullet_data.getDataPath()) / 'xarm'
-    tree = ET.parse(folder / 'xarm6_robot.urdf')
-    root = tree.getroot()
+    root = ET.parse(folder / 'xarm6_robot.urdf').getroot()
     for mesh in root.iter('mesh'):
         name = mesh.get('filename', '').removeprefix('package://')
         mesh.set('filename', str(folder / name))
@@ -48,7 +47,7 @@ def _vendor_tree() -> ET.ElementTree:
         # The file rounds pi/2 to 1.5708, which tilts the tool by some microradians per joint.
         turns = [_exact(float(text)) for text in origin.get('rpy', '0 0 0').split()]
         origin.set('rpy', ' '.join(repr(turn) for turn in turns))
-    return tree
+    return root
 
 
 def _exact(angle: float) -> float:
@@ -56,8 +55,7 @@ def _exact(angle: float) -> float:
     return quarter if abs(angle - quarter) < 1e-5 else angle
 
 
-def _with_tool(tree: ET.ElementTree) -> ET.ElementTree:
-    root = tree.getroot()
+def _with_tool(root: ET.Element) -> ET.Element:
     shape = f"""
       <geometry><cylinder radius="{TOOL_RADIUS}" length="{TOOL_LENGTH}"/></geometry>
       <origin rpy="0 0 0" xyz="0 0 {-TOOL_LENGTH / 2}"/>"""
@@ -82,14 +80,14 @@ def _with_tool(tree: ET.ElementTree) -> ET.ElementTree:
       <origin rpy="0 0 0" xyz="0 0 {TOOL_LENGTH}"/>
     </joint>""")
     )
-    return tree
+    return root
 
 
-def _write(tree: ET.ElementTree, name: str) -> str:
+def _write(root: ET.Element, name: str) -> str:
     folder = tempfile.mkdtemp(prefix='planar_arm_')
     atexit.register(_remove, folder, os.getpid())
     path = os.path.join(folder, name)
-    tree.write(path)
+    ET.ElementTree(root).write(path)
     return path
 
 

@@ -1,0 +1,176 @@
+"""The gate between a command and the arm: nothing reaches the arm without passing here.
+
+Three stations, in the order in which a command travels: `admit_delta` (is this command usable?),
+`limit_point` (is the next setpoint inside, and near enough?), `check_joints` (may these joint
+positions be sent?). The first two mend what they can and count it; the last one trips.
+"""
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import numpy.typing as npt
+import pydantic
+import yaml
+from pydantic import Field
+
+import planar_arm.xarm6 as xarm6
+from planar_arm.errors import GateTrip, PlanarArmError
+from planar_arm.workspace import Workspace
+
+Vector = npt.NDArray[np.float64]
+
+__all__ = ['Admission', 'GateTrip', 'SafetyGate', 'SafetyLimits', 'load_safety_limits']
+
+CLOCK_SLACK_S = 0.05
+"""A stamp this far in the future is still taken for clock skew between machines [s]."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra='forbid'))
+class SafetyLimits:
+    """What the gate allows; no field has a default, so limits are always somebody's decision."""
+
+    max_tcp_speed: Annotated[float, Field(gt=0, le=xarm6.MAX_TCP_SPEED)]
+    """Of the setpoint in the plane [m/s]."""
+    max_joint_speed: Annotated[float, Field(gt=0, le=xarm6.MAX_JOINT_SPEED)]
+    """Of every joint command [rad/s]."""
+    max_delta: Annotated[float, Field(gt=0, le=0.2)]
+    """Length of one command's move; longer ones are shortened [m]."""
+    max_lead: Annotated[float, Field(gt=0, le=0.5)]
+    """How far the goal may run ahead of the setpoint: what the arm still travels after the last
+    command [m]."""
+    max_command_age: Annotated[float, Field(gt=0, le=5.0)]
+    """Older commands are refused [s]."""
+
+
+def load_safety_limits(path: str | Path | None = None) -> SafetyLimits:
+    """Read limits from a YAML file, or the ones that ship with this package.
+
+    Raises:
+        PlanarArmError: The file is missing, or a limit is missing, unknown or out of range.
+    """
+    source = Path(path) if path else resources.files('planar_arm') / 'safety_limits.yaml'
+    try:
+        data = yaml.safe_load(source.read_text())
+        return pydantic.TypeAdapter(SafetyLimits).validate_python(data)
+    except (OSError, yaml.YAMLError) as error:
+        raise PlanarArmError(f'safety limits {source}: {error}') from None
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        name = '.'.join(str(part) for part in first['loc'])
+        raise PlanarArmError(f'safety limits {source}: {name}: {first["msg"]}') from None
+
+
+@dataclass(frozen=True, eq=False)
+class Admission:
+    """What became of one command."""
+
+    accepted: bool
+    delta: Vector
+    """The move that counts, (2,) [m]; zero when refused."""
+    reason: str
+    """Empty when the command passed untouched."""
+
+
+class SafetyGate:
+    """Checks and mends commands against limits and a workspace; counts every intervention."""
+
+    def __init__(self, limits: SafetyLimits, workspace: Workspace) -> None:
+        self.limits = limits
+        self.workspace = workspace
+        self.interventions: Counter[str] = Counter()
+        """How often each intervention happened since the gate was made."""
+
+    def admit_delta(self, delta: npt.ArrayLike, age: float) -> Admission:
+        """Judge a command to move the setpoint by `delta` (2,) [m], `age` [s] after its stamp."""
+        move = np.array(delta, dtype=float)
+        if move.shape != (2,) or not np.isfinite(move).all():
+            return self._refuse('command_not_finite', f'delta {move} is not two finite numbers')
+        limit = self.limits.max_command_age
+        if not -CLOCK_SLACK_S <= age <= limit:
+            return self._refuse('command_stale', f'command is {age:.3f} s old, limit {limit} s')
+        length = math.hypot(move[0], move[1])
+        if length > self.limits.max_delta:
+            self.interventions['delta_shortened'] += 1
+            move *= self.limits.max_delta / length
+            reason = f'delta of {length:.3f} m shortened to {self.limits.max_delta} m'
+            return Admission(True, move, reason)
+        return Admission(True, move, '')
+
+    def limit_goal(self, setpoint: npt.ArrayLike, goal: npt.ArrayLike) -> Vector:
+        """Return the goal (2,) [m] nearest to `goal` inside the workspace and the allowed lead."""
+        here, there = np.asarray(setpoint, dtype=float), np.asarray(goal, dtype=float)
+        inside = self.workspace.project(there)
+        if math.dist(inside, there) > 1e-9:
+            self.interventions['goal_outside_workspace'] += 1
+        limited = _within(here, inside, self.limits.max_lead)
+        if limited is not inside:
+            self.interventions['goal_too_far_ahead'] += 1
+        return limited
+
+    def limit_point(self, previous: npt.ArrayLike, wanted: npt.ArrayLike, dt: float) -> Vector:
+        """Return the setpoint (2,) [m] to command `dt` [s] after `previous`.
+
+        It is `wanted`, moved into the workspace and then toward `previous` until the speed is
+        allowed. From a point inside the workspace the result is always inside.
+        """
+        here = np.array(previous, dtype=float)
+        there = np.asarray(wanted, dtype=float)
+        if not np.isfinite(there).all():
+            self.interventions['setpoint_not_finite'] += 1
+            return here
+        inside = self.workspace.project(there)
+        if math.dist(inside, there) > 1e-9:
+            self.interventions['setpoint_outside_workspace'] += 1
+        # A part in a million of slack: a ramp at exactly the limit is not an intervention.
+        limited = _within(here, inside, self.limits.max_tcp_speed * dt * (1 + 1e-6))
+        if limited is not inside:
+            self.interventions['setpoint_slowed'] += 1
+        return limited
+
+    def check_joints(self, previous: npt.ArrayLike, q: npt.ArrayLike, dt: float) -> None:
+        """Judge joint positions `q` (6,) [rad] to be sent `dt` [s] after `previous`.
+
+        Raises:
+            GateTrip: They are not finite, beyond a joint limit, or too fast.
+        """
+        before, after = np.asarray(previous, dtype=float), np.asarray(q, dtype=float)
+        if after.shape != (xarm6.JOINTS,) or not np.isfinite(after).all():
+            raise self._trip('joints_not_finite', f'joint command {after} is not finite')
+        outside = (after < xarm6.JOINT_LOWER) | (after > xarm6.JOINT_UPPER)
+        if outside.any():
+            joint = int(np.argmax(outside))
+            raise self._trip(
+                'joint_limit',
+                f'joint{joint + 1} at {after[joint]:.3f} rad, allowed '
+                f'{xarm6.JOINT_LOWER[joint]:.3f} to {xarm6.JOINT_UPPER[joint]:.3f}',
+            )
+        speed = np.abs(after - before) / dt
+        joint = int(np.argmax(speed))
+        if not speed[joint] <= self.limits.max_joint_speed * (1 + 1e-6):
+            raise self._trip(
+                'joint_speed',
+                f'joint{joint + 1} at {speed[joint]:.2f} rad/s, limit '
+                f'{self.limits.max_joint_speed} rad/s',
+            )
+
+    # Acceleration limits, plane height, report age and the controller's own state join here; they
+    # need no other seam than the three stations above.
+
+    def _refuse(self, kind: str, reason: str) -> Admission:
+        self.interventions[kind] += 1
+        return Admission(False, np.zeros(2), reason)
+
+    def _trip(self, kind: str, reason: str) -> GateTrip:
+        self.interventions[kind] += 1
+        return GateTrip(reason)
+
+
+def _within(here: Vector, there: Vector, distance: float) -> Vector:
+    """Return `there` itself, or the point at `distance` [m] from `here` on the way to it."""
+    length = math.dist(here, there)
+    return there if length <= distance else here + (distance / length) * (there - here)

@@ -1,0 +1,151 @@
+"""The 100 Hz step from commanded setpoints to joint positions.
+
+The driver and the in-process twin run this same code, so what is recorded or trained in one happens
+in the other.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from planar_arm.errors import PlanarArmError
+from planar_arm.interpolation import SetpointRamp
+from planar_arm.kinematics import Xarm6Kinematics
+from planar_arm.safety import Admission, SafetyGate
+from planar_arm.workspace import Workspace
+
+Vector = npt.NDArray[np.float64]
+
+TOOL_PLANE_TOLERANCE = 1e-3
+"""How far from the tool plane the tool may be when the servo starts [m]."""
+TOOL_DOWN_TOLERANCE = 0.01
+"""How far from straight down the tool may point when the servo starts [rad]."""
+
+
+@dataclass(frozen=True, eq=False)
+class ServoStep:
+    """What one tick commands."""
+
+    setpoint_xy: Vector
+    """Point of the tool plane in `link_base`, (2,) [m]."""
+    q_command: Vector
+    """Joint positions, (6,) [rad]."""
+
+
+class PlanarServo:
+    """Follows a goal in the tool plane: ramp, gate, IK, gate.
+
+    Time is an argument everywhere, in seconds of one clock that the caller chooses.
+    """
+
+    def __init__(self, kinematics: Xarm6Kinematics, gate: SafetyGate, workspace: Workspace) -> None:
+        self._kinematics = kinematics
+        self._gate = gate
+        self._workspace = workspace
+        self._ramp: SetpointRamp | None = None
+        self._setpoint = np.zeros(2)
+        self._q = np.zeros(6)
+        self._t: float | None = None
+
+    def start(self, q_measured: npt.ArrayLike) -> None:
+        """Begin to hold where the measured joint positions (6,) [rad] put the tool.
+
+        Raises:
+            PlanarArmError: The tool is not on its plane, not pointing down, or outside the
+                workspace: move the arm home first.
+        """
+        q = np.array(q_measured, dtype=float)
+        pose = self._kinematics.forward(q)
+        height = float(pose.position[2]) - self._workspace.tool_height
+        tilt = 2 * math.asin(min(1.0, float(np.linalg.norm(pose.quaternion[1:]))))
+        depth = self._workspace.depth(pose.position[:2])
+        if abs(height) > TOOL_PLANE_TOLERANCE or tilt > TOOL_DOWN_TOLERANCE:
+            raise PlanarArmError(
+                f'tool is {height * 1e3:+.1f} mm from its plane and {tilt:.3f} rad from pointing '
+                'down: move the arm home first'
+            )
+        if depth < -TOOL_PLANE_TOLERANCE:
+            raise PlanarArmError(
+                f'tool at ({pose.position[0]:.3f}, {pose.position[1]:.3f}) m is {-depth:.3f} m '
+                'outside the workspace: move the arm home first'
+            )
+        self._setpoint = self._workspace.project(pose.position[:2])
+        self._q = q
+        self._t = None
+        self._ramp = SetpointRamp.holding(self._setpoint, 0.0)
+
+    @property
+    def setpoint(self) -> Vector:
+        """Point commanded by the last step, (2,) [m]."""
+        return self._setpoint
+
+    @property
+    def goal(self) -> Vector:
+        """Where the setpoint is going, (2,) [m]."""
+        return self._active_ramp.goal
+
+    @property
+    def moving(self) -> bool:
+        """Whether the setpoint has still to reach its goal."""
+        return math.dist(self._setpoint, self.goal) > 1e-9
+
+    def command(self, delta: npt.ArrayLike, t: float, duration: float, age: float) -> Admission:
+        """Add `delta` (2,) [m] to the goal and go there over `duration` [s] from time `t`.
+
+        The result holds the move of the goal after every limit; a move that would need more than
+        the allowed speed takes longer instead.
+        """
+        admission = self._gate.admit_delta(delta, age)
+        if not admission.accepted:
+            return admission
+        start, goal = self._active_ramp.at(t), self.goal
+        new_goal = self._gate.limit_goal(start, goal + admission.delta)
+        self._go(new_goal, t, max(duration, self._shortest(start, new_goal)))
+        return Admission(True, new_goal - goal, admission.reason)
+
+    def goto(self, point: npt.ArrayLike, t: float, speed: float) -> None:
+        """Go straight to `point` (2,) [m], or the nearest one inside, at `speed` [m/s]."""
+        start, goal = self._active_ramp.at(t), self._workspace.project(point)
+        allowed = min(speed, self._gate.limits.max_tcp_speed)
+        self._go(goal, t, math.dist(start, goal) / allowed)
+
+    def hold(self, t: float) -> None:
+        """Stop at the last commanded setpoint."""
+        self._ramp = SetpointRamp.holding(self._setpoint, t)
+
+    def step(self, t: float, dt: float) -> ServoStep:
+        """Return the command for the tick at `t`, `dt` [s] after the one before it.
+
+        `dt` is the nominal period. When more time has passed, the motion resumes where it was
+        instead of catching up.
+
+        Raises:
+            GateTrip: The joint command must not be sent.
+            UnreachablePose: The setpoint has no joint command.
+        """
+        ramp = self._active_ramp
+        if self._t is not None and t - self._t > 1.5 * dt:
+            ramp = ramp.delayed(t - self._t - dt)
+        wanted = ramp.at(t)
+        point = self._gate.limit_point(self._setpoint, wanted, dt)
+        if math.dist(point, wanted) > 1e-9:
+            left = max(ramp.t1 - t, self._shortest(point, ramp.goal))
+            ramp = SetpointRamp(point, self._workspace.project(ramp.goal), t, t + left)
+        q = self._kinematics.planar(point, self._q)
+        self._gate.check_joints(self._q, q, dt)
+        self._ramp, self._setpoint, self._q, self._t = ramp, point, q, t
+        return ServoStep(point, q)
+
+    @property
+    def _active_ramp(self) -> SetpointRamp:
+        if self._ramp is None:
+            raise PlanarArmError('the servo was not started from a measured joint position')
+        return self._ramp
+
+    def _go(self, goal: Vector, t: float, duration: float) -> None:
+        self._ramp = self._active_ramp.toward(goal, t, duration)
+
+    def _shortest(self, start: Vector, goal: Vector) -> float:
+        return math.dist(start, goal) / self._gate.limits.max_tcp_speed
