@@ -1,0 +1,97 @@
+"""Parameters of the camera node, and the source they ask for."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pydantic
+from pydantic import Field
+
+from realsense_capture.source import FrameSource
+
+TWIN_RATE_HZ = 10.0
+DEVICE_RATE_HZ = 30.0
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class CaptureConfig:
+    """Where frames come from and how they are published."""
+
+    source: Annotated[
+        Literal['device', 'file', 'twin'],
+        Field(description='device: RealSense on USB; file: a librealsense recording; twin'),
+    ] = 'twin'
+    width: Annotated[int, Field(ge=64, le=1920, description='image width [px]')] = 640
+    height: Annotated[int, Field(ge=36, le=1080, description='image height [px]')] = 360
+    rate_hz: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=90.0,
+            description='frames per second [Hz]; 0 means 30 for a device, the recorded rate for a '
+            'file, 10 for the twin, where a 640x360 frame costs 34 ms of CPU (EGL) or 98 ms '
+            '(software): 10 Hz is a third of one core',
+        ),
+    ] = 0.0
+    jpeg_quality: Annotated[
+        int, Field(ge=1, le=100, description='quality of camera/color/image_raw/compressed')
+    ] = 95
+    serial: Annotated[
+        str,
+        Field(
+            description='serial number of the camera, empty for the only one; '
+            'a leading _ keeps a number a string: _012345'
+        ),
+    ] = ''
+    warmup_frames: Annotated[
+        int, Field(ge=0, le=300, description='frames dropped at start: auto exposure settles')
+    ] = 30
+    exposure_us: Annotated[
+        int, Field(ge=0, le=1_000_000, description='fixed exposure [us]; 0: automatic')
+    ] = 0
+    white_balance_k: Annotated[
+        int, Field(ge=0, le=6500, description='fixed white balance [K]; 0: automatic')
+    ] = 0
+    path: Annotated[str, Field(description='recording to play when source is file')] = ''
+    repeat: Annotated[bool, Field(description='play a file again and again')] = True
+    scene_host: Annotated[str, Field(description='where the twin runs')] = '127.0.0.1'
+    scene_port: Annotated[
+        int, Field(ge=1, le=65535, description='TCP port on which the twin tells its state')
+    ] = 15600
+    renderer: Annotated[
+        Literal['auto', 'egl', 'tiny'],
+        Field(description='how the twin is drawn: egl is faster, tiny always works'),
+    ] = 'auto'
+
+
+def make_source(config: CaptureConfig) -> FrameSource:
+    """Build the source that `config` names, loading only the libraries that it needs."""
+    match config.source:
+        case 'device':
+            from realsense_capture.device_source import DeviceSettings, DeviceSource
+
+            return DeviceSource(
+                DeviceSettings(
+                    serial=config.serial.removeprefix('_'),
+                    width=config.width,
+                    height=config.height,
+                    fps=round(config.rate_hz or DEVICE_RATE_HZ),
+                    warmup_frames=config.warmup_frames,
+                    exposure_us=config.exposure_us,
+                    white_balance_k=config.white_balance_k,
+                )
+            )
+        case 'file':
+            from realsense_capture.file_source import FileSource
+
+            return FileSource(Path(config.path), config.repeat)
+        case 'twin':
+            from realsense_capture.twin_source import TwinSource
+
+            return TwinSource(
+                config.scene_host,
+                config.scene_port,
+                config.width,
+                config.height,
+                config.rate_hz or TWIN_RATE_HZ,
+                config.renderer,
+            )

@@ -1,0 +1,151 @@
+"""The camera node: stamped colour frames of a device, a file or the twin, on one set of topics."""
+
+import array
+import sys
+import threading
+import time
+import traceback
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.node import Node
+from rclpy.time import Time
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Header
+
+from ibc_contract import topics
+from ibc_contract.errors import IbcError
+from ibc_contract.images import encode_jpeg
+from ibc_contract.ros import Diagnostics, declare_config, newest
+from ibc_contract.runner import run
+from realsense_capture.capture import CaptureCounts, capture
+from realsense_capture.config import CaptureConfig, make_source
+from realsense_capture.source import EndOfRecording, Frame, Intrinsics
+
+LATE_AGE_S = 0.2
+"""An image older than this when published is of little use to a 5 Hz policy."""
+
+
+class CameraNode(Node):
+    """Publishes frames from a thread of its own; the executor only runs the diagnostics timer."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Open a source that must be there at the start, then capture."""
+        super().__init__('realsense_capture', **kwargs)
+        self.exit_code: int | None = None
+        self._config = declare_config(self, CaptureConfig)
+        self._source = make_source(self._config)
+        if self._source.expected_at_start:
+            self._source.open()
+        self._compressed = self.create_publisher(
+            CompressedImage, topics.CAMERA_COMPRESSED, newest()
+        )
+        self._raw = self.create_publisher(Image, topics.CAMERA_IMAGE, newest())
+        self._info = self.create_publisher(CameraInfo, topics.CAMERA_INFO, newest())
+        self._counts = CaptureCounts()
+        self._age_s = 0.0
+        self._publish_s = 0.0
+        self._reported = (time.monotonic(), 0)
+        self._diagnostics = Diagnostics(self, 'camera')
+        self.create_timer(1.0, self._report)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._capture, name='capture', daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop capturing and let go of the camera."""
+        self._stop.set()
+        self._thread.join(timeout=3.0)
+
+    def _capture(self) -> None:
+        try:
+            capture(self._source, self._deliver, self._stop, self._unavailable, self._counts)
+        except EndOfRecording as end:
+            self.get_logger().info(str(end))
+            self.exit_code = 0
+        except IbcError as error:
+            self.get_logger().error(str(error))
+            self.exit_code = 1
+        except Exception:
+            if self._stop.is_set():  # the context went away under a publisher
+                return
+            self.get_logger().error(f'capture thread failed:\n{traceback.format_exc()}')
+            self.exit_code = 2
+
+    def _unavailable(self, message: str) -> None:
+        self.get_logger().warning(f'{message}; waiting for it', throttle_duration_sec=10.0)
+
+    def _deliver(self, frame: Frame) -> None:
+        started = time.perf_counter()
+        header = Header(frame_id=topics.CAMERA_OPTICAL_FRAME, stamp=self._stamp(frame))
+        self._info.publish(_camera_info(header, self._source.intrinsics()))
+        jpeg = encode_jpeg(frame.rgb, self._config.jpeg_quality)
+        self._compressed.publish(
+            CompressedImage(header=header, format='jpeg', data=array.array('B', jpeg))
+        )
+        if self._raw.get_subscription_count() > 0:
+            self._raw.publish(_raw_image(header, frame))
+        now_ns = self.get_clock().now().nanoseconds
+        self._age_s = (now_ns - Time.from_msg(header.stamp).nanoseconds) * 1e-9
+        self._publish_s = time.perf_counter() - started
+
+    def _stamp(self, frame: Frame) -> Any:
+        if self.get_parameter('use_sim_time').value:
+            return self.get_clock().now().to_msg()
+        return Time(nanoseconds=frame.stamp_ns).to_msg()
+
+    def _report(self) -> None:
+        now, frames = time.monotonic(), self._counts.frames
+        then, before = self._reported
+        self._reported = (now, frames)
+        rate_hz = (frames - before) / max(now - then, 1e-3)
+        level, message = DiagnosticStatus.OK, f'{rate_hz:.1f} Hz'
+        if not self._counts.connected or frames == before:
+            level, message = DiagnosticStatus.ERROR, 'no frames'
+        elif self._age_s > LATE_AGE_S:
+            level, message = DiagnosticStatus.WARN, f'frames are {self._age_s * 1e3:.0f} ms old'
+        values = {
+            **self._source.status(),
+            'rate [Hz]': f'{rate_hz:.2f}',
+            'age when published [ms]': f'{self._age_s * 1e3:.1f}',
+            'encode and publish [ms]': f'{self._publish_s * 1e3:.1f}',
+            'frames': frames,
+            'reads without a frame': self._counts.timeouts,
+            'times lost': self._counts.losses,
+        }
+        self._diagnostics.publish(level, message, values)
+
+
+def _camera_info(header: Header, model: Intrinsics) -> CameraInfo:
+    k = [model.fx, 0.0, model.cx, 0.0, model.fy, model.cy, 0.0, 0.0, 1.0]
+    return CameraInfo(
+        header=header,
+        width=model.width,
+        height=model.height,
+        distortion_model='plumb_bob',
+        d=list(model.distortion),
+        k=k,
+        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p=[*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0],
+    )
+
+
+def _raw_image(header: Header, frame: Frame) -> Image:
+    height, width, _ = frame.rgb.shape
+    return Image(
+        header=header,
+        height=height,
+        width=width,
+        encoding='rgb8',
+        step=3 * width,
+        data=array.array('B', frame.rgb.tobytes()),
+    )
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the camera node."""
+    sys.exit(run(CameraNode, args))
+
+
+if __name__ == '__main__':
+    main()

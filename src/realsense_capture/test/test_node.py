@@ -1,0 +1,107 @@
+"""The node on a real ROS graph, fed by a recording of librealsense."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+rclpy = pytest.importorskip('rclpy')
+rs = pytest.importorskip('pyrealsense2')
+
+import numpy as np  # noqa: E402
+from rclpy.node import Node  # noqa: E402
+from rclpy.parameter import Parameter  # noqa: E402
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
+
+from ibc_contract import topics  # noqa: E402
+from ibc_contract.errors import IbcError  # noqa: E402
+from ibc_contract.images import decode_jpeg  # noqa: E402
+from ibc_contract.ros import newest, to_ns  # noqa: E402
+from realsense_capture.node import CameraNode  # noqa: E402
+
+
+class Viewer(Node):
+    """Collects what the camera node publishes."""
+
+    def __init__(self, context):
+        super().__init__('viewer', context=context)
+        self.compressed, self.info, self.raw, self.diagnostics = [], [], [], []
+        self.create_subscription(
+            CompressedImage, topics.CAMERA_COMPRESSED, self.compressed.append, newest(10)
+        )
+        self.create_subscription(CameraInfo, topics.CAMERA_INFO, self.info.append, newest(10))
+
+    def want_raw(self):
+        return self.create_subscription(Image, topics.CAMERA_IMAGE, self.raw.append, newest(10))
+
+
+def make_node(ros, **parameters):
+    overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+    return CameraNode(context=ros.context, parameter_overrides=overrides)
+
+
+def test_a_recording_becomes_topics(ros, recording):
+    node, viewer = make_node(ros, source='file', path=str(recording)), Viewer(ros.context)
+    try:
+        assert ros.spin_until(lambda: len(viewer.compressed) >= 5, node, viewer)
+        assert not viewer.raw
+        viewer.want_raw()
+        assert ros.spin_until(lambda: len(viewer.raw) >= 2, node, viewer)
+    finally:
+        node.close()
+    image = viewer.compressed[-1]
+    assert image.format == 'jpeg'
+    assert image.header.frame_id == 'camera_color_optical_frame'
+    assert abs(to_ns(image.header.stamp) - time.time_ns()) < 30e9
+    stamps = [to_ns(message.header.stamp) for message in viewer.compressed]
+    assert stamps == sorted(set(stamps))
+    assert set(stamps) & {to_ns(message.header.stamp) for message in viewer.info}
+
+    rgb = decode_jpeg(bytes(image.data))
+    assert rgb.shape == (360, 640, 3)
+    assert np.abs(rgb.astype(int) - int(rgb[0, 0, 0])).max() <= 1
+
+    raw = viewer.raw[-1]
+    assert (raw.encoding, raw.width, raw.height, raw.step) == ('rgb8', 640, 360, 1920)
+    assert len(raw.data) == 640 * 360 * 3
+    info = viewer.info[-1]
+    assert list(info.k) == [461.0, 0.0, 321.0, 0.0, 462.0, 179.0, 0.0, 0.0, 1.0]
+    assert list(info.p)[:4] == [461.0, 0.0, 321.0, 0.0]
+    assert info.distortion_model == 'plumb_bob'
+    assert info.d[0] == pytest.approx(0.1)
+
+
+def test_the_node_ends_with_code_0_after_a_recording_that_does_not_repeat(ros, record):
+    node = make_node(ros, source='file', path=str(record(3)), repeat=False)
+    try:
+        assert ros.spin_until(lambda: node.exit_code is not None, node)
+        assert node.exit_code == 0
+    finally:
+        node.close()
+
+
+def test_a_missing_recording_is_refused(ros):
+    with pytest.raises(IbcError, match=r'no recording at .*none\.db3'):
+        make_node(ros, source='file', path='/nowhere/none.db3')
+
+
+def test_an_unknown_source_lists_the_known_ones(ros):
+    with pytest.raises(IbcError, match="'source'.*'device', 'file' or 'twin'"):
+        make_node(ros, source='webcam')
+
+
+@pytest.mark.system
+def test_a_missing_camera_is_one_line_and_exit_code_1(ros):
+    if len(rs.context().query_devices()) > 0:
+        pytest.skip('a real RealSense camera is attached')
+    done = subprocess.run(
+        [sys.executable, '-m', 'realsense_capture.node', '--ros-args', '-p', 'source:=device'],
+        env=ros.env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith('error: no RealSense camera found')
+    assert 'Traceback' not in done.stderr
