@@ -19,3 +19,7 @@ class StaleObservation(IbcError):
 
 class BadEpisode(IbcError):
     """A bag cannot be used: truncated, empty, or without a topic that the contract needs."""
+
+
+class RecordingFailed(IbcError):
+    """An episode cannot be written on, for example because the disk is full."""
