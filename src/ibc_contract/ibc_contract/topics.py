@@ -21,6 +21,9 @@ POLICY_DELTA = 'policy/delta_setpoint'
 POLICY_LANDSCAPE = 'policy/landscape/compressed'
 POLICY_MODES = 'policy/modes'
 
+# What the recorder is doing, for people (demo_recorder); latched.
+RECORDER_STATE = 'recorder/state'
+
 # Ground truth that only a twin has (xarm_twin).
 TWIN_OBJECTS = 'twin/objects'
 TWIN_SCORE = 'twin/score'
