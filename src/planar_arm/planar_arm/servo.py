@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+import planar_arm.xarm6 as xarm6
 from planar_arm.errors import PlanarArmError
 from planar_arm.interpolation import SetpointRamp
 from planar_arm.kinematics import Xarm6Kinematics
@@ -46,8 +47,9 @@ class PlanarServo:
         self._workspace = workspace
         self._ramp: SetpointRamp | None = None
         self._setpoint = np.zeros(2)
-        self._q = np.zeros(6)
-        self._t: float | None = None
+        self._q = np.zeros(xarm6.JOINTS)
+        self._resume_at: float | None = None
+        self._period = 0.0
 
     def start(self, q_measured: npt.ArrayLike) -> None:
         """Begin to hold where the measured joint positions (6,) [rad] put the tool.
@@ -73,7 +75,7 @@ class PlanarServo:
             )
         self._setpoint = self._workspace.project(pose.position[:2])
         self._q = q
-        self._t = None
+        self._resume_at = None
         self._ramp = SetpointRamp.holding(self._setpoint, 0.0)
 
     @property
@@ -100,16 +102,17 @@ class PlanarServo:
         admission = self._gate.admit_delta(delta, age)
         if not admission.accepted:
             return admission
-        start, goal = self._active_ramp.at(t), self.goal
+        ramp = self._resumed(t)
+        start, goal = ramp.at(t), ramp.goal
         new_goal = self._gate.limit_goal(start, goal + admission.delta)
-        self._go(new_goal, t, max(duration, self._shortest(start, new_goal)))
+        self._ramp = ramp.toward(new_goal, t, max(duration, self._shortest(start, new_goal)))
         return Admission(True, new_goal - goal, admission.reason)
 
     def goto(self, point: npt.ArrayLike, t: float, speed: float) -> None:
         """Go straight to `point` (2,) [m], or the nearest one inside, at `speed` [m/s]."""
-        start, goal = self._active_ramp.at(t), self._workspace.project(point)
+        ramp, goal = self._resumed(t), self._workspace.project(point)
         allowed = min(speed, self._gate.limits.max_tcp_speed)
-        self._go(goal, t, math.dist(start, goal) / allowed)
+        self._ramp = ramp.toward(goal, t, math.dist(ramp.at(t), goal) / allowed)
 
     def hold(self, t: float) -> None:
         """Stop at the last commanded setpoint."""
@@ -125,9 +128,7 @@ class PlanarServo:
             GateTrip: The joint command must not be sent.
             UnreachablePose: The setpoint has no joint command.
         """
-        ramp = self._active_ramp
-        if self._t is not None and t - self._t > 1.5 * dt:
-            ramp = ramp.delayed(t - self._t - dt)
+        ramp = self._resumed(t)
         wanted = ramp.at(t)
         point = self._gate.limit_point(self._setpoint, wanted, dt)
         if math.dist(point, wanted) > 1e-9:
@@ -135,7 +136,8 @@ class PlanarServo:
             ramp = SetpointRamp(point, self._workspace.project(ramp.goal), t, t + left)
         q = self._kinematics.planar(point, self._q)
         self._gate.check_joints(self._q, q, dt)
-        self._ramp, self._setpoint, self._q, self._t = ramp, point, q, t
+        self._ramp, self._setpoint, self._q = ramp, point, q
+        self._resume_at, self._period = t + dt, dt
         return ServoStep(point, q)
 
     @property
@@ -144,8 +146,14 @@ class PlanarServo:
             raise PlanarArmError('the servo was not started from a measured joint position')
         return self._ramp
 
-    def _go(self, goal: Vector, t: float, duration: float) -> None:
-        self._ramp = self._active_ramp.toward(goal, t, duration)
+    def _resumed(self, t: float) -> SetpointRamp:
+        """Return the ramp as of `t`: after a stall it goes on from where the last step left it."""
+        ramp = self._active_ramp
+        if self._resume_at is None or t - self._resume_at <= 0.5 * self._period:
+            return ramp
+        late, self._resume_at = t - self._resume_at, t
+        self._ramp = ramp.delayed(late)
+        return self._ramp
 
     def _shortest(self, start: Vector, goal: Vector) -> float:
         return math.dist(start, goal) / self._gate.limits.max_tcp_speed
