@@ -1,3 +1,4 @@
+import contextlib
 import threading
 
 import numpy as np
@@ -35,7 +36,7 @@ class ScriptedSource:
 
 def run(source):
     delivered, complaints, counts = [], [], CaptureCounts()
-    try:
+    with contextlib.suppress(EndOfRecording):
         capture(
             source,
             lambda frame: delivered.append(frame.stamp_ns),
@@ -44,8 +45,6 @@ def run(source):
             counts,
             reopen_after_s=0.0,
         )
-    except EndOfRecording:
-        pass
     return delivered, complaints, counts
 
 

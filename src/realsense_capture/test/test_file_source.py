@@ -4,20 +4,24 @@ import pytest
 
 pytest.importorskip('pyrealsense2')
 
-from ibc_contract.errors import IbcError  # noqa: E402
-from realsense_capture.file_source import FileSource  # noqa: E402
-from realsense_capture.source import EndOfRecording  # noqa: E402
+from ibc_contract.errors import IbcError
+from realsense_capture.file_source import FileSource
+from realsense_capture.source import EndOfRecording
 
 
 def test_a_recording_plays_to_its_end_with_exact_pixels_and_present_stamps(recording):
     source = FileSource(recording, repeat=False)
     source.open()
     frames = []
-    with pytest.raises(EndOfRecording, match='played to its end'):
+
+    def play():
         while True:
             frame = source.read(0.3)
             if frame is not None:
                 frames.append(frame)
+
+    with pytest.raises(EndOfRecording, match='played to its end'):
+        play()
     assert source.intrinsics().fx == 461.0
     source.close()
     assert len(frames) >= 15

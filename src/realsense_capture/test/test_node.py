@@ -87,7 +87,7 @@ def test_a_missing_recording_is_refused(ros):
 
 
 def test_an_unknown_source_lists_the_known_ones(ros):
-    with pytest.raises(IbcError, match="'source'.*'device', 'file' or 'twin'"):
+    with pytest.raises(IbcError, match=r"'source'.*'device', 'file' or 'twin'"):
         make_node(ros, source='webcam')
 
 

@@ -1,0 +1,38 @@
+"""Parameters of the teleoperation window."""
+
+from typing import Annotated
+
+import numpy as np
+import pydantic
+from pydantic import Field
+
+from ibc_contract.errors import IbcError
+from planar_arm.camera_model import load_camera_pose
+from planar_arm.errors import PlanarArmError
+from xarm_twin.config import load_scene
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class TeleopConfig:
+    """How the window looks and how fast the tool may be led."""
+
+    max_speed: Annotated[
+        float, Field(ge=0.01, le=0.25, description='speed cap of the led tool [m/s]')
+    ] = 0.12
+    scale: Annotated[float, Field(ge=0.5, le=4.0, description='window pixels per camera pixel')] = (
+        2.0
+    )
+    camera_pose_file: Annotated[
+        str,
+        Field(description='YAML with position and look_at of the camera [m]; empty: as the twin'),
+    ] = ''
+
+
+def camera_pose(config: TeleopConfig) -> np.ndarray:
+    """Return T_base_camera (4, 4) of the file that `config` names, or of the twin's scene."""
+    if not config.camera_pose_file:
+        return load_scene().camera.model().T_base_camera
+    try:
+        return load_camera_pose(config.camera_pose_file)
+    except PlanarArmError as error:
+        raise IbcError(str(error)) from None

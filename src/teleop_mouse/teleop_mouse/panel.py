@@ -1,0 +1,137 @@
+"""The bar under the image: state, keys, last message."""
+
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+
+import cv2
+import numpy as np
+
+from teleop_mouse.keys import KEYS, Key
+from teleop_mouse.overlay import (
+    AMBER,
+    DARK,
+    FONT,
+    GREEN,
+    GREY,
+    RED,
+    WHITE,
+    Colour,
+    Image,
+    text_scale,
+)
+
+CAP_FACE: Colour = (74, 66, 62)
+STOP_FACE: Colour = (48, 44, 176)
+
+
+@dataclass(frozen=True)
+class Field:
+    """One item of the state row."""
+
+    name: str
+    text: str
+    colour: Colour = WHITE
+    lamp: bool = False
+    """Show a filled dot before the text."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """The outcome of the last key."""
+
+    text: str = ''
+    failed: bool = False
+
+
+def draw_panel(width: int, fields: tuple[Field, ...], message: Message) -> Image:
+    """Return the bar, (height, `width`, 3) uint8 BGR; its height depends on `width` alone."""
+    keys = _key_rows(width)
+    row = _row_height(width)
+    panel = np.full((2 * row + keys.shape[0] + row // 3, width, 3), DARK, np.uint8)
+    _draw_fields(panel, fields, width, row)
+    panel[row : row + keys.shape[0]] = keys
+    text_y = row + keys.shape[0] + round(0.62 * row)
+    colour = RED if message.failed else GREEN
+    scale = text_scale(width)
+    _text(panel, message.text, (_margin(width), text_y), scale, colour, 2 if message.failed else 1)
+    return panel
+
+
+def _draw_fields(panel: Image, fields: tuple[Field, ...], width: int, row: int) -> None:
+    scale = text_scale(width)
+    column = (width - 2 * _margin(width)) // max(1, len(fields))
+    baseline = round(0.68 * row)
+    for index, field in enumerate(fields):
+        x = _margin(width) + index * column
+        x += _text(panel, f'{field.name} ', (x, baseline), scale, GREY) + round(8 * scale)
+        if field.lamp:
+            radius = round(9 * scale)
+            centre = (x + radius, baseline - round(9 * scale))
+            cv2.circle(panel, centre, radius, field.colour, -1, cv2.LINE_AA)
+            x += 2 * radius + round(10 * scale)
+        _text(panel, field.text, (x, baseline), scale, field.colour, 2 if field.lamp else 1)
+    cv2.line(panel, (0, row), (width, row), CAP_FACE, 1)
+
+
+@cache
+def _key_rows(width: int) -> Image:
+    """Draw all key caps with their labels, wrapped to `width`; the same in every frame."""
+    scale, row, margin = text_scale(width), _row_height(width), _margin(width)
+    places: list[tuple[Key, int, int]] = []
+    x, y = margin, 0
+    for _, group in groupby(KEYS, lambda key: key.group):
+        keys = list(group)
+        if x + sum(_key_length(key, scale) for key in keys) > width:
+            x, y = margin, y + row
+        for key in keys:
+            places.append((key, x, y))
+            x += _key_length(key, scale)
+        x += round(22 * scale)
+    rows = np.full((y + row + row // 3, width, 3), DARK, np.uint8)
+    for key, left, top in places:
+        _draw_key(rows, key, left, top + row // 6, scale, row)
+    return rows
+
+
+def _key_length(key: Key, scale: float) -> int:
+    cap, label = _text_width(key.cap, scale), _text_width(key.label, scale)
+    return cap + label + round(58 * scale)
+
+
+def _draw_key(rows: Image, key: Key, x: int, y: int, scale: float, row: int) -> None:
+    baseline = y + round(0.66 * row)
+    pad = round(12 * scale)
+    right = x + _text_width(key.cap, scale) + 2 * pad
+    danger = key.group == 'stop' and key.cap == 'X'
+    face = STOP_FACE if danger else CAP_FACE
+    top, bottom = y + round(0.12 * row), y + round(0.9 * row)
+    cv2.rectangle(rows, (x, top), (right, bottom), face, -1, cv2.LINE_AA)
+    cv2.line(rows, (x, bottom), (right, bottom), (20, 18, 16), 2)
+    _text(rows, key.cap, (x + pad, baseline), scale, WHITE)
+    _text(rows, key.label, (right + round(0.9 * pad), baseline), scale, AMBER if danger else GREY)
+
+
+def _text(
+    image: Image,
+    text: str,
+    origin: tuple[int, int],
+    scale: float,
+    colour: Colour,
+    thickness: int = 1,
+) -> int:
+    """Draw `text` with its baseline at `origin`; return its width [px]."""
+    cv2.putText(image, text, origin, FONT, scale, colour, thickness, cv2.LINE_AA)
+    return _text_width(text, scale, thickness)
+
+
+def _text_width(text: str, scale: float, thickness: int = 1) -> int:
+    return cv2.getTextSize(text, FONT, scale, thickness)[0][0]
+
+
+def _row_height(width: int) -> int:
+    return round(62 * text_scale(width))
+
+
+def _margin(width: int) -> int:
+    return round(26 * text_scale(width))

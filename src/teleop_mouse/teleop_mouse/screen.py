@@ -1,0 +1,104 @@
+"""The whole picture of the window, from what the node knows."""
+
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from planar_arm.camera_model import CameraModel
+from planar_arm.workspace import Workspace
+from teleop_mouse.overlay import (
+    AMBER,
+    DARK,
+    FONT,
+    GREEN,
+    GREY,
+    RED,
+    WHITE,
+    Marks,
+    draw_banner,
+    draw_marks,
+    text_scale,
+)
+from teleop_mouse.panel import Field, Message, draw_panel
+
+FROZEN_S = 1.0
+"""An image older than this is not a view of the scene; nobody leads by it."""
+LATE_S = 0.3
+
+
+@dataclass(frozen=True)
+class Screen:
+    """One moment of the window."""
+
+    rgb: np.ndarray | None = None
+    """Newest camera image, (h, w, 3) uint8 RGB."""
+    view: CameraModel | None = None
+    """Camera at the resolution of the display."""
+    marks: Marks = field(default_factory=Marks)
+    frame_age_s: float = np.inf
+    """Since the newest frame was taken [s]."""
+    frame_rate_hz: float = 0.0
+    speed: float | None = None
+    """How fast the tool is led [m/s]; None while it is not."""
+    recorder: str = ''
+    """What the recorder says about itself; empty when it is silent."""
+    arm_trouble: str = ''
+    """What the driver complains about."""
+    message: Message = field(default_factory=Message)
+
+
+def render(screen: Screen, size: tuple[int, int], workspace: Workspace) -> np.ndarray:
+    """Draw the window's content, (H + bar, W, 3) uint8 BGR; the image takes `size` (W, H) [px]."""
+    width, height = size
+    if screen.rgb is None:
+        image = _no_camera(width, height)
+    else:
+        interpolation = cv2.INTER_LINEAR if screen.rgb.shape[1] < width else cv2.INTER_AREA
+        bgr = cv2.cvtColor(screen.rgb, cv2.COLOR_RGB2BGR)
+        image = cv2.resize(bgr, size, interpolation=interpolation)
+        if screen.view is not None:
+            draw_marks(image, screen.view, workspace, screen.marks)
+        if screen.frame_age_s > FROZEN_S:
+            draw_banner(image, f'camera frozen for {screen.frame_age_s:.0f} s', RED)
+    fields = (_recorder(screen), _camera(screen), _arm(screen), _mouse(screen))
+    return np.vstack([image, draw_panel(width, fields, screen.message)])
+
+
+def _recorder(screen: Screen) -> Field:
+    if not screen.recorder:
+        return Field('recorder', 'not running', GREY)
+    recording = screen.recorder.lower().startswith('recording')
+    return Field('recorder', screen.recorder, RED if recording else WHITE, lamp=recording)
+
+
+def _camera(screen: Screen) -> Field:
+    age = screen.frame_age_s
+    if screen.rgb is None:
+        return Field('camera', 'no image', RED)
+    colour = WHITE if age < LATE_S else AMBER if age < FROZEN_S else RED
+    return Field('camera', f'{screen.frame_rate_hz:.0f} Hz  {min(age, 99) * 1e3:.0f} ms', colour)
+
+
+def _arm(screen: Screen) -> Field:
+    if screen.arm_trouble:
+        return Field('arm', screen.arm_trouble, RED)
+    if screen.marks.setpoint is None:
+        return Field('arm', 'no setpoint', RED)
+    x, y = screen.marks.setpoint
+    return Field('arm', f'{x:.3f}, {y:.3f} m')
+
+
+def _mouse(screen: Screen) -> Field:
+    if screen.speed is None:
+        return Field('mouse', 'hold to lead', GREY)
+    return Field('mouse', f'leading {screen.speed:.2f} m/s', GREEN, lamp=True)
+
+
+def _no_camera(width: int, height: int) -> np.ndarray:
+    image = np.full((height, width, 3), DARK, np.uint8)
+    text, scale = 'waiting for the camera', 1.4 * text_scale(width)
+    text_width = cv2.getTextSize(text, FONT, scale, 1)[0][0]
+    origin = ((width - text_width) // 2, height // 2)
+    cv2.putText(image, text, origin, FONT, scale, GREY, 1, cv2.LINE_AA)
+    return image

@@ -1,0 +1,68 @@
+"""The services behind the keys, called without waiting, and what came of the last call."""
+
+import time
+from functools import partial
+from typing import Any
+
+from rclpy.node import Node
+from std_srvs.srv import Trigger
+
+from teleop_mouse.keys import KEYS, QUIT, Key
+from teleop_mouse.panel import Message
+
+ANSWER_TIMEOUT_S = 15.0
+"""Homing takes some seconds; a service that needs longer is taken for dead."""
+MESSAGE_S = 8.0
+OFFERED_BY = {'arm': 'xarm_planar_driver', 'recorder': 'demo_recorder', 'twin': 'xarm_twin'}
+
+
+class ServiceKeys:
+    """Clients for every key; the newest outcome is shown for a few seconds."""
+
+    def __init__(self, node: Node) -> None:
+        """Create the clients on `node`; its executor delivers the answers."""
+        self._callers = {
+            key.action: node.create_client(Trigger, key.action)
+            for key in KEYS
+            if key.action != QUIT
+        }
+        self._logger = node.get_logger()
+        self._message = Message()
+        self._said_s = 0.0
+        self._waiting_for: dict[str, float] = {}
+
+    def call(self, key: Key) -> None:
+        """Call the service of `key`; the outcome becomes the message."""
+        client = self._callers[key.action]
+        if not client.service_is_ready():
+            owner = OFFERED_BY[key.action.split('/')[0]]
+            self._say(f'{key.action} is not offered: is {owner} running?', failed=True)
+            return
+        self._say(f'{key.action} ...')
+        self._waiting_for[key.action] = time.monotonic()
+        client.call_async(Trigger.Request()).add_done_callback(partial(self._answered, key.action))
+
+    def message(self) -> Message:
+        """Return what to show now."""
+        now = time.monotonic()
+        for action, asked_s in list(self._waiting_for.items()):
+            if now - asked_s > ANSWER_TIMEOUT_S:
+                self._waiting_for.pop(action, None)
+                self._say(f'{action}: no answer for {ANSWER_TIMEOUT_S:.0f} s', failed=True)
+        return self._message if now - self._said_s < MESSAGE_S else Message()
+
+    def _answered(self, action: str, future: Any) -> None:
+        self._waiting_for.pop(action, None)
+        error = future.exception()
+        if error is not None:
+            self._say(f'{action}: {error}', failed=True)
+            return
+        answer: Trigger.Response = future.result()
+        text = answer.message or ('done' if answer.success else 'refused')
+        self._say(f'{action}: {text}', failed=not answer.success)
+
+    def _say(self, text: str, failed: bool = False) -> None:
+        self._message = Message(text, failed)
+        self._said_s = time.monotonic()
+        if failed:
+            self._logger.warning(text)

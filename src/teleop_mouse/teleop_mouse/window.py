@@ -1,0 +1,99 @@
+"""The OpenCV window: the only place that touches a display, from one thread."""
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+
+import cv2
+import numpy as np
+
+from ibc_contract.errors import IbcError
+from teleop_mouse.pointer import Pointer
+
+X_TCP_BASE_PORT = 6000
+REMEDY = 'log in on a desktop, or use ssh -X, or Xvfb for tests'
+
+
+def check_display(environment: Mapping[str, str] = os.environ) -> None:
+    """Raise IbcError unless an X server answers: OpenCV's window would abort the whole process."""
+    platform = environment.get('QT_QPA_PLATFORM', 'xcb')
+    if not platform.startswith('xcb'):
+        raise IbcError(f'no window: QT_QPA_PLATFORM={platform}, but OpenCV only has xcb; unset it')
+    display = environment.get('DISPLAY', '')
+    if not display:
+        raise IbcError(f'no window: DISPLAY is not set; {REMEDY}')
+    match = re.fullmatch(r'(?P<host>.*):(?P<number>\d+)(\.\d+)?', display)
+    if match is None:
+        raise IbcError(f'no window: DISPLAY={display!r} is not like :0 or host:10.0')
+    if not _answers(match['host'].removeprefix('unix'), int(match['number'])):
+        raise IbcError(f'no window: no X server answers at DISPLAY={display}; {REMEDY}')
+
+
+def _answers(host: str, number: int) -> bool:
+    if host:
+        tries: list[tuple[int, object]] = [(socket.AF_INET, (host, X_TCP_BASE_PORT + number))]
+    else:
+        path = f'/tmp/.X11-unix/X{number}'
+        tries = [(socket.AF_UNIX, path), (socket.AF_UNIX, f'\0{path}')]
+    for family, address in tries:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.settimeout(2.0)
+            try:
+                probe.connect(address)  # type: ignore[arg-type]
+            except OSError:
+                continue
+            return True
+    return False
+
+
+class Window:
+    """A window of fixed size whose pixels are the image's pixels.
+
+    Create, use and close it in the same thread; only `pointer` may be read from others.
+    """
+
+    def __init__(self, title: str) -> None:
+        """Open the window; call `check_display` first."""
+        self.pointer = Pointer()
+        self._title = title
+        self._image_height = 0
+        # Without GUI_NORMAL, Qt's tool bar shifts every mouse position by 40 pixels.
+        cv2.namedWindow(title, cv2.WINDOW_GUI_NORMAL | cv2.WINDOW_AUTOSIZE)
+        cv2.setMouseCallback(title, self._on_mouse)
+
+    def show(self, canvas: np.ndarray, image_height: int) -> None:
+        """Show `canvas` (H, W, 3) uint8 BGR, whose upper `image_height` rows take the mouse."""
+        self._image_height = image_height
+        cv2.imshow(self._title, canvas)
+
+    def poll(self, milliseconds: int) -> int | None:
+        """Handle events for so long; return the code of a pressed key, or None."""
+        code = cv2.waitKey(milliseconds)
+        return None if code < 0 else code & 0xFF
+
+    @property
+    def closed(self) -> bool:
+        """Whether the person has closed the window."""
+        try:
+            return cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) < 1
+        except cv2.error:  # OpenCV's Qt is gone together with its last window
+            return True
+
+    def close(self) -> None:
+        """Close the window; harmless when the person did."""
+        self.pointer = Pointer(press_id=self.pointer.press_id)
+        if not self.closed:
+            cv2.destroyWindow(self._title)
+            cv2.waitKey(1)
+
+    def _on_mouse(self, event: int, x: int, y: int, flags: int, _data: object) -> None:
+        last = self.pointer
+        pressed, press_id = last.pressed, last.press_id
+        if event in (cv2.EVENT_LBUTTONDOWN, cv2.EVENT_LBUTTONDBLCLK):
+            if 0 <= y < self._image_height:
+                pressed, press_id = True, press_id + 1
+        elif event == cv2.EVENT_LBUTTONUP or not flags & cv2.EVENT_FLAG_LBUTTON:
+            # The flag is the second way to learn of a release that happened outside the window.
+            pressed = False
+        self.pointer = Pointer(x, y, pressed, press_id)
