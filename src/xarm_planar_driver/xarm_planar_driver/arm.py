@@ -1,0 +1,202 @@
+"""The xArm behind the vendor's SDK; millimetres, codes and prints of the SDK stop here."""
+
+import contextlib
+import io
+import logging
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+import planar_arm.xarm6 as xarm6
+from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, ArmSilent
+
+Vector = npt.NDArray[np.float64]
+
+REPLY_TIMEOUT = 0.1
+"""How long one command waits for the controller's reply [s]; the SDK's own default is 2 s."""
+CONNECT_TIMEOUT = 2.0
+"""How long the first contact may take [s]."""
+
+SERVO_MODE = 1
+_READY, _STOP = 0, 4
+_MOVABLE_STATES = (0, 1, 2)
+_MIN_FIRMWARE = (1, 9, 0)
+
+# Return codes of the SDK (hardware facts; x3/code.py).
+_REFUSED = (1, 2, 9)
+_TIMEOUT = 3
+# The SDK writes requests as: transaction, protocol, length (big-endian), then the register.
+_VERSION_REQUEST = struct.pack('>HHHB', 1, 2, 1, 1)
+
+
+class XarmArm:
+    """One xArm6, streamed to in servo mode. Every failure is an ArmError of one line."""
+
+    def __init__(self, ip: str, control_port: int = 502) -> None:
+        self.ip = ip
+        self.control_port = control_port
+        self._api: Any = None
+
+    @property
+    def address(self) -> str:
+        """Where the controller is, for messages."""
+        return f'{self.ip}:{self.control_port}'
+
+    def connect(self) -> None:
+        """Open the connection and check that an xArm6 answers.
+
+        Raises:
+            ArmError: Nothing listens, nothing answers, or it is another robot.
+        """
+        self._probe()
+        self._api = _open_sdk(self.ip, self.control_port)
+        self._api.set_timeout(REPLY_TIMEOUT)
+        if self._api.axis != xarm6.JOINTS:
+            raise ArmError(f'{self.address} is an arm of {self._api.axis} joints, not an xArm6')
+        if tuple(self._api.version_number) < _MIN_FIRMWARE:
+            raise ArmError(
+                f'{self.address} has firmware {self._api.version}: measured joint positions '
+                f'need {".".join(map(str, _MIN_FIRMWARE))} or newer, update it in UFACTORY Studio'
+            )
+
+    def enable(self) -> None:
+        """Clear errors, release the brakes and enter servo mode; the arm holds where it is.
+
+        Raises:
+            ArmFault: The controller is not ready after that, for instance by an e-stop.
+        """
+        api = self._connected()
+        for name, code in (
+            ('clean_error', api.clean_error()),
+            ('clean_warn', api.clean_warn()),
+            ('motion_enable', api.motion_enable(True)),
+            ('set_mode', api.set_mode(SERVO_MODE)),
+            ('set_state', api.set_state(_READY)),
+        ):
+            if code not in (0, *_REFUSED):  # refusals show in the check below, with their reason
+                raise self._error(name, code)
+        time.sleep(0.1)  # the vendor's example waits as long before the first point
+        state = self._require('get_state', *api.get_state())
+        error = self._controller_error()
+        if error or state not in _MOVABLE_STATES:
+            raise ArmFault(f'arm at {self.address} is not ready: {_reason(error, state)}')
+        # A resumed arm jumps to the newest point it was given: make that the measured one.
+        self.send_joints(self.joint_states()[0])
+
+    def joint_states(self) -> tuple[Vector, Vector]:
+        """Return measured positions (6,) [rad] and velocities (6,) [rad/s]."""
+        states = self._require('get_joint_states', *self._connected().get_joint_states(num=2))
+        positions, velocities = np.array(states)[:, : xarm6.JOINTS]
+        if not (np.isfinite(positions).all() and np.isfinite(velocities).all()):
+            raise ArmFault(f'arm at {self.address} reports joint positions {positions}')
+        return positions, velocities
+
+    def send_joints(self, q: Vector) -> None:
+        """Command joint positions (6,) [rad], executed at once."""
+        if not np.isfinite(q).all():  # the SDK would send NaN on
+            raise ArmError(f'refused to send joint positions {q}')
+        code = self._connected().set_servo_angle_j(q.tolist())
+        if code != 0:
+            raise self._error('set_servo_angle_j', code)
+
+    def stop(self) -> None:
+        """Stop moving and ignore further points until `enable`."""
+        code = self._connected().set_state(_STOP)
+        if code not in (0, *_REFUSED):
+            raise self._error('set_state', code)
+
+    def disconnect(self) -> None:
+        """Close the connection. It does not stop the arm: call `stop` first."""
+        if self._api is not None:
+            with _quiet():
+                self._api.disconnect()
+            self._api = None
+
+    def _connected(self) -> Any:
+        if self._api is None:
+            raise ArmLost(f'not connected to an arm at {self.address}')
+        return self._api
+
+    def _probe(self) -> None:
+        """Ask for the version once: the SDK would ask a mute controller for minutes."""
+        remedy = 'check power, cable and robot_ip, or start the twin'
+        try:
+            with socket.create_connection((self.ip, self.control_port), CONNECT_TIMEOUT) as raw:
+                raw.settimeout(CONNECT_TIMEOUT)
+                raw.sendall(_VERSION_REQUEST)
+                answered = bool(raw.recv(1))
+        except TimeoutError:
+            answered = False
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise ArmError(f'no xArm at {self.address}: {reason}; {remedy}') from None
+        if not answered:
+            raise ArmError(f'the arm at {self.address} does not answer; {remedy}')
+
+    def _require(self, name: str, code: int, value: Any) -> Any:
+        if code != 0:
+            raise self._error(name, code)
+        return value
+
+    def _controller_error(self) -> int:
+        error, _ = self._require('get_err_warn_code', *self._connected().get_err_warn_code())
+        return int(error)
+
+    def _error(self, name: str, code: int) -> ArmError:
+        if code == _TIMEOUT and self._connected().connected:
+            return ArmSilent(f'arm at {self.address} did not answer {name} in {REPLY_TIMEOUT} s')
+        if code in _REFUSED:
+            error = self._controller_error()
+            state = self._require('get_state', *self._connected().get_state())
+            return ArmFault(f'arm at {self.address} refused to move: {_reason(error, state)}')
+        if not self._connected().connected:
+            return ArmLost(f'lost the connection to the arm at {self.address}')
+        return ArmFault(f'arm at {self.address}: {name} failed with SDK code {code}')
+
+
+def describe_error(code: int) -> str:
+    """Return number and English name of a controller error, as in `C31 Collision ...`."""
+    from xarm.core.config.x_code import ControllerError
+
+    title = ControllerError(code).title['en']
+    return f'C{code} {title}'
+
+
+def _reason(error: int, state: int) -> str:
+    if error:
+        return f'controller error {describe_error(error)}'
+    return f'controller state {state}'
+
+
+def _open_sdk(ip: str, control_port: int) -> Any:
+    default_timeout = socket.getdefaulttimeout()
+    try:
+        with _quiet():
+            from xarm.core.config.x_config import XCONF
+            from xarm.core.utils.log import logger, origin_logger
+            from xarm.wrapper import XArmAPI
+
+            # Failing calls would print a line each, a hundred times a second.
+            logger.setLevel(logging.CRITICAL)
+            origin_logger.setLevel(logging.CRITICAL)
+            XCONF.SocketConf.TCP_CONTROL_PORT = control_port
+            # Replies carry errors and refusals; the report thread would cost 6 % of a core.
+            return XArmAPI(ip, is_radian=True, forbid_uds=True, enable_report=False)
+    except OSError as error:
+        raise ArmError(f'the xArm SDK cannot start: {error}') from None
+    except Exception as error:  # the SDK raises bare Exception when it cannot connect
+        raise ArmError(f'no xArm at {ip}:{control_port}: {error}') from None
+    finally:
+        socket.setdefaulttimeout(default_timeout)  # the SDK sets 1 s for the whole process
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Swallow what the SDK prints to stdout."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield

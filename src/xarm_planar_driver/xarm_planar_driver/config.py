@@ -1,0 +1,56 @@
+"""Parameters of the driver node."""
+
+from typing import Annotated
+
+import pydantic
+from pydantic import Field
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class DriverConfig:
+    """One field per ROS parameter."""
+
+    robot_ip: Annotated[str, Field(description='address of the xArm controller')]
+    control_port: Annotated[
+        int, Field(ge=1, le=65535, description='control port of the controller')
+    ] = 502
+    report_port_base: Annotated[
+        int,
+        Field(ge=0, le=65532, description='report ports follow this number; 0: the vendor ports'),
+    ] = 0
+    rate_hz: Annotated[
+        float, Field(ge=50.0, le=200.0, description='servo rate; the vendor advises 50-200 [Hz]')
+    ] = 100.0
+    safety_limits: Annotated[
+        str, Field(description='YAML file of safety limits; empty: those of planar_arm')
+    ] = ''
+    teleop_hold: Annotated[
+        float,
+        Field(
+            ge=0.1, le=10.0, description='policy is ignored this long after a teleop command [s]'
+        ),
+    ] = 0.5
+    home_speed: Annotated[
+        float, Field(ge=0.01, le=0.25, description='of the tool in its plane, going home [m/s]')
+    ] = 0.15
+    home_joint_speed: Annotated[
+        float,
+        Field(ge=0.05, le=1.0, description='of the fastest joint on the way to the plane [rad/s]'),
+    ] = 0.3
+    realtime_priority: Annotated[
+        int,
+        Field(ge=0, le=90, description='SCHED_FIFO priority of the servo thread where allowed'),
+    ] = 50
+    autostart: Annotated[
+        bool, Field(description='configure and activate without a lifecycle manager')
+    ] = True
+
+    @property
+    def period(self) -> float:
+        """Time between two ticks [s]."""
+        return 1.0 / self.rate_hz
+
+    @property
+    def report_port(self) -> int | None:
+        """Port of the 'normal' reports; None is the vendor's."""
+        return self.report_port_base + 1 if self.report_port_base else None

@@ -1,0 +1,95 @@
+"""One connected arm with everything that moves it: what the node configures and cleans up."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from planar_arm.errors import PlanarArmError
+from planar_arm.kinematics import Xarm6Kinematics
+from planar_arm.safety import SafetyGate, load_safety_limits
+from planar_arm.workspace import DEFAULT_WORKSPACE, Workspace
+from xarm_planar_driver.arbitration import Arbiter, Command
+from xarm_planar_driver.arm import XarmArm
+from xarm_planar_driver.config import DriverConfig
+from xarm_planar_driver.driver_status import DriverStatus
+from xarm_planar_driver.errors import ArmError
+from xarm_planar_driver.motion import ArmMotion, MotionSettings, Outcome, Phase, Request
+from xarm_planar_driver.servo_loop import ServoLoop, TickReport
+from xarm_planar_driver.status_reports import VENDOR_PORT, StatusReports
+
+
+class PlanarDriver:
+    """Connects on construction; moves nothing before a request to enable."""
+
+    def __init__(
+        self,
+        config: DriverConfig,
+        on_tick: Callable[[TickReport], None],
+        on_lost: Callable[[str], None],
+        clock_ns: Callable[[], int] = time.time_ns,
+        workspace: Workspace = DEFAULT_WORKSPACE,
+    ) -> None:
+        """`on_tick` and `on_lost` are called in the servo thread.
+
+        Raises:
+            ArmError: No arm answers, or the safety limits are unusable.
+        """
+        try:
+            limits = load_safety_limits(config.safety_limits or None)
+        except PlanarArmError as error:
+            raise ArmError(f'will not drive without limits: {error}') from None
+        self._arm = XarmArm(config.robot_ip, config.control_port)
+        self._arm.connect()
+        self._reports = StatusReports(config.robot_ip, config.report_port or VENDOR_PORT)
+        self._reports.start()
+        self._kinematics = Xarm6Kinematics(workspace)
+        self._gate = SafetyGate(limits, workspace)
+        self._arbiter = Arbiter(config.teleop_hold)
+        settings = MotionSettings(config.period, config.home_speed, config.home_joint_speed)
+        self._motion = ArmMotion(
+            self._arm, self._kinematics, self._gate, workspace, self._arbiter, settings
+        )
+        self._loop = ServoLoop(
+            self._arm,
+            self._motion,
+            self._kinematics,
+            self._reports,
+            config.period,
+            on_tick,
+            on_lost,
+            clock_ns,
+            config.realtime_priority,
+        )
+        self._loop.start()
+
+    @property
+    def phase(self) -> Phase:
+        """What the arm is doing."""
+        return self._motion.phase
+
+    def submit(self, command: Command) -> None:
+        """Queue a move of the setpoint."""
+        self._loop.submit(command)
+
+    def request(self, request: Request) -> Future[Outcome]:
+        """Queue a request; the future ends when the arm has done it, or cannot."""
+        return self._loop.request(request)
+
+    def close(self) -> None:
+        """Stop the arm and disconnect. Bounded in time."""
+        self._loop.close()
+        self._reports.close()
+        self._arm.disconnect()
+        self._kinematics.close()
+
+    def status(self) -> DriverStatus:
+        """Sum up the time since the last call."""
+        return DriverStatus(
+            phase=self._motion.phase,
+            activity=str(self._motion.activity),
+            reason=self._motion.reason,
+            stats=self._loop.take_stats(),
+            report=self._reports.newest(),
+            interventions=dict(self._gate.interventions),
+            ignored=dict(self._arbiter.ignored),
+        )

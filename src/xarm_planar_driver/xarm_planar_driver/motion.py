@@ -1,0 +1,288 @@
+"""What the arm is doing: idle, moving home, following commands, or stopped until a reset.
+
+Free of threads and of clocks: the servo loop calls it once per tick.
+"""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+import planar_arm.xarm6 as xarm6
+from planar_arm.errors import PlanarArmError
+from planar_arm.homing import home_path
+from planar_arm.kinematics import Xarm6Kinematics
+from planar_arm.safety import SafetyGate
+from planar_arm.servo import PlanarServo
+from planar_arm.workspace import Workspace
+from xarm_planar_driver.arbitration import Arbiter, Command
+from xarm_planar_driver.arm import SERVO_MODE, XarmArm, describe_error
+from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost
+from xarm_planar_driver.status_reports import StatusReport
+
+log = logging.getLogger(__name__)
+
+Vector = npt.NDArray[np.float64]
+
+REPORT_SETTLES = 0.5
+"""How long after enabling a report may still show the state before it [s]."""
+_MOVABLE_STATES = (0, 1, 2)
+
+
+class Phase(StrEnum):
+    """What the arm is doing."""
+
+    IDLE = 'idle'
+    HOMING = 'homing'
+    ACTIVE = 'active'
+    STOPPED = 'stopped'
+
+
+class Request(StrEnum):
+    """What a person may ask for."""
+
+    ENABLE = 'enable'
+    DISABLE = 'disable'
+    STOP = 'stop'
+    RESET = 'reset'
+    HOME = 'home'
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a request ended."""
+
+    success: bool
+    message: str
+
+
+Answer = Callable[[Outcome], None]
+
+
+@dataclass(frozen=True)
+class MotionSettings:
+    """Speeds of what the driver does by itself."""
+
+    period: float
+    """Between two ticks [s]."""
+    home_speed: float
+    """Of the tool in its plane [m/s]."""
+    home_joint_speed: float
+    """Of the fastest joint on the way to the plane [rad/s]."""
+
+
+class ArmMotion:
+    """The phases of one arm and the ways between them. Not for use from two threads."""
+
+    def __init__(
+        self,
+        arm: XarmArm,
+        kinematics: Xarm6Kinematics,
+        gate: SafetyGate,
+        workspace: Workspace,
+        arbiter: Arbiter,
+        settings: MotionSettings,
+    ) -> None:
+        self._arm = arm
+        self._kinematics = kinematics
+        self._gate = gate
+        self._workspace = workspace
+        self._arbiter = arbiter
+        self._settings = settings
+        self._servo = PlanarServo(kinematics, gate, workspace)
+        self._path: Iterator[Vector] = iter(())
+        self._q = np.zeros(xarm6.JOINTS)
+        self._going_home = False
+        self._waiting: list[Answer] = []
+        self._enabled_at = 0.0
+        self.phase = Phase.IDLE
+        self.reason = 'not enabled yet'
+        """Why the arm is idle or stopped."""
+
+    def handle(self, request: Request, t: float, answer: Answer) -> None:
+        """Act on `request` at time `t` [s] and answer, at once or when the arm has arrived.
+
+        Raises:
+            ArmLost: The connection is gone.
+        """
+        try:
+            match request:
+                case Request.STOP:
+                    self.trip('arm/stop was called')
+                    answer(Outcome(True, 'stopped; call arm/reset to go on'))
+                case Request.DISABLE:
+                    answer(self._disable())
+                case Request.ENABLE:
+                    self._enable(t, answer)
+                case Request.RESET:
+                    self._reset(t, answer)
+                case Request.HOME:
+                    self._home(t, answer)
+        except ArmLost:
+            answer(Outcome(False, 'the arm is gone'))
+            raise
+        except (ArmError, PlanarArmError) as error:
+            answer(Outcome(False, str(error)))
+            self.trip(str(error))
+
+    def command(self, command: Command, t: float, now_ns: int) -> None:
+        """Let `command` move the goal at time `t` [s], ROS time `now_ns`, if it may."""
+        if self.phase is not Phase.ACTIVE or self._going_home:
+            self._arbiter.ignored[f'{command.source}_while_{self.activity}'] += 1
+            return
+        if not self._arbiter.admit(command, now_ns):
+            return
+        if self._arbiter.active is not command.source:
+            self._servo.hold(t)  # what the other source still wanted no longer counts
+        duration = self._arbiter.ramp_duration(command)
+        age = (now_ns - command.stamp_ns) * 1e-9
+        if self._servo.command(command.delta, t, duration, age).accepted:
+            self._arbiter.note(command, now_ns)
+
+    def tick(self, t: float, report: StatusReport | None) -> Vector | None:
+        """Send the joint positions of the tick at `t` [s]; return the setpoint (2,) [m], if any.
+
+        Raises:
+            ArmSilent: The reply did not come in time.
+            ArmLost: The connection is gone.
+        """
+        if self.phase not in (Phase.HOMING, Phase.ACTIVE):
+            return None
+        try:
+            self._check(report)
+            if self.phase is Phase.HOMING:
+                self._step_path()
+                return None
+            step = self._servo.step(t, self._settings.period)
+            self._arm.send_joints(step.q_command)
+        except (ArmFault, PlanarArmError) as error:
+            self.trip(str(error))
+            return None
+        if self._going_home and not self._servo.moving:
+            self._arrive('at home')
+        return step.setpoint_xy
+
+    @property
+    def activity(self) -> str:
+        """The phase, for people; moving home in the plane counts as homing."""
+        return Phase.HOMING if self._going_home else self.phase
+
+    def trip(self, reason: str) -> None:
+        """Stop the arm and stay stopped until a reset."""
+        if self.phase is not Phase.STOPPED:
+            log.error('arm stopped: %s', reason)
+        self.phase, self.reason = Phase.STOPPED, reason
+        self._halt()
+
+    def shut_down(self) -> None:
+        """Leave the arm stopped; errors no longer matter."""
+        self.phase, self.reason = Phase.IDLE, 'shut down'
+        try:
+            self._halt()
+        except ArmLost as error:
+            log.warning('could not stop the arm: %s', error)
+
+    def _halt(self) -> None:
+        self._fail_waiting()
+        try:
+            self._arm.stop()
+        except ArmLost:
+            raise
+        except ArmError as error:  # without further points the arm holds anyway
+            log.error('arm did not take the stop: %s', error)
+
+    def _disable(self) -> Outcome:
+        if self.phase is Phase.STOPPED:
+            return Outcome(True, f'already stopped: {self.reason}')
+        self.phase, self.reason = Phase.IDLE, 'disabled'
+        self._halt()
+        return Outcome(True, 'disabled')
+
+    def _enable(self, t: float, answer: Answer) -> None:
+        if self.phase is Phase.STOPPED:
+            answer(Outcome(False, f'stopped: {self.reason}; call arm/reset first'))
+        elif self.phase is Phase.IDLE:
+            self._arm_up(t, answer)
+            if self.phase is Phase.ACTIVE:
+                self._go_home(t)
+        else:
+            answer(Outcome(True, 'already enabled'))
+
+    def _reset(self, t: float, answer: Answer) -> None:
+        if self.phase is not Phase.STOPPED:
+            answer(Outcome(True, f'not stopped but {self.activity}: nothing to reset'))
+            return
+        self._arm_up(t, answer)
+        if self.phase is Phase.ACTIVE:
+            self._arrive('holding where the arm was')
+
+    def _home(self, t: float, answer: Answer) -> None:
+        if self.phase in (Phase.IDLE, Phase.STOPPED):
+            answer(Outcome(False, f'{self.phase}: {self.reason}'))
+            return
+        self._waiting.append(answer)
+        if self.phase is Phase.ACTIVE:
+            self._go_home(t)
+
+    def _arm_up(self, t: float, answer: Answer) -> None:
+        """Enable the arm; then hold on the plane where it is, or set out for home."""
+        self._arm.enable()
+        self._enabled_at = t
+        self._arbiter.forget()
+        self._q, _ = self._arm.joint_states()
+        try:
+            self._servo.start(self._q)
+            self.phase = Phase.ACTIVE
+        except PlanarArmError as error:
+            log.info('%s', error)
+            settings = self._settings
+            self._path = home_path(
+                self._kinematics,
+                self._workspace,
+                self._q,
+                settings.home_joint_speed,
+                settings.period,
+            )
+            self.phase = Phase.HOMING
+        self.reason = ''
+        self._waiting.append(answer)
+
+    def _go_home(self, t: float) -> None:
+        self._going_home = True
+        self._servo.goto(xarm6.HOME_XY, t, self._settings.home_speed)
+
+    def _step_path(self) -> None:
+        q = next(self._path, None)
+        if q is None:
+            self._servo.start(self._q)
+            self.phase = Phase.ACTIVE
+            self._arrive('at home')
+            return
+        self._gate.check_joints(self._q, q, self._settings.period)
+        self._arm.send_joints(q)
+        self._q = q
+
+    def _arrive(self, message: str) -> None:
+        self._going_home = False
+        waiting, self._waiting = self._waiting, []
+        for answer in waiting:
+            answer(Outcome(True, message))
+
+    def _fail_waiting(self) -> None:
+        self._going_home = False
+        waiting, self._waiting = self._waiting, []
+        for answer in waiting:
+            answer(Outcome(False, f'{self.phase}: {self.reason}'))
+
+    def _check(self, report: StatusReport | None) -> None:
+        if report is None or report.received < self._enabled_at + REPORT_SETTLES:
+            return
+        if report.error:
+            raise ArmFault(f'controller error {describe_error(report.error)}')
+        if report.mode != SERVO_MODE:
+            raise ArmFault(f'another client put the arm into mode {report.mode}')
+        if report.state not in _MOVABLE_STATES:
+            raise ArmFault(f'another client put the arm into state {report.state}')

@@ -1,0 +1,202 @@
+"""The thread that ticks: commands in, joint positions out, what was measured back to the node."""
+
+import contextlib
+import logging
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ibc_contract.pacing import ticks
+from planar_arm.kinematics import Pose, Xarm6Kinematics
+from xarm_planar_driver.arbitration import Command
+from xarm_planar_driver.arm import XarmArm
+from xarm_planar_driver.errors import ArmLost, ArmSilent
+from xarm_planar_driver.motion import ArmMotion, Outcome, Phase, Request
+from xarm_planar_driver.status_reports import StatusReports
+
+log = logging.getLogger(__name__)
+
+Vector = npt.NDArray[np.float64]
+
+LONGEST_SILENCE = 0.5
+"""An arm that answers nothing for this long is gone [s]."""
+LATE = 1e-3
+"""A tick that begins later than this after its deadline counts as late [s]."""
+_QUEUED_COMMANDS = 16
+_JOIN_TIMEOUT = 3.0
+
+
+@dataclass(frozen=True, eq=False)
+class TickReport:
+    """What one tick commanded and measured; times are ROS time."""
+
+    phase: Phase
+    stamp_ns: int
+    setpoint_xy: Vector | None
+    """Commanded point (2,) [m]; None while no plane motion is commanded."""
+    measured_ns: int
+    q: Vector
+    """Measured joint positions (6,) [rad]."""
+    velocities: Vector
+    """Measured joint velocities (6,) [rad/s]."""
+    tcp: Pose
+    """Forward kinematics of `q`."""
+
+
+@dataclass
+class LoopStats:
+    """How the loop kept time, since `since` on the monotonic clock [s]."""
+
+    since: float
+    ticks: int = 0
+    late: int = 0
+    missed: int = 0
+    """Whole periods without a tick."""
+    silent: int = 0
+    """Ticks without a reply from the arm."""
+    worst_late: float = 0.0
+    """[s]"""
+    worst_work: float = 0.0
+    """Longest tick [s]."""
+
+
+class ServoLoop:
+    """Owns the arm while it runs."""
+
+    def __init__(
+        self,
+        arm: XarmArm,
+        motion: ArmMotion,
+        kinematics: Xarm6Kinematics,
+        reports: StatusReports,
+        period: float,
+        on_tick: Callable[[TickReport], None],
+        on_lost: Callable[[str], None],
+        clock_ns: Callable[[], int] = time.time_ns,
+        priority: int = 0,
+    ) -> None:
+        """Callbacks run in the loop's thread; `priority` is a SCHED_FIFO one, 0 for none."""
+        self._arm = arm
+        self._motion = motion
+        self._kinematics = kinematics
+        self._reports = reports
+        self._period = period
+        self._on_tick = on_tick
+        self._on_lost = on_lost
+        self._clock_ns = clock_ns
+        self._priority = priority
+        self._commands: deque[Command] = deque(maxlen=_QUEUED_COMMANDS)
+        self._requests: deque[tuple[Request, Future[Outcome]]] = deque()
+        self._stop = threading.Event()
+        self._heard = 0.0
+        self._blocked = False
+        self._stats = LoopStats(time.monotonic())
+        self._thread = threading.Thread(target=self._run, name='servo loop', daemon=True)
+
+    def start(self) -> None:
+        """Begin to tick."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop the arm and the thread; the connection stays the caller's."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(_JOIN_TIMEOUT)
+
+    def submit(self, command: Command) -> None:
+        """Queue a move for the next tick. From any thread."""
+        self._commands.append(command)
+
+    def request(self, request: Request) -> Future[Outcome]:
+        """Queue a request for the next tick. From any thread."""
+        future: Future[Outcome] = Future()
+        self._requests.append((request, future))
+        if self._stop.is_set() or not self._thread.is_alive():
+            self._refuse_requests()
+        return future
+
+    def take_stats(self) -> LoopStats:
+        """Return the counts since the last call and begin new ones."""
+        stats, self._stats = self._stats, LoopStats(time.monotonic())
+        return stats
+
+    def _run(self) -> None:
+        self._raise_priority()
+        self._heard = time.monotonic()
+        try:
+            for deadline, missed in ticks(self._period, self._stop):
+                self._tick(deadline, missed)
+        except ArmLost as error:
+            self._on_lost(str(error))
+        except Exception:
+            log.exception('servo loop')
+            self._on_lost('the servo loop ended by an error of its own, see the log')
+        finally:
+            self._stop.set()
+            self._motion.shut_down()
+            self._refuse_requests()
+
+    def _tick(self, deadline: float, missed: int) -> None:
+        started = time.monotonic()
+        stats = self._stats
+        stats.ticks += 1
+        if self._blocked:  # enabling the arm takes many periods, which is no fault
+            self._blocked = False
+        else:
+            late = started - deadline
+            stats.missed += missed
+            stats.late += late > LATE
+            stats.worst_late = max(stats.worst_late, late)
+        try:
+            self._exchange(deadline)
+            self._heard = time.monotonic()
+        except ArmSilent as error:
+            stats.silent += 1
+            if time.monotonic() - self._heard > LONGEST_SILENCE:
+                raise ArmLost(f'{error}, for {LONGEST_SILENCE} s: check power and cable') from None
+        if not self._blocked:
+            stats.worst_work = max(stats.worst_work, time.monotonic() - started)
+
+    def _exchange(self, t: float) -> None:
+        while self._requests:
+            request, future = self._requests.popleft()
+            self._blocked |= request in (Request.ENABLE, Request.RESET)
+            self._motion.handle(request, t, future.set_result)
+        now_ns = self._clock_ns()
+        while self._commands:
+            self._motion.command(self._commands.popleft(), t, now_ns)
+        setpoint = self._motion.tick(t, self._reports.newest())
+        measured_ns = self._clock_ns()
+        q, velocities = self._arm.joint_states()
+        self._on_tick(
+            TickReport(
+                phase=self._motion.phase,
+                stamp_ns=now_ns,
+                setpoint_xy=setpoint,
+                measured_ns=measured_ns,
+                q=q,
+                velocities=velocities,
+                tcp=self._kinematics.forward(q),
+            )
+        )
+
+    def _refuse_requests(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                _, future = self._requests.popleft()
+                future.set_result(Outcome(False, 'the driver is not connected to an arm'))
+
+    def _raise_priority(self) -> None:
+        if not self._priority:
+            return
+        try:
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(self._priority))
+        except OSError as error:
+            log.info('no real-time priority (%s): ticks may come late on a busy machine', error)
