@@ -1,0 +1,1 @@
+"""Scripted demonstrators: closed loop, through moves of the setpoint alone."""

@@ -1,0 +1,91 @@
+"""Planar poses, and rejection sampling of layouts that leave the tool room to work."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ibc_contract.errors import IbcError
+from xarm_twin.tasks.objects import BLOCK_SIZE, ObjectSpec
+
+BOARD_TOP = 0.02
+"""Height of the board's upper face in `link_base` [m]."""
+
+MAX_DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Planar:
+    """A pose in the plane of the board: x, y [m] and yaw [rad], in `link_base`."""
+
+    x: float
+    y: float
+    yaw: float
+
+    @property
+    def xy(self) -> np.ndarray:
+        """Position, shape (2,) [m]."""
+        return np.array([self.x, self.y])
+
+    @property
+    def rotation(self) -> np.ndarray:
+        """Matrix (2, 2) whose columns are the pose's axes in `link_base`."""
+        c, s = np.cos(self.yaw), np.sin(self.yaw)
+        return np.array([[c, -s], [s, c]])
+
+    def point(self, local: Sequence[float] | np.ndarray) -> np.ndarray:
+        """Bring a point (2,) of this frame to `link_base`."""
+        return self.xy + self.rotation @ np.asarray(local)
+
+    def local(self, point: Sequence[float] | np.ndarray) -> np.ndarray:
+        """Bring a point (2,) of `link_base` to this frame."""
+        return self.rotation.T @ (np.asarray(point) - self.xy)
+
+
+@dataclass(frozen=True)
+class Area:
+    """A rectangle of positions and a range of yaw to draw a pose from."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    yaw: tuple[float, float] = (-np.pi, np.pi)
+
+    def sample(self, rng: np.random.Generator) -> Planar:
+        """Draw a pose, uniform in all three."""
+        return Planar(*(float(rng.uniform(*bounds)) for bounds in (self.x, self.y, self.yaw)))
+
+
+def planar(pose: np.ndarray) -> Planar:
+    """Drop z, roll and pitch of a pose (7,) = xyz + quaternion xyzw."""
+    x, y, _, qx, qy, qz, qw = (float(value) for value in pose)
+    yaw = np.arctan2(2 * (qw * qz + qx * qy), 1 - 2 * (qy * qy + qz * qz))
+    return Planar(x, y, float(yaw))
+
+
+def poses_of(specs: Sequence[ObjectSpec], places: Sequence[Planar]) -> np.ndarray:
+    """Rest poses (n, 7) = xyz + quaternion xyzw in `link_base` for planar `places` (n)."""
+    poses = np.zeros((len(places), 7))
+    for row, spec, place in zip(poses, specs, places, strict=True):
+        height = BOARD_TOP + (BLOCK_SIZE / 2 if spec.is_block else 0.0)
+        row[:] = place.x, place.y, height, 0, 0, np.sin(place.yaw / 2), np.cos(place.yaw / 2)
+    return poses
+
+
+def draw(
+    areas: Sequence[Area],
+    accept: Callable[[Sequence[Planar]], bool],
+    rng: np.random.Generator,
+) -> list[Planar]:
+    """Sample one pose per area until `accept` is content with all of them together."""
+    for _ in range(MAX_DRAWS):
+        places = [area.sample(rng) for area in areas]
+        if accept(places):
+            return places
+    raise IbcError(f'no layout found in {MAX_DRAWS} draws: the areas are too narrow for the rules')
+
+
+def distance_to_segment(point: np.ndarray, start: np.ndarray, end: np.ndarray) -> float:
+    """Distance [m] of `point` (2,) from the segment between `start` and `end` (2,)."""
+    along = end - start
+    fraction = np.clip((point - start) @ along / max(along @ along, 1e-12), 0.0, 1.0)
+    return float(np.linalg.norm(point - start - fraction * along))

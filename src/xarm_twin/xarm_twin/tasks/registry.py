@@ -1,0 +1,52 @@
+"""The tasks by name, with their layouts."""
+
+import numpy as np
+
+from ibc_contract.errors import IbcError
+from xarm_twin.tasks.insert import InsertTask
+from xarm_twin.tasks.layout import Area
+from xarm_twin.tasks.objects import BLUE, GREEN, RED, block
+from xarm_twin.tasks.push import PushTask
+from xarm_twin.tasks.task import Task
+
+TILT = np.deg2rad(6.0)
+
+PUSH_RED = PushTask(
+    name='push_red',
+    label='push the red block into the black tray',
+    horizon_s=30.0,
+    blocks=(block('red', RED),),
+    block_areas=(Area((0.32, 0.42), (-0.15, 0.15)),),
+    tray_areas=(Area((0.535, 0.555), (-0.03, 0.03), (-TILT, TILT)),),
+)
+
+PUSH_RED_THEN_GREEN = PushTask(
+    name='push_red_then_green',
+    label='push the red block into the left tray, then the green block into the right one',
+    horizon_s=60.0,
+    blocks=(block('red', RED), block('green', GREEN)),
+    block_areas=(Area((0.31, 0.42), (-0.19, 0.19)), Area((0.31, 0.42), (-0.19, 0.19))),
+    tray_areas=(
+        Area((0.535, 0.555), (0.105, 0.135), (-TILT, TILT)),
+        Area((0.535, 0.555), (-0.135, -0.105), (-TILT, TILT)),
+    ),
+)
+
+INSERT_BLUE = InsertTask(
+    name='insert_blue',
+    label='push the blue block all the way into the tight slot',
+    horizon_s=60.0,
+    block=block('blue', BLUE),
+    block_area=Area((0.31, 0.39), (-0.14, 0.14)),
+    slot_area=Area((0.53, 0.55), (-0.04, 0.04), (-2 * TILT, 2 * TILT)),
+)
+
+TASKS: dict[str, Task] = {task.name: task for task in (PUSH_RED, PUSH_RED_THEN_GREEN, INSERT_BLUE)}
+TASK_NAMES = tuple(TASKS)
+
+
+def get_task(name: str) -> Task:
+    """Return the task `name`; IbcError lists the known ones otherwise."""
+    if name not in TASKS:
+        raise IbcError(f'unknown task {name!r}; known: {", ".join(TASK_NAMES)}')
+    return TASKS[name]
