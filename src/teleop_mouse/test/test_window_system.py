@@ -209,6 +209,9 @@ def test_a_frozen_camera_opens_the_clutch(session, robot):
     robot.camera_timer.cancel()
     session.point_at((0.25, -0.25))
     assert session.spin(lambda: not robot.moves()[-1].any())
+    told = len(robot.deltas)
+    robot.camera_timer.reset()
+    assert not session.spin(lambda: len(robot.deltas) > told, timeout=1.0)
 
 
 def test_a_missing_service_is_named_in_the_log(ros, desktop):

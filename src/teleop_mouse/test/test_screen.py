@@ -1,0 +1,87 @@
+"""Drawing, checked by the pixels that must and must not change."""
+
+import numpy as np
+import pytest
+
+from planar_arm.camera_model import CameraModel, look_at
+from planar_arm.workspace import DEFAULT_WORKSPACE
+from teleop_mouse.overlay import AMBER, GREEN, RED, WHITE, Marks
+from teleop_mouse.panel import Field, Message, draw_panel
+from teleop_mouse.screen import Screen, render
+
+SIZE = (960, 540)
+CAMERA = CameraModel(640, 360, 462, 462, 319.5, 179.5, look_at((0.8, 0.0, 0.56), (0.4, 0.0, 0.02)))
+VIEW = CAMERA.scaled(*SIZE)
+GREY_FRAME = np.full((360, 640, 3), 120, np.uint8)
+SETPOINT = np.array([0.35, 0.05])
+
+
+def draw(**changes):
+    given = {'rgb': GREY_FRAME, 'view': VIEW, 'frame_age_s': 0.05, 'frame_rate_hz': 10.0}
+    return render(Screen(**{**given, **changes}), SIZE, DEFAULT_WORKSPACE)
+
+
+def has(image, colour):
+    return bool((np.abs(image.astype(int) - colour).max(axis=-1) <= 12).any())
+
+
+def around(image, p_xy, radius=3):
+    x, y = VIEW.project([(*p_xy, DEFAULT_WORKSPACE.tool_height)])[0].round().astype(int)
+    return image[y - radius : y + radius + 1, x - radius : x + radius + 1]
+
+
+def test_the_image_is_scaled_and_the_bar_is_below_it():
+    canvas = draw()
+    assert canvas.dtype == np.uint8
+    assert canvas.shape[1:] == (960, 3)
+    assert 40 < canvas.shape[0] - SIZE[1] < 200
+    assert (canvas[100, 20] == 120).all()
+
+
+def test_the_setpoint_is_a_ring_of_the_tools_size_where_the_camera_sees_it():
+    canvas = draw(marks=Marks(SETPOINT))
+    assert (around(canvas, SETPOINT) == 120).all()  # hollow
+    assert has(around(canvas, SETPOINT + np.array([0.0127, 0.0])), WHITE)
+    assert has(around(canvas, SETPOINT + np.array([0.0, 0.0127])), WHITE)
+
+
+def test_while_leading_target_and_pointer_are_marked():
+    target, aim = SETPOINT + np.array([0.03, 0.0]), SETPOINT + np.array([0.1, 0.08])
+    canvas = draw(marks=Marks(SETPOINT, target, aim), speed=0.1)
+    assert has(around(canvas, target), AMBER)
+    assert has(around(canvas, aim), AMBER)
+    assert has(around(canvas, SETPOINT - np.array([0.0, 0.0127])), GREEN)
+    assert not has(around(draw(marks=Marks(SETPOINT)), aim), AMBER)
+
+
+def test_an_aim_outside_is_marked_on_the_workspaces_edge():
+    canvas = draw(marks=Marks(SETPOINT, SETPOINT, np.array([0.4, 2.0])), speed=0.1)
+    assert has(around(canvas, (0.4, 0.28)), AMBER)
+
+
+def test_a_frozen_image_is_framed_in_red_and_a_fresh_one_is_not():
+    assert has(draw(frame_age_s=2.0)[:, :3], RED)
+    assert not has(draw()[: SIZE[1], :3], RED)
+
+
+def test_without_camera_or_view_there_is_still_a_window():
+    assert render(Screen(), (640, 360), DEFAULT_WORKSPACE).shape[1] == 640
+    assert (draw(view=None)[: SIZE[1]] == 120).all()
+
+
+def test_recording_lights_a_red_lamp():
+    assert has(draw(recorder='recording 3 s')[SIZE[1] :, :300], RED)
+    assert not has(draw(recorder='idle')[SIZE[1] :, :300], RED)
+
+
+def test_marks_behind_the_camera_are_left_out():
+    behind, none = draw(marks=Marks(np.array([3.0, 0.0]))), draw(marks=Marks())
+    np.testing.assert_array_equal(behind[: SIZE[1]], none[: SIZE[1]])
+
+
+@pytest.mark.parametrize('width', [320, 640, 960, 1280, 2560])
+def test_the_bar_keeps_its_height_whatever_it_says(width):
+    short = draw_panel(width, (Field('a', 'b'),), Message())
+    full = draw_panel(width, (Field('recorder', 'x' * 80),) * 4, Message('y' * 300, True))
+    assert short.shape == full.shape
+    assert short.shape[1] == width
