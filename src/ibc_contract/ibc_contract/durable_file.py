@@ -76,18 +76,16 @@ class DurableFile:
         os.close(self._descriptor)
 
     def _write_out(self) -> None:
-        view = memoryview(self._pending)
-        done = 0
+        # A copy: a view of the buffer would live on in a caught error's traceback and lock it.
+        rest = memoryview(bytes(self._pending))
         try:
-            while done < len(view):
-                done += os.write(self._descriptor, view[done:])
+            while rest:
+                rest = rest[os.write(self._descriptor, rest) :]
         except OSError:
             os.ftruncate(self._descriptor, self._written)
             os.lseek(self._descriptor, self._written, os.SEEK_SET)
             raise
-        finally:
-            view.release()
-        self._written += done
+        self._written += len(self._pending)
         self._pending.clear()
 
     def _allocate_reserve(self, size: int) -> None:

@@ -12,7 +12,7 @@ from ibc_contract import topics
 from ibc_contract.contract import Contract
 from ibc_contract.episode_info import EpisodeInfo
 from ibc_contract.episode_reader import EpisodeReader
-from ibc_contract.errors import BadEpisode, StaleObservation
+from ibc_contract.errors import BadEpisode, IbcError, StaleObservation
 from ibc_contract.messages import pose_xy, stamp_ns
 from ibc_contract.observation import ObservationWindow, observation_window
 
@@ -54,10 +54,12 @@ def read_steps(path: Path, contract: Contract) -> EpisodeSteps:
     setpoint = _Setpoint([m for topic, _, m in received if topic == topics.TCP_SETPOINT], contract)
 
     steps = _Steps(window, received)
-    for tick in range(
-        _first_tick(received), setpoint.end_ns - contract.period_ns + 1, contract.period_ns
-    ):
-        steps.add(tick, setpoint.move(tick, tick + contract.period_ns))
+    end = setpoint.end_ns - contract.period_ns + 1
+    try:
+        for tick in range(_first_tick(received), end, contract.period_ns):
+            steps.add(tick, setpoint.move(tick, tick + contract.period_ns))
+    except IbcError as error:
+        raise BadEpisode(f'{path}: {error}') from None
     if not steps.ticks:
         raise BadEpisode(
             f'{path}: too short or too full of gaps for a single step of '

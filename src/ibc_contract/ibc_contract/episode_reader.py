@@ -1,5 +1,6 @@
 """Read episodes back; whatever is wrong with one is a BadEpisode of one line."""
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,6 @@ from mcap.exceptions import McapError
 from mcap.reader import SeekingReader
 from mcap.records import Channel, Message, Schema
 from mcap.stream_reader import CRCValidationError
-from rosbags.serde.errors import SerdeError
 from zstandard import ZstdError
 
 from ibc_contract import bag_metadata
@@ -79,10 +79,8 @@ class EpisodeReader:
         for topic, log_ns, data in self.raw(*(topics or EPISODE_TOPICS)):
             try:
                 message = deserialize(EPISODE_TOPICS[topic], data)
-            except (SerdeError, StructError, ValueError, IndexError, AssertionError) as error:
-                raise BadEpisode(
-                    f'{self.path}: a message on {topic} cannot be decoded: {error}'
-                ) from None
+            except ValueError as error:
+                raise BadEpisode(f'{self.path}: {topic}: {error}') from None
             yield topic, log_ns, message
 
     def records(self, *topics: str) -> Iterator[tuple[str, Message]]:
@@ -125,9 +123,10 @@ class EpisodeReader:
                 yield SeekingReader(file, validate_crcs=True)
         except FileNotFoundError:
             raise BadEpisode(f'{self.file}: is missing') from None
-        except OSError as error:
-            raise BadEpisode(f'{self.file}: cannot be read: {error.strerror}') from None
-        except DAMAGE as error:
+        except (OSError, *DAMAGE) as error:
+            # A wrong length in a damaged file makes the reader seek out of range: EINVAL.
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                raise BadEpisode(f'{self.file}: cannot be read: {error.strerror}') from None
             detail = ' '.join(str(error).split())[:80] or type(error).__name__
             raise BadEpisode(
                 f'{self.file}: truncated or damaged ({detail}): try `ibc bags repair {self.path}`'

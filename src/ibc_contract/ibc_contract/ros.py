@@ -9,6 +9,7 @@ import pydantic
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from pydantic.fields import FieldInfo
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
@@ -54,21 +55,28 @@ def declare_config(node: Node, config_type: type[ConfigT]) -> ConfigT:
         if isinstance(default, FieldInfo):
             info, default = default, default.default
         descriptor = _descriptor(plain, info)
-        if default is None:
-            descriptor.dynamic_typing = True
-        node.declare_parameter(field.name, default, descriptor, ignore_override=False)
+        # Without a default there is no type yet; `rate:=25` is an integer but means 25.0.
+        descriptor.dynamic_typing = default is None or plain is float
+        try:
+            node.declare_parameter(field.name, default, descriptor)
+        except ParameterException as error:
+            raise _refusal(node, field.name, ' '.join(str(error).split())) from None
         value = node.get_parameter(field.name).value
         if value is not None:
-            values[field.name] = float(value) if plain is float else value
+            values[field.name] = value
     try:
         return pydantic.TypeAdapter(config_type).validate_python(values)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         name = '.'.join(str(part) for part in first['loc'])
-        raise IbcError(
-            f'{node.get_name()}: parameter {name!r}: {first["msg"]}; '
-            f'set it with -p {name}:=VALUE or in a parameter file'
-        ) from None
+        raise _refusal(node, name, first['msg']) from None
+
+
+def _refusal(node: Node, name: str, reason: str) -> IbcError:
+    return IbcError(
+        f'{node.get_name()}: parameter {name!r}: {reason}; '
+        f'set it with -p {name}:=VALUE or in a parameter file'
+    )
 
 
 def _split_annotation(hint: Any) -> tuple[Any, FieldInfo | None]:

@@ -4,6 +4,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from types import FrameType
 from typing import Protocol
 
 import rclpy
@@ -26,6 +27,25 @@ class ClosableNode(Protocol):
         """Stop threads, leave hardware safe, wait for last messages. Bounded in time."""
 
 
+class _Interrupts:
+    """Counts SIGINT and SIGTERM, so that the first one interrupts nothing that is half done.
+
+    A second one interrupts a constructor or callback that hangs; once the node is being closed,
+    they are ignored.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.closing = False
+        for number in SIGNALS:
+            signal.signal(number, self._handle)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        self.count += 1
+        if self.count > 1 and not self.closing:
+            raise KeyboardInterrupt
+
+
 def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int:
     """Spin `make_node()` until SIGINT, SIGTERM or its `exit_code` is set; return the exit code.
 
@@ -36,8 +56,7 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
         args=list(args) if args is not None else None,
         signal_handler_options=SignalHandlerOptions.NO,
     )
-    for number in SIGNALS:
-        signal.signal(number, signal.default_int_handler)
+    interrupts = _Interrupts()
     node = None
     code = 0
     try:
@@ -45,7 +64,7 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         # spin() would wait in C, where Python never sees a signal.
-        while rclpy.ok() and getattr(node, 'exit_code', None) is None:
+        while rclpy.ok() and not interrupts.count and getattr(node, 'exit_code', None) is None:
             executor.spin_once(timeout_sec=0.1)
         code = getattr(node, 'exit_code', None) or 0
     except (KeyboardInterrupt, ExternalShutdownException):
@@ -57,8 +76,7 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
         traceback.print_exc()
         code = 2
     finally:
-        for number in SIGNALS:  # a second Ctrl-C must not cut the clean-up short
-            signal.signal(number, signal.SIG_IGN)
+        interrupts.closing = True  # another Ctrl-C must not cut the clean-up short
         if node is not None:
             node.close()  # type: ignore[attr-defined]
             node.destroy_node()

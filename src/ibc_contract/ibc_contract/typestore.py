@@ -6,10 +6,12 @@ where no ROS is installed. Objects made here have the same field names as rclpy'
 
 from collections.abc import Callable
 from functools import cache
+from struct import error as StructError
 from typing import Any
 
 import numpy as np
 from rosbags.interfaces import Nodetype
+from rosbags.serde.errors import SerdeError
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
@@ -53,8 +55,23 @@ def to_cdr(message: Any) -> bytes:
 
 
 def deserialize(msg_type: str, data: bytes) -> Any:
-    """Read one message from CDR bytes; what it raises on garbage depends on the garbage."""
-    return _store().deserialize_cdr(data, msg_type)
+    """Read one message from CDR bytes.
+
+    Bytes after the message are ignored: some middlewares and rclpy's own `serialize_message` leave
+    padding there.
+
+    Raises:
+        ValueError: The bytes are not such a message.
+    """
+    if len(data) < 4 or data[0] != 0 or data[1] > 1:
+        raise ValueError(f'{len(data)} bytes without a CDR header are no {msg_type}')
+    plan = _store().get_msgdef(msg_type)
+    read = plan.deserialize_cdr_le if data[1] else plan.deserialize_cdr_be
+    try:
+        message, _ = read(memoryview(data)[4:], 0, plan.cls, _store())
+    except (StructError, SerdeError, ValueError, IndexError, AssertionError) as error:
+        raise ValueError(f'{len(data)} bytes are no {msg_type}: {error}') from None
+    return message
 
 
 @cache

@@ -1,0 +1,111 @@
+"""The node runner as a process: exit codes, one-line errors, closing on signals."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+NODE = """
+import sys
+import time
+
+from rclpy.node import Node
+
+from ibc_contract.errors import IbcError
+from ibc_contract.runner import run
+
+
+class Probe(Node):
+    exit_code = None
+
+    def __init__(self):
+        super().__init__('probe')
+        self.declare_parameter('how', 'wait')
+        how = self.get_parameter('how').value
+        if how == 'refuse':
+            raise IbcError('the arm does not answer: switch it on')
+        if how == 'crash':
+            raise RuntimeError('a bug')
+        if how == 'finish':
+            self.create_timer(0.05, self.finish)
+        if how == 'fail':
+            self.create_timer(0.05, self.fail)
+        print('ready', flush=True)
+
+    def finish(self):
+        self.exit_code = 0
+
+    def fail(self):
+        self.exit_code = 7
+
+    def close(self):
+        time.sleep(0.5)
+        print('closed', flush=True)
+
+
+sys.exit(run(Probe))
+"""
+
+
+@pytest.fixture
+def start(ros):
+    running = []
+
+    def launch(how: str) -> subprocess.Popen:
+        process = subprocess.Popen(
+            [sys.executable, '-c', NODE, '--ros-args', '-p', f'how:={how}'],
+            env=ros.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        running.append(process)
+        return process
+
+    yield launch
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(
+    'signals',
+    [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGTERM, signal.SIGINT]],
+    ids=['SIGINT', 'SIGTERM', 'impatient'],
+)
+def test_a_signal_closes_the_node_and_the_code_is_zero(start, signals):
+    process = start('wait')
+    assert process.stdout.readline() == 'ready\n'
+    for number in signals:
+        process.send_signal(number)
+        time.sleep(0.15)  # the later ones arrive while the node is closing
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, 'closed\n', '')
+
+
+@pytest.mark.system
+@pytest.mark.parametrize(('how', 'code'), [('finish', 0), ('fail', 7)])
+def test_a_node_ends_the_process_with_its_exit_code(start, how, code):
+    process = start(how)
+    out, _ = process.communicate(timeout=20)
+    assert (process.returncode, out) == (code, 'ready\nclosed\n')
+
+
+@pytest.mark.system
+def test_an_expected_error_is_one_line(start):
+    process = start('refuse')
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (1, '')
+    assert err == 'error: the arm does not answer: switch it on\n'
+
+
+@pytest.mark.system
+def test_a_bug_keeps_its_traceback(start):
+    process = start('crash')
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 2
+    assert 'RuntimeError: a bug' in err
+    assert 'Traceback' in err
