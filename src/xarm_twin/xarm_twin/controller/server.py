@@ -1,0 +1,199 @@
+"""The emulated controller on the network: one control port, three report ports."""
+
+import contextlib
+import errno
+import logging
+import socket
+import threading
+from collections.abc import Callable, Mapping
+from typing import Self
+
+from ibc_contract.errors import IbcError
+from ibc_contract.pacing import ticks
+from xarm_twin.controller.commands import CommandTable
+from xarm_twin.controller.plant import ArmPlant
+from xarm_twin.controller.protocol import HEADER, MAX_BODY, PROTOCOLS, parse_request
+from xarm_twin.controller.reports import KINDS, ReportKind
+from xarm_twin.controller.state import ControllerState
+
+log = logging.getLogger(__name__)
+
+PLANNER_PERIOD = 0.01
+"""Time between the points of a mode 0 move [s]."""
+
+PLANNER_IDLE = 0.1
+"""How often the planner looks whether it shall end while nothing moves [s]."""
+
+REPORT_TIMEOUT = 1.0
+"""A client that takes no report for this long is dropped [s]."""
+
+JOIN_TIMEOUT = 1.0
+
+
+class PortUnavailable(IbcError):
+    """The emulated controller cannot listen where it was told to."""
+
+
+class EmulatedController:
+    """An xArm controller for the vendor's SDK to connect to. Use as a context manager."""
+
+    def __init__(
+        self,
+        arm: ArmPlant,
+        host: str = '127.0.0.1',
+        port: int = 0,
+        report_ports: Mapping[str, int] | None = None,
+    ) -> None:
+        """Bind the ports; nothing is answered before `start`.
+
+        Args:
+            arm: What moves.
+            host: Loopback address to listen on; several emulators take several addresses.
+            port: Control port; 0 picks a free one, then in `port`.
+            report_ports: Report ports by kind: normal, rich, real; missing or 0 picks a free one.
+
+        Raises:
+            PortUnavailable: A port is taken or not allowed.
+        """
+        self.state = ControllerState(arm)
+        self._commands = CommandTable(self.state)
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._connections: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._listeners: dict[str, socket.socket] = {}
+        wanted = {'control': port, **{kind: (report_ports or {}).get(kind, 0) for kind in KINDS}}
+        try:
+            for name, number in wanted.items():
+                self._listeners[name] = _listen(host, number)
+        except PortUnavailable:
+            self._close_listeners()
+            raise
+        self.host = host
+        self.port: int = self._listeners['control'].getsockname()[1]
+        self.report_ports = {kind: self._listeners[kind].getsockname()[1] for kind in KINDS}
+
+    def start(self) -> None:
+        """Begin to accept clients."""
+        self._spawn('planner', self._plan)
+        for name, listener in self._listeners.items():
+            self._spawn(f'accept {name}', self._accept, name, listener)
+
+    def stop(self) -> None:
+        """Close every port and connection and end the threads."""
+        self._stop.set()
+        self._close_listeners()
+        with self._lock:
+            for connection in self._connections:
+                _close(connection)
+        for thread in self._threads:
+            thread.join(JOIN_TIMEOUT)
+
+    def __enter__(self) -> Self:
+        """Start, then return the controller."""
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Stop."""
+        self.stop()
+
+    def _close_listeners(self) -> None:
+        for listener in self._listeners.values():
+            _close(listener)
+
+    def _spawn(self, name: str, target: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, name=f'xarm {name}', daemon=True)
+        self._threads = [t for t in self._threads if t.is_alive()] + [thread]
+        thread.start()
+
+    def _accept(self, name: str, listener: socket.socket) -> None:
+        while not self._stop.is_set():
+            try:
+                connection, _ = listener.accept()
+            except OSError:  # the listener was closed
+                return
+            # The vendor's SDK sets a process-wide default timeout when it shares our process.
+            connection.settimeout(None)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._spawn(f'{name} client', self._serve, name, connection)
+
+    def _serve(self, name: str, connection: socket.socket) -> None:
+        with self._lock:
+            self._connections.add(connection)
+        try:
+            if name == 'control':
+                self._answer(connection)
+            else:
+                self._report(connection, KINDS[name])
+        except OSError as error:  # the client went away
+            log.debug('%s client: %s', name, error)
+        finally:
+            with self._lock:
+                self._connections.discard(connection)
+            _close(connection)
+
+    def _answer(self, connection: socket.socket) -> None:
+        while not self._stop.is_set():
+            header = _receive(connection, HEADER.size)
+            if header is None:
+                return
+            _, protocol, length = HEADER.unpack(header)
+            if not 1 <= length <= MAX_BODY:
+                log.warning('control client sent a frame of %d bytes: closing', length)
+                return
+            body = _receive(connection, length)
+            if body is None:
+                return
+            if protocol in PROTOCOLS:
+                connection.sendall(self._commands.answer(parse_request(header, body)))
+
+    def _report(self, connection: socket.socket, kind: ReportKind) -> None:
+        connection.settimeout(REPORT_TIMEOUT)
+        for _ in ticks(kind.period, self._stop):
+            connection.sendall(kind.pack(self.state.snapshot()))
+
+    def _plan(self) -> None:
+        while not self._stop.is_set():
+            if not self.state.wait_for_move(PLANNER_IDLE):
+                continue
+            for _ in ticks(PLANNER_PERIOD, self._stop):
+                self.state.advance(PLANNER_PERIOD)
+                if not self.state.wait_for_move(0.0):
+                    break
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.settimeout(None)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        reason = {
+            errno.EADDRINUSE: 'is in use: stop the other twin or choose other ports',
+            errno.EACCES: 'is not allowed: choose ports above 1023',
+            errno.EADDRNOTAVAIL: 'is not an address of this machine: use one of 127.0.0.0/8',
+        }.get(error.errno or 0, f'cannot be opened: {error.strerror}')
+        raise PortUnavailable(f'emulated xArm controller: {host}:{port} {reason}') from None
+    return listener
+
+
+def _receive(connection: socket.socket, count: int) -> bytes | None:
+    """Read exactly `count` bytes; None when the client closed the connection."""
+    data = b''
+    while len(data) < count:
+        piece = connection.recv(count - len(data))
+        if not piece:
+            return None
+        data += piece
+    return data
+
+
+def _close(sock: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        # A blocked accept or recv keeps the port until it is shut down.
+        sock.shutdown(socket.SHUT_RDWR)
+    sock.close()
