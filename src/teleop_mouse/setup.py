@@ -16,6 +16,7 @@ setup(
     install_requires=[
         'ibc_contract',
         'planar_arm',
+        'xarm_twin',
         'numpy',
         'opencv-python',
         'pydantic>=2',

@@ -117,8 +117,8 @@ class TeleopMouse(Node):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.name.startswith(DRIVER):
-                fine = status.level == DiagnosticStatus.OK
-                self._arm_trouble = '' if fine else status.message
+                failed = status.level == DiagnosticStatus.ERROR
+                self._arm_trouble = status.message if failed else ''
 
     # What the newest messages say now.
 

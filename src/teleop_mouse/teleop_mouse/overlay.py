@@ -68,6 +68,7 @@ def draw_banner(image: Image, text: str, colour: Colour) -> None:
     height, width = image.shape[:2]
     cv2.rectangle(image, (0, 0), (width - 1, height - 1), colour, 3)
     scale = text_scale(width) * 1.2
+    text = fit_text(text, scale, 2, width - 20)
     (text_width, text_height), _ = cv2.getTextSize(text, FONT, scale, 2)
     cv2.rectangle(image, (0, 0), (width, 3 * text_height), colour, -1)
     origin = ((width - text_width) // 2, 2 * text_height)
@@ -77,6 +78,15 @@ def draw_banner(image: Image, text: str, colour: Colour) -> None:
 def text_scale(width: int) -> float:
     """Return OpenCV's font scale for a window of this width [px]: never below 11 px letters."""
     return float(np.clip(0.55 * width / 1280, 0.4, 1.0))
+
+
+def fit_text(text: str, scale: float, thickness: int, width: int) -> str:
+    """Return `text`, cut where it would be wider than `width` [px]."""
+    if cv2.getTextSize(text, FONT, scale, thickness)[0][0] <= width:
+        return text
+    while text and cv2.getTextSize(text + '...', FONT, scale, thickness)[0][0] > width:
+        text = text[:-1]
+    return text + '...'
 
 
 def _fixed(view: CameraModel, p_xy: np.ndarray, height: float) -> np.ndarray | None:

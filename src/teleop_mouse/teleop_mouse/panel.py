@@ -18,6 +18,7 @@ from teleop_mouse.overlay import (
     WHITE,
     Colour,
     Image,
+    fit_text,
     text_scale,
 )
 
@@ -54,7 +55,9 @@ def draw_panel(width: int, fields: tuple[Field, ...], message: Message) -> Image
     text_y = row + keys.shape[0] + round(0.62 * row)
     colour = RED if message.failed else GREEN
     scale = text_scale(width)
-    _text(panel, message.text, (_margin(width), text_y), scale, colour, 2 if message.failed else 1)
+    weight = 2 if message.failed else 1
+    text = fit_text(message.text, scale, weight, width - 2 * _margin(width))
+    _text(panel, text, (_margin(width), text_y), scale, colour, weight)
     return panel
 
 
@@ -70,7 +73,10 @@ def _draw_fields(panel: Image, fields: tuple[Field, ...], width: int, row: int) 
             centre = (x + radius, baseline - round(9 * scale))
             cv2.circle(panel, centre, radius, field.colour, -1, cv2.LINE_AA)
             x += 2 * radius + round(10 * scale)
-        _text(panel, field.text, (x, baseline), scale, field.colour, 2 if field.lamp else 1)
+        weight = 2 if field.lamp else 1
+        room = _margin(width) + (index + 1) * column - round(10 * scale) - x
+        text = fit_text(field.text, scale, weight, room)
+        _text(panel, text, (x, baseline), scale, field.colour, weight)
     cv2.line(panel, (0, row), (width, row), CAP_FACE, 1)
 
 

@@ -44,7 +44,7 @@ class Screen:
     recorder: str = ''
     """What the recorder says about itself; empty when it is silent."""
     arm_trouble: str = ''
-    """What the driver complains about."""
+    """Why the driver has stopped the arm; empty while it has not."""
     message: Message = field(default_factory=Message)
 
 
@@ -61,6 +61,8 @@ def render(screen: Screen, size: tuple[int, int], workspace: Workspace) -> np.nd
             draw_marks(image, screen.view, workspace, screen.marks)
         if screen.frame_age_s > FROZEN_S:
             draw_banner(image, f'camera frozen for {screen.frame_age_s:.0f} s', RED)
+        elif screen.arm_trouble:
+            draw_banner(image, f'arm {screen.arm_trouble}', RED)
     fields = (_recorder(screen), _camera(screen), _arm(screen), _mouse(screen))
     return np.vstack([image, draw_panel(width, fields, screen.message)])
 
@@ -82,7 +84,7 @@ def _camera(screen: Screen) -> Field:
 
 def _arm(screen: Screen) -> Field:
     if screen.arm_trouble:
-        return Field('arm', screen.arm_trouble, RED)
+        return Field('arm', 'stopped', RED)
     if screen.marks.setpoint is None:
         return Field('arm', 'no setpoint', RED)
     x, y = screen.marks.setpoint

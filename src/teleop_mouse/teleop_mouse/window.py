@@ -58,6 +58,8 @@ class Window:
         self.pointer = Pointer()
         self._title = title
         self._image_height = 0
+        # OpenCV's workers spin while they wait for the next image, at the cost of everything else.
+        cv2.setNumThreads(1)
         # Without GUI_NORMAL, Qt's tool bar shifts every mouse position by 40 pixels.
         cv2.namedWindow(title, cv2.WINDOW_GUI_NORMAL | cv2.WINDOW_AUTOSIZE)
         cv2.setMouseCallback(title, self._on_mouse)

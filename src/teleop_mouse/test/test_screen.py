@@ -64,6 +64,13 @@ def test_a_frozen_image_is_framed_in_red_and_a_fresh_one_is_not():
     assert not has(draw()[: SIZE[1], :3], RED)
 
 
+def test_a_stopped_arm_is_a_banner_that_fits_however_long_its_reason():
+    canvas = draw(arm_trouble='stopped: ' + 'a very long reason ' * 20)
+    assert has(canvas[:, :3], RED)
+    assert not has(canvas[:40, 5:10], WHITE)
+    assert not has(canvas[:40, -10:-5], WHITE)
+
+
 def test_without_camera_or_view_there_is_still_a_window():
     assert render(Screen(), (640, 360), DEFAULT_WORKSPACE).shape[1] == 640
     assert (draw(view=None)[: SIZE[1]] == 120).all()

@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+
+from ibc_contract.errors import IbcError
+from planar_arm.camera_model import look_at
+from teleop_mouse.config import TeleopConfig, camera_pose
+from xarm_twin.config import load_scene
+
+
+def test_the_camera_is_where_the_twin_has_it_unless_a_file_says_otherwise(tmp_path):
+    np.testing.assert_array_equal(
+        camera_pose(TeleopConfig()), load_scene().camera.model().T_base_camera
+    )
+    path = tmp_path / 'pose.yaml'
+    path.write_text('position: [0.9, 0.1, 0.6]\nlook_at: [0.4, 0.0, 0.02]\n')
+    np.testing.assert_allclose(
+        camera_pose(TeleopConfig(camera_pose_file=str(path))),
+        look_at((0.9, 0.1, 0.6), (0.4, 0.0, 0.02)),
+    )
+
+
+def test_a_bad_camera_pose_is_refused_by_name(tmp_path):
+    with pytest.raises(IbcError, match=r'none\.yaml'):
+        camera_pose(TeleopConfig(camera_pose_file=str(tmp_path / 'none.yaml')))
