@@ -132,6 +132,18 @@ class SafetyGate:
             self.interventions['setpoint_slowed'] += 1
         return limited
 
+    def joint_share(self, previous: npt.ArrayLike, q: npt.ArrayLike, dt: float) -> float:
+        """Return the share (0, 1] of the step from `previous` to `q` that the joints may make.
+
+        Near the workspace's far corners the arm is almost stretched: a tool speed that is fine
+        elsewhere would need too much of the elbow there, so the setpoint slows down.
+        """
+        fastest = float(np.abs(np.asarray(q) - np.asarray(previous)).max()) / dt
+        if fastest <= self.limits.max_joint_speed:
+            return 1.0
+        self.interventions['setpoint_slowed_for_joints'] += 1
+        return 0.95 * self.limits.max_joint_speed / fastest  # IK is not quite linear
+
     def check_joints(self, previous: npt.ArrayLike, q: npt.ArrayLike, dt: float) -> None:
         """Judge joint positions `q` (6,) [rad] to be sent `dt` [s] after `previous`.
 

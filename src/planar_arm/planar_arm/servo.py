@@ -131,11 +131,15 @@ class PlanarServo:
         ramp = self._resumed(t)
         wanted = ramp.at(t)
         point = self._gate.limit_point(self._setpoint, wanted, dt)
+        q = self._kinematics.planar(point, self._q)
+        share = self._gate.joint_share(self._q, q, dt)
+        if share < 1.0:
+            point = self._setpoint + share * (point - self._setpoint)
+            q = self._kinematics.planar(point, self._q)
+        self._gate.check_joints(self._q, q, dt)
         if math.dist(point, wanted) > 1e-9:
             left = max(ramp.t1 - t, self._shortest(point, ramp.goal))
             ramp = SetpointRamp(point, self._workspace.project(ramp.goal), t, t + left)
-        q = self._kinematics.planar(point, self._q)
-        self._gate.check_joints(self._q, q, dt)
         self._ramp, self._setpoint, self._q = ramp, point, q
         self._resume_at, self._period = t + dt, dt
         return ServoStep(point, q)

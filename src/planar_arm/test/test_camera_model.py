@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planar_arm.camera_model import CameraModel, load_camera_pose, look_at
+from planar_arm.errors import BadGeometry
+
+POSE = look_at((0.80, 0.0, 0.56), (0.405, 0.0, 0.02))
+CAMERA = CameraModel(640, 360, 462.0, 462.0, 319.5, 179.5, POSE)
+
+
+def test_what_it_looks_at_is_in_the_middle():
+    np.testing.assert_allclose(CAMERA.project((0.405, 0.0, 0.02)), [[319.5, 179.5]], atol=1e-9)
+
+
+def test_a_known_answer_straight_down():
+    camera = CameraModel(640, 360, 400.0, 400.0, 320.0, 180.0, look_at((0.4, 0, 1), (0.4, 0, 0)))
+    # From above: farther from the robot is lower in the image, to its left is to the right.
+    np.testing.assert_allclose(camera.project((0.5, 0.0, 0.0)), [[320.0, 220.0]], atol=1e-9)
+    np.testing.assert_allclose(camera.project((0.4, 0.1, 0.0)), [[360.0, 180.0]], atol=1e-9)
+
+
+def test_from_in_front_of_the_robot_left_is_right_and_near_is_low():
+    left, right = CAMERA.project([(0.4, 0.1, 0.02), (0.4, -0.1, 0.02)])
+    assert left[0] > right[0]
+    near, far = CAMERA.project([(0.6, 0.0, 0.02), (0.2, 0.0, 0.02)])
+    assert near[1] > far[1]
+
+
+@given(st.floats(0.2, 0.6), st.floats(-0.28, 0.28), st.floats(0.0, 0.1))
+def test_a_pixels_ray_meets_the_point_it_shows(x, y, z):
+    (pixel,) = CAMERA.project((x, y, z))
+    np.testing.assert_allclose(CAMERA.ray_to_plane(pixel, z), (x, y, z), atol=1e-9)
+
+
+def test_pixels_above_the_horizon_see_no_board():
+    level = CameraModel(640, 360, 462, 462, 319.5, 179.5, look_at((1, 0, 0.5), (0, 0, 0.5)))
+    with pytest.raises(BadGeometry, match='does not see'):
+        level.ray_to_plane((320, 100), 0.0)
+    with pytest.raises(BadGeometry, match='does not see'):
+        level.ray_to_plane((319.5, 179.5), 0.0)
+
+
+def test_points_behind_the_camera_have_no_pixel():
+    assert np.isnan(CAMERA.project((2.0, 0.0, 2.0))).all()
+
+
+def test_from_info_reads_the_intrinsic_matrix():
+    same = CameraModel.from_info(640, 360, CAMERA.K, POSE)
+    point = (0.3, 0.1, 0.02)
+    assert (same.project(point) == CAMERA.project(point)).all()
+
+
+def test_scaling_keeps_the_view():
+    half = CAMERA.scaled(320, 180)
+    (whole_px,), (half_px,) = CAMERA.project((0.5, 0.1, 0.0)), half.project((0.5, 0.1, 0.0))
+    np.testing.assert_allclose((whole_px + 0.5) / 2, half_px + 0.5, atol=1e-9)
+
+
+def test_poses_that_are_no_pose_are_refused():
+    with pytest.raises(BadGeometry, match='rotation'):
+        CameraModel(640, 360, 1, 1, 0, 0, np.diag([2.0, 1, 1, 1]))
+    with pytest.raises(BadGeometry, match='cannot look at'):
+        look_at((0, 0, 1), (0, 0, 1))
+
+
+def test_pose_from_a_file(tmp_path):
+    path = tmp_path / 'camera.yaml'
+    path.write_text('position: [0.80, 0.0, 0.56]\nlook_at: [0.405, 0.0, 0.02]\n')
+    np.testing.assert_allclose(load_camera_pose(path), POSE)
+
+
+@pytest.mark.parametrize('text', ['position: [1, 2, 3]\n', 'position: up\nlook_at: down\n', '['])
+def test_a_bad_file_is_named_with_what_it_needs(tmp_path, text):
+    path = tmp_path / 'camera.yaml'
+    path.write_text(text)
+    with pytest.raises(BadGeometry, match=r'camera\.yaml.*look_at'):
+        load_camera_pose(path)

@@ -1,0 +1,122 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from planar_arm import xarm6
+from planar_arm.errors import PlanarArmError
+from planar_arm.safety import GateTrip, SafetyGate, load_safety_limits
+from planar_arm.workspace import DEFAULT_WORKSPACE
+
+LIMITS = load_safety_limits()
+anything = st.floats(allow_nan=True, allow_infinity=True)
+
+
+@pytest.fixture
+def gate():
+    return SafetyGate(LIMITS, DEFAULT_WORKSPACE)
+
+
+@given(st.tuples(anything, anything), anything)
+def test_whatever_is_admitted_is_finite_fresh_and_short(delta, age):
+    gate = SafetyGate(LIMITS, DEFAULT_WORKSPACE)
+    admission = gate.admit_delta(delta, age)
+    assert np.isfinite(admission.delta).all()
+    assert math.hypot(*admission.delta) <= LIMITS.max_delta * (1 + 1e-9)
+    if not admission.accepted:
+        assert not admission.delta.any()
+        assert admission.reason
+        assert gate.interventions.total() == 1
+    else:
+        assert age <= LIMITS.max_command_age
+
+
+far = st.one_of(st.floats(-1e6, 1e6), st.sampled_from([math.nan, math.inf, -math.inf]))
+
+
+@given(st.lists(st.tuples(far, far), max_size=30), st.floats(0.001, 0.05))
+def test_setpoints_never_leave_the_workspace_or_exceed_the_speed(wanted, dt):
+    gate = SafetyGate(LIMITS, DEFAULT_WORKSPACE)
+    point = np.array(xarm6.HOME_XY)
+    for target in wanted:
+        following = gate.limit_point(point, target, dt)
+        assert DEFAULT_WORKSPACE.contains(following, margin=-1e-9)
+        assert math.dist(point, following) <= LIMITS.max_tcp_speed * dt * (1 + 1e-5)
+        point = following
+
+
+def test_interventions_are_counted_by_kind(gate):
+    gate.admit_delta((np.nan, 0.0), 0.0)
+    gate.admit_delta((0.0, 0.0), LIMITS.max_command_age + 0.1)
+    gate.admit_delta((0.0, 0.0), -1.0)
+    gate.admit_delta((1.0, 0.0), 0.0)
+    gate.limit_point(xarm6.HOME_XY, (5.0, 0.0), 0.01)
+    gate.limit_point(xarm6.HOME_XY, (np.inf, 0.0), 0.01)
+    assert gate.interventions == {
+        'command_not_finite': 1,
+        'command_stale': 2,
+        'delta_shortened': 1,
+        'setpoint_outside_workspace': 1,
+        'setpoint_slowed': 1,
+        'setpoint_not_finite': 1,
+    }
+
+
+def test_an_ordinary_command_passes_untouched(gate):
+    admission = gate.admit_delta((0.01, -0.02), 0.01)
+    assert admission.accepted
+    assert admission.reason == ''
+    assert tuple(admission.delta) == (0.01, -0.02)
+    assert not gate.interventions
+
+
+@pytest.mark.parametrize(
+    ('q', 'kind', 'message'),
+    [
+        (np.full(6, np.nan), 'joints_not_finite', 'not finite'),
+        (xarm6.HOME_Q + np.array((0, 0, 0, 0, 0, 0.1)), 'joint_speed', 'joint6'),
+        (xarm6.HOME_Q + np.array((0, 3.0, 0, 0, 0, 0)), 'joint_limit', 'joint2'),
+        (np.zeros(5), 'joints_not_finite', 'not finite'),
+    ],
+)
+def test_joint_commands_that_must_not_be_sent_trip(gate, q, kind, message):
+    with pytest.raises(GateTrip, match=message):
+        gate.check_joints(xarm6.HOME_Q, q, 0.01)
+    assert gate.interventions == {kind: 1}
+
+
+def test_joint_commands_within_limits_pass(gate):
+    gate.check_joints(xarm6.HOME_Q, xarm6.HOME_Q + 0.01, 0.01)
+    assert not gate.interventions
+
+
+def test_limits_from_a_file(tmp_path):
+    path = tmp_path / 'limits.yaml'
+    path.write_text(
+        'max_tcp_speed: 0.1\nmax_joint_speed: 1\nmax_delta: 0.05\n'
+        'max_lead: 0.1\nmax_command_age: 1\n'
+    )
+    assert load_safety_limits(path).max_tcp_speed == 0.1
+
+
+@pytest.mark.parametrize(
+    ('text', 'message'),
+    [
+        ('max_tcp_speed: 0.1\n', 'max_joint_speed'),
+        ('max_tcp_speed: 5\n', 'max_tcp_speed'),
+        ('speed: 1\n', 'max_tcp_speed|speed'),
+        ('[', 'limits.yaml'),
+    ],
+)
+def test_incomplete_or_silly_limits_are_refused_by_name(tmp_path, text, message):
+    path = tmp_path / 'limits.yaml'
+    path.write_text(text)
+    with pytest.raises(PlanarArmError, match=message):
+        load_safety_limits(path)
+
+
+def test_missing_limits_are_refused():
+    with pytest.raises(PlanarArmError, match='nowhere'):
+        load_safety_limits('/nowhere.yaml')

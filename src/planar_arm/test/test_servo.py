@@ -1,0 +1,204 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planar_arm import xarm6
+from planar_arm.errors import PlanarArmError
+from planar_arm.kinematics import Xarm6Kinematics
+from planar_arm.safety import SafetyGate, load_safety_limits
+from planar_arm.servo import PlanarServo
+from planar_arm.workspace import DEFAULT_WORKSPACE
+
+LIMITS = load_safety_limits()
+DT = 0.01
+HOME = np.array(xarm6.HOME_XY)
+
+
+@pytest.fixture(scope='module')
+def kinematics():
+    solver = Xarm6Kinematics()
+    yield solver
+    solver.close()
+
+
+def make_servo(kinematics):
+    servo = PlanarServo(kinematics, SafetyGate(LIMITS, DEFAULT_WORKSPACE), DEFAULT_WORKSPACE)
+    servo.start(xarm6.HOME_Q)
+    return servo
+
+
+@pytest.fixture
+def servo(kinematics):
+    return make_servo(kinematics)
+
+
+def run(servo, t, ticks):
+    steps = []
+    for _ in range(ticks):
+        t += DT
+        steps.append(servo.step(t, DT))
+    return t, steps
+
+
+def test_holds_still_without_commands(servo):
+    _, steps = run(servo, 0.0, 50)
+    assert all(math.dist(step.setpoint_xy, HOME) < 1e-6 for step in steps)
+    np.testing.assert_allclose(steps[-1].q_command, xarm6.HOME_Q, atol=1e-6)
+
+
+def test_a_command_is_a_straight_line_of_equal_steps(servo):
+    servo.step(0.0, DT)
+    servo.command((0.02, 0.01), 0.0, 0.2, 0.0)
+    _, steps = run(servo, 0.0, 25)
+    path = np.array([step.setpoint_xy for step in steps])
+    moves = np.diff(np.vstack([HOME, path]), axis=0)
+    np.testing.assert_allclose(moves[:20], [(0.001, 0.0005)] * 20, atol=1e-6)
+    np.testing.assert_allclose(moves[20:], 0.0, atol=1e-12)
+    np.testing.assert_allclose(path[-1], HOME + np.array((0.02, 0.01)), atol=1e-6)
+
+
+def test_commands_add_up_even_when_they_overlap(servo):
+    t = 0.0
+    for _ in range(10):
+        servo.command((0.004, -0.002), t, 0.2, 0.0)
+        t, _ = run(servo, t, 5)
+    run(servo, t, 30)
+    np.testing.assert_allclose(servo.setpoint, HOME + np.array((0.04, -0.02)), atol=1e-6)
+
+
+def test_commands_every_period_flow_without_a_pause(servo):
+    t, moves = 0.0, []
+    servo.step(0.0, DT)
+    for _ in range(5):
+        servo.command((0.02, 0.0), t, 0.2, 0.0)
+        for _ in range(20):
+            before = servo.setpoint
+            t, _ = run(servo, t, 1)
+            moves.append(math.dist(before, servo.setpoint))
+    np.testing.assert_allclose(moves, 0.001, atol=1e-6)
+
+
+def test_the_joints_follow_the_setpoint(servo, kinematics):
+    servo.command((0.05, 0.03), 0.0, 0.2, 0.0)
+    _, steps = run(servo, 0.0, 40)
+    for step in steps[::5]:
+        position = kinematics.forward(step.q_command).position
+        np.testing.assert_allclose(position[:2], step.setpoint_xy, atol=1e-5)
+        assert position[2] == pytest.approx(DEFAULT_WORKSPACE.tool_height, abs=1e-5)
+
+
+deltas = st.one_of(
+    st.tuples(st.floats(-0.06, 0.06), st.floats(-0.06, 0.06)),
+    st.tuples(st.floats(allow_nan=True), st.floats(allow_nan=True)),
+)
+events = st.tuples(deltas, st.integers(1, 25), st.floats(0.0, 0.5), st.floats(0.0, 0.3))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(events, min_size=1, max_size=12))
+def test_no_sequence_of_commands_leaves_the_limits(kinematics, sequence):
+    servo = make_servo(kinematics)
+    point, q, t = HOME, xarm6.HOME_Q, 0.0
+    for delta, ticks, stall, duration in sequence:
+        t += stall
+        servo.command(delta, t, duration, 0.0)
+        for _ in range(ticks):
+            t += DT
+            step = servo.step(t, DT)
+            assert DEFAULT_WORKSPACE.contains(step.setpoint_xy, margin=-1e-9)
+            assert math.dist(point, step.setpoint_xy) <= LIMITS.max_tcp_speed * DT * 1.001
+            assert np.abs(step.q_command - q).max() <= LIMITS.max_joint_speed * DT * 1.001
+            point, q = step.setpoint_xy, step.q_command
+
+
+def test_fast_commands_take_longer_instead_of_going_faster(servo):
+    admission = servo.command((0.06, 0.0), 0.0, 0.02, 0.0)
+    assert admission.accepted
+    t, _ = run(servo, 0.0, 10)
+    assert servo.setpoint[0] - HOME[0] <= LIMITS.max_tcp_speed * 0.1 * 1.001
+    run(servo, t, 20)
+    assert servo.setpoint[0] == pytest.approx(HOME[0] + 0.06, abs=1e-6)
+
+
+def test_the_goal_cannot_run_away(servo):
+    for _ in range(50):
+        servo.command((0.06, 0.0), 0.0, 0.2, 0.0)
+    assert math.dist(servo.goal, servo.setpoint) <= LIMITS.max_lead * (1 + 1e-9)
+
+
+def test_pushing_against_the_edge_is_forgotten_not_saved_up(servo):
+    t = 0.0
+    for _ in range(10):
+        servo.command((-0.04, 0.0), t, 0.2, 0.0)
+        t, _ = run(servo, t, 20)
+    assert servo.setpoint[0] == pytest.approx(0.20)
+    admission = servo.command((0.01, 0.0), t, 0.2, 0.0)
+    np.testing.assert_allclose(admission.delta, (0.01, 0.0), atol=1e-9)
+    run(servo, t, 20)
+    assert servo.setpoint[0] == pytest.approx(0.21)
+
+
+def test_a_refused_command_moves_nothing(servo):
+    assert not servo.command((np.nan, 0.0), 0.0, 0.2, 0.0).accepted
+    assert not servo.command((0.01, 0.0), 0.0, 0.2, 10.0).accepted
+    run(servo, 0.0, 5)
+    assert math.dist(servo.setpoint, HOME) < 1e-6
+
+
+@pytest.mark.parametrize('with_command', [False, True])
+def test_after_a_stall_the_motion_resumes_without_catching_up(servo, with_command):
+    servo.step(0.0, DT)
+    servo.command((0.04, 0.0), 0.0, 0.2, 0.0)
+    t, _ = run(servo, 0.0, 10)
+    before = servo.setpoint
+    t += 1.0
+    if with_command:
+        servo.command((0.0, 0.0), t, 0.1, 0.0)
+    step = servo.step(t, DT)
+    assert math.dist(before, step.setpoint_xy) <= 0.002 + 1e-9
+    run(servo, t, 20)
+    np.testing.assert_allclose(servo.setpoint, HOME + np.array((0.04, 0.0)), atol=1e-6)
+
+
+def test_hold_forgets_the_goal(servo):
+    servo.command((0.04, 0.0), 0.0, 0.2, 0.0)
+    t, _ = run(servo, 0.0, 5)
+    here = servo.setpoint
+    servo.hold(t)
+    run(servo, t, 20)
+    assert (servo.setpoint == here).all()
+    assert not servo.moving
+
+
+def test_goto_arrives_at_the_given_speed(servo):
+    servo.step(0.0, DT)
+    servo.goto((0.44, 0.0), 0.0, 0.1)
+    t, _ = run(servo, 0.0, 100)
+    assert servo.setpoint[0] == pytest.approx(0.34, abs=2e-3)
+    assert servo.moving
+    run(servo, t, 110)
+    assert not servo.moving
+    np.testing.assert_allclose(servo.setpoint, (0.44, 0.0), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ('q', 'message'),
+    [
+        (np.zeros(6), 'from its plane'),
+        (xarm6.HOME_Q + np.array((0, 0, 0, 0, 0.2, 0)), 'pointing'),
+        (xarm6.HOME_Q + np.array((1.5, 0, 0, 0, 0, 1.5)), 'outside the workspace'),
+    ],
+)
+def test_start_elsewhere_is_refused_with_the_remedy(kinematics, q, message):
+    servo = PlanarServo(kinematics, SafetyGate(LIMITS, DEFAULT_WORKSPACE), DEFAULT_WORKSPACE)
+    with pytest.raises(PlanarArmError, match=f'{message}.*home'):
+        servo.start(q)
+
+
+def test_stepping_before_start_is_refused(kinematics):
+    servo = PlanarServo(kinematics, SafetyGate(LIMITS, DEFAULT_WORKSPACE), DEFAULT_WORKSPACE)
+    with pytest.raises(PlanarArmError, match='not started'):
+        servo.step(0.0, DT)
