@@ -7,7 +7,7 @@ import pybullet
 from planar_arm import xarm6
 from planar_arm.urdf import TCP_LINK, xarm6_with_tool_urdf
 from xarm_twin.config import PhysicsConfig, SceneConfig, load_scene
-from xarm_twin.tasks import ObjectSpec, Task
+from xarm_twin.tasks import ObjectSpec, Task, get_task
 
 Vector = npt.NDArray[np.float64]
 
@@ -24,9 +24,9 @@ class World:
     links off the board too, and the physics is the faster for it.
     """
 
-    def __init__(self, task: Task, seed: int = 0, scene: SceneConfig | None = None) -> None:
+    def __init__(self, task: str | Task, seed: int = 0, scene: SceneConfig | None = None) -> None:
         """Build the scene and lay `task` out for `seed`."""
-        self.task = task
+        self.task = get_task(task) if isinstance(task, str) else task
         self._scene = scene or load_scene()
         self._client = pybullet.connect(pybullet.DIRECT)
         self._dt = 1.0 / self._scene.physics.rate_hz

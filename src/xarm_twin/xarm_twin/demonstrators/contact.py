@@ -18,7 +18,7 @@ MAX_OFFSET = 0.014
 SPREAD = 0.027
 """Distance of the board's support from the block's middle: it rests on its four corners [m]."""
 _STAY = 0.15
-"""How much the face nearest to the tool is preferred, as an angle per half turn of bearing [rad]."""
+"""How much the face nearest to the tool is preferred, an angle per half turn [rad]."""
 
 
 @dataclass(frozen=True)

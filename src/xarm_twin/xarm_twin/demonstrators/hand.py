@@ -49,7 +49,7 @@ class Style:
     bias: float = 0.0
     """Preference for going around on the left (negative) or on the right, in (-1, 1)."""
     noise: float = 0.0
-    """Standard deviation of a move's error, per axis and period [m]."""
+    """Standard deviation of a move's error, per axis, as a share of the move's length."""
     noise_memory: float = 0.7
     """Correlation of that error from one period to the next."""
 
@@ -80,9 +80,9 @@ class Hand:
         style = self.style
         if style.noise <= 0.0:
             return delta
-        fresh = self._rng.normal(0.0, style.noise * np.sqrt(1 - style.noise_memory**2), 2)
+        fresh = self._rng.normal(0.0, np.sqrt(1 - style.noise_memory**2), 2)
         self._tremor = style.noise_memory * self._tremor + fresh
-        return delta + self._tremor
+        return delta + style.noise * np.linalg.norm(delta) * self._tremor
 
     def go(self, tool: Vector, goal: Vector, around: Obstacles) -> Vector:
         """Move (2,) [m] towards `goal` (2,), around obstacles."""

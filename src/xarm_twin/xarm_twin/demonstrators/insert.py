@@ -6,8 +6,8 @@ import numpy.typing as npt
 from xarm_twin.demonstrators.contact import clip_offset
 from xarm_twin.demonstrators.hand import Contact, Hand, obstacles
 from xarm_twin.tasks.insert import ENTRY_X, SEATED_X, InsertTask, in_slot
-from xarm_twin.tasks.objects import BLOCK_SIZE
 from xarm_twin.tasks.layout import planar
+from xarm_twin.tasks.objects import BLOCK_SIZE
 
 Vector = npt.NDArray[np.float64]
 
@@ -27,7 +27,7 @@ _Y_GAIN, _YAW_GAIN = 62.0, 5.6
 _MAX_SLOPE = 0.2
 
 
-class InsertDemonstrator:
+class InsertMoves:
     """Decides from the block's pose in the slot's frame alone."""
 
     def __init__(self, task: InsertTask, hand: Hand) -> None:

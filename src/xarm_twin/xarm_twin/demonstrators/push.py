@@ -18,7 +18,7 @@ _DEEP_ENOUGH = -0.012
 _LOOK_AHEAD = 0.10
 
 
-class PushDemonstrator:
+class PushMoves:
     """Pushes the first block that is not deep enough in its tray; decides from geometry alone."""
 
     def __init__(self, task: PushTask, hand: Hand) -> None:

@@ -1,4 +1,4 @@
-"""Shortest ways for the tool's centre around blocks and walls: a visibility graph, made per call."""
+"""Shortest ways for the tool's centre around blocks and walls, by a visibility graph."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

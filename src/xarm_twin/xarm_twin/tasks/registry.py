@@ -22,7 +22,7 @@ PUSH_RED = PushTask(
 
 PUSH_RED_THEN_GREEN = PushTask(
     name='push_red_then_green',
-    label='push the red block into the left tray, then the green block into the right one',
+    label="push the red block into the tray on the robot's left, then the green one into the other",
     horizon_s=60.0,
     blocks=(block('red', RED), block('green', GREEN)),
     block_areas=(Area((0.31, 0.42), (-0.19, 0.19)), Area((0.31, 0.42), (-0.19, 0.19))),

@@ -8,7 +8,7 @@ from xarm_twin.tasks.objects import ObjectSpec
 
 
 class Task(Protocol):
-    """A planar contact task. Poses are (n, 7) = xyz + quaternion xyzw, in the order of `objects`."""
+    """A planar contact task; poses are (n, 7) = xyz + quaternion xyzw, ordered as `objects`."""
 
     @property
     def name(self) -> str:
