@@ -15,21 +15,24 @@ def state_vector(
     Args:
         setpoint_xy: Setpoint in the plane of `link_base`, shape (2,) [m].
         object_poses: x, y, z [m] and quaternion x, y, z, w of each object, shape (n, 7).
-        contract: A contract whose observation is a state with n objects.
+        contract: A contract whose observation is a state with room for n objects.
 
     Returns:
-        Setpoint x, y, then x, y, cos(yaw), sin(yaw) of each object.
+        Setpoint x, y, then x, y, cos(yaw), sin(yaw) of each object; zeros for absent objects.
     """
     poses = np.asarray(object_poses, dtype=float).reshape(-1, 7)
     observation = contract.observation
     if not isinstance(observation, StateObservation):
         raise IbcError(f'contract {contract.name} observes images, not states')
-    if len(poses) != observation.objects:
+    if not 1 <= len(poses) <= observation.objects:
         raise IbcError(
-            f'contract {contract.name} needs {observation.objects} objects, but the twin has '
-            f'{len(poses)}: use a task with {observation.objects} objects or another contract'
+            f'contract {contract.name} has room for {observation.objects} objects, but the twin '
+            f'has {len(poses)}: use a task with 1 to {observation.objects} or another contract'
         )
     qx, qy, qz, qw = poses[:, 3:].T
     yaw = np.arctan2(2 * (qw * qz + qx * qy), 1 - 2 * (qy * qy + qz * qz))
     objects = np.column_stack([poses[:, :2], np.cos(yaw), np.sin(yaw)])
-    return np.concatenate([np.asarray(setpoint_xy, float), objects.ravel()]).astype(np.float32)
+    vector = np.zeros(observation.width, np.float32)
+    vector[:2] = setpoint_xy
+    vector[2 : 2 + objects.size] = objects.ravel()
+    return vector

@@ -120,9 +120,9 @@ def test_the_wrong_number_of_objects_names_the_bag(episodes):
     start = writer.info.started_ns
     for k in range(10):
         stamp = start + k * 100 * MS
-        writer.write(topics.TWIN_OBJECTS, stamp, messages.pose_array_cdr(stamp, [[0.0] * 7]))
+        writer.write(topics.TWIN_OBJECTS, stamp, messages.pose_array_cdr(stamp, [[0.0] * 7] * 5))
     write_setpoints(writer, range(0, 1000, 10))
-    with pytest.raises(BadEpisode, match='needs 4 objects, but the twin has 1'):
+    with pytest.raises(BadEpisode, match='room for 4 objects, but the twin has 5'):
         read_steps(writer.close(), load_contract('planar_state'))
 
 

@@ -64,8 +64,17 @@ def test_state_holds_setpoint_position_and_yaw(yaw, x, y):
     np.testing.assert_allclose(vector, expected, atol=1e-6)
 
 
-def test_the_wrong_number_of_objects_is_refused():
-    with pytest.raises(IbcError, match='needs 4 objects, but the twin has 1'):
-        state_vector((0.3, 0.0), np.zeros((1, 7)), STATE)
+def test_absent_objects_are_zeros():
+    pose = [0.4, 0.1, 0.04, 0.0, 0.0, 0.0, 1.0]
+    vector = state_vector((0.3, -0.1), [pose, pose], STATE)
+    assert vector.shape == (18,)
+    np.testing.assert_allclose(vector[6:10], [0.4, 0.1, 1.0, 0.0], atol=1e-6)
+    assert not vector[10:].any()
+
+
+@pytest.mark.parametrize('count', [0, 5])
+def test_the_wrong_number_of_objects_is_refused(count):
+    with pytest.raises(IbcError, match=f'room for 4 objects, but the twin has {count}'):
+        state_vector((0.3, 0.0), np.zeros((count, 7)), STATE)
     with pytest.raises(IbcError, match='planar_rgb observes images'):
         state_vector((0.3, 0.0), np.zeros((4, 7)), RGB)
