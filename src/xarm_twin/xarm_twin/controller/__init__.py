@@ -1,7 +1,8 @@
 """An xArm controller that the vendor's SDK cannot tell from a real one on the wire."""
 
 from xarm_twin.controller.plant import ArmPlant, LagPlant
-from xarm_twin.controller.server import EmulatedController, PortUnavailable
+from xarm_twin.controller.server import EmulatedController
 from xarm_twin.controller.state import ControllerState
+from xarm_twin.loopback import PortUnavailable
 
 __all__ = ['ArmPlant', 'ControllerState', 'EmulatedController', 'LagPlant', 'PortUnavailable']

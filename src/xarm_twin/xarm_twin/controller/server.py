@@ -1,20 +1,18 @@
 """The emulated controller on the network: one control port, three report ports."""
 
-import contextlib
-import errno
 import logging
 import socket
 import threading
 from collections.abc import Callable, Mapping
 from typing import Self
 
-from ibc_contract.errors import IbcError
 from ibc_contract.pacing import ticks
 from xarm_twin.controller.commands import CommandTable
 from xarm_twin.controller.plant import ArmPlant
 from xarm_twin.controller.protocol import HEADER, MAX_BODY, PROTOCOLS, parse_request
 from xarm_twin.controller.reports import KINDS, ReportKind
 from xarm_twin.controller.state import ControllerState
+from xarm_twin.loopback import PortUnavailable, accept, close_socket, listen, receive_exactly
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +26,6 @@ REPORT_TIMEOUT = 1.0
 """A client that takes no report for this long is dropped [s]."""
 
 JOIN_TIMEOUT = 1.0
-
-
-class PortUnavailable(IbcError):
-    """The emulated controller cannot listen where it was told to."""
 
 
 class EmulatedController:
@@ -65,7 +59,7 @@ class EmulatedController:
         wanted = {'control': port, **{kind: (report_ports or {}).get(kind, 0) for kind in KINDS}}
         try:
             for name, number in wanted.items():
-                self._listeners[name] = _listen(host, number)
+                self._listeners[name] = listen(host, number, 'emulated xArm controller')
         except PortUnavailable:
             self._close_listeners()
             raise
@@ -85,7 +79,7 @@ class EmulatedController:
         self._close_listeners()
         with self._lock:
             for connection in self._connections:
-                _close(connection)
+                close_socket(connection)
         for thread in self._threads:
             thread.join(JOIN_TIMEOUT)
 
@@ -100,7 +94,7 @@ class EmulatedController:
 
     def _close_listeners(self) -> None:
         for listener in self._listeners.values():
-            _close(listener)
+            close_socket(listener)
 
     def _spawn(self, name: str, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, name=f'xarm {name}', daemon=True)
@@ -108,14 +102,7 @@ class EmulatedController:
         thread.start()
 
     def _accept(self, name: str, listener: socket.socket) -> None:
-        while not self._stop.is_set():
-            try:
-                connection, _ = listener.accept()
-            except OSError:  # the listener was closed
-                return
-            # The vendor's SDK sets a process-wide default timeout when it shares our process.
-            connection.settimeout(None)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while (connection := accept(listener)) is not None:
             self._spawn(f'{name} client', self._serve, name, connection)
 
     def _serve(self, name: str, connection: socket.socket) -> None:
@@ -131,18 +118,18 @@ class EmulatedController:
         finally:
             with self._lock:
                 self._connections.discard(connection)
-            _close(connection)
+            close_socket(connection)
 
     def _answer(self, connection: socket.socket) -> None:
         while not self._stop.is_set():
-            header = _receive(connection, HEADER.size)
+            header = receive_exactly(connection, HEADER.size)
             if header is None:
                 return
             _, protocol, length = HEADER.unpack(header)
             if not 1 <= length <= MAX_BODY:
                 log.warning('control client sent a frame of %d bytes: closing', length)
                 return
-            body = _receive(connection, length)
+            body = receive_exactly(connection, length)
             if body is None:
                 return
             if protocol in PROTOCOLS:
@@ -161,39 +148,3 @@ class EmulatedController:
                 self.state.advance(PLANNER_PERIOD)
                 if not self.state.wait_for_move(0.0):
                     break
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.settimeout(None)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        reason = {
-            errno.EADDRINUSE: 'is in use: stop the other twin or choose other ports',
-            errno.EACCES: 'is not allowed: choose ports above 1023',
-            errno.EADDRNOTAVAIL: 'is not an address of this machine: use one of 127.0.0.0/8',
-        }.get(error.errno or 0, f'cannot be opened: {error.strerror}')
-        raise PortUnavailable(f'emulated xArm controller: {host}:{port} {reason}') from None
-    return listener
-
-
-def _receive(connection: socket.socket, count: int) -> bytes | None:
-    """Read exactly `count` bytes; None when the client closed the connection."""
-    data = b''
-    while len(data) < count:
-        piece = connection.recv(count - len(data))
-        if not piece:
-            return None
-        data += piece
-    return data
-
-
-def _close(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        # A blocked accept or recv keeps the port until it is shut down.
-        sock.shutdown(socket.SHUT_RDWR)
-    sock.close()

@@ -125,8 +125,11 @@ class ControllerState:
 
     def enable(self, axis: int, on: bool) -> None:
         """Switch the motor of `axis` 1 to 6, or of all with 8; resets motion."""
-        mask = 0xFF if axis == ALL_AXES else 1 << (axis - 1)
         with self._lock:
+            if not 1 <= axis <= ALL_AXES:
+                self.warn(Warn.BAD_PARAMETER)
+                return
+            mask = 0xFF if axis == ALL_AXES else 1 << (axis - 1)
             self._enabled = self._enabled | mask if on else self._enabled & ~mask
             self._reset()
 
@@ -204,6 +207,9 @@ class ControllerState:
         target = np.array(q, float)
         with self._lock:
             if not self.can_plan():
+                return
+            if not speed > 0:  # also true of NaN
+                self.warn(Warn.BAD_PARAMETER)
                 return
             if outside_limits(target):
                 self.fault(Fault.JOINT_LIMIT)
