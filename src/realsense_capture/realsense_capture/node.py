@@ -77,6 +77,10 @@ class CameraNode(Node):
 
     def _deliver(self, frame: Frame) -> None:
         started = time.perf_counter()
+        if self._counts.frames == 1:
+            height, width, _ = frame.rgb.shape
+            said = ', '.join(f'{key} {value}' for key, value in self._source.status().items())
+            self.get_logger().info(f'first frame, {width}x{height}: {said}')
         header = Header(frame_id=topics.CAMERA_OPTICAL_FRAME, stamp=self._stamp(frame))
         self._info.publish(_camera_info(header, self._source.intrinsics()))
         jpeg = encode_jpeg(frame.rgb, self._config.jpeg_quality)

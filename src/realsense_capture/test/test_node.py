@@ -10,6 +10,7 @@ rclpy = pytest.importorskip('rclpy')
 rs = pytest.importorskip('pyrealsense2')
 
 import numpy as np  # noqa: E402
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from rclpy.parameter import Parameter  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
@@ -19,6 +20,8 @@ from ibc_contract.errors import IbcError  # noqa: E402
 from ibc_contract.images import decode_jpeg  # noqa: E402
 from ibc_contract.ros import newest, to_ns  # noqa: E402
 from realsense_capture.node import CameraNode  # noqa: E402
+from xarm_twin.scene_state import SceneState, SceneStateServer  # noqa: E402
+from xarm_twin.tasks import get_task  # noqa: E402
 
 
 class Viewer(Node):
@@ -26,7 +29,7 @@ class Viewer(Node):
 
     def __init__(self, context):
         super().__init__('viewer', context=context)
-        self.compressed, self.info, self.raw, self.diagnostics = [], [], [], []
+        self.compressed, self.info, self.raw = [], [], []
         self.create_subscription(
             CompressedImage, topics.CAMERA_COMPRESSED, self.compressed.append, newest(10)
         )
@@ -70,6 +73,42 @@ def test_a_recording_becomes_topics(ros, recording):
     assert list(info.p)[:4] == [461.0, 0.0, 321.0, 0.0]
     assert info.distortion_model == 'plumb_bob'
     assert info.d[0] == pytest.approx(0.1)
+
+
+def test_a_twin_that_is_not_up_yet_is_waited_for(ros):
+    with SceneStateServer(port=0) as server:
+        port = server.port
+    node = make_node(ros, source='twin', scene_port=port, width=160, height=90, renderer='tiny')
+    viewer = Viewer(ros.context)
+    statuses = []
+    viewer.create_subscription(
+        DiagnosticArray, topics.DIAGNOSTICS, lambda m: statuses.extend(m.status), 10
+    )
+    pose = get_task('push_red').sample_layout(np.random.default_rng(0))
+
+    def tell_and_check(server, predicate):
+        state = SceneState(time.time_ns(), np.zeros(6), np.array(pose, dtype=float), 'push_red')
+        server.publish(state)
+        return predicate()
+
+    try:
+        assert ros.spin_until(lambda: len(statuses) > 0, node, viewer)
+        assert statuses[-1].message == 'no frames'
+        assert node.exit_code is None
+        statuses.clear()
+        with SceneStateServer(port=port) as server:
+
+            def drawn():
+                return len(viewer.compressed) >= 3 and any(s.level == b'\x00' for s in statuses)
+
+            assert ros.spin_until(lambda: tell_and_check(server, drawn), node, viewer, timeout=30)
+    finally:
+        node.close()
+    values = {pair.key: pair.value for pair in statuses[-1].values}
+    assert statuses[-1].name == 'realsense_capture: camera'
+    assert values['renderer'] == 'tiny'
+    assert values['source'] == 'twin push_red'
+    assert viewer.info[-1].width == 160
 
 
 def test_the_node_ends_with_code_0_after_a_recording_that_does_not_repeat(ros, record):

@@ -1,0 +1,104 @@
+"""The twin's camera: draws the state that the twin tells, in this process."""
+
+import threading
+import time
+
+from ibc_contract.pacing import ticks
+from realsense_capture.source import Frame, Intrinsics, SourceUnavailable
+from xarm_twin.camera import RendererChoice, TwinCamera, choose_renderer
+from xarm_twin.scene_state import SceneState, SceneStateClient
+
+LOST_AFTER_S = 2.0
+
+
+class TwinSource:
+    """Draws the newest state at a fixed rate; a frame's stamp is that of its state.
+
+    The task, and with it what there is to draw, is learned from the state. Ticks that pass while
+    a frame is drawn are left out, so a slow renderer lowers the rate and never the freshness.
+    """
+
+    expected_at_start = False
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        width: int,
+        height: int,
+        rate_hz: float,
+        renderer: RendererChoice = 'auto',
+    ) -> None:
+        """Draw `width` x `height` [px] images of the twin that serves states at `host`:`port`."""
+        self._address = (host, port)
+        self._size = (width, height)
+        self._period_s = 1.0 / rate_hz
+        self._renderer: RendererChoice = choose_renderer(renderer)
+        self._never = threading.Event()
+        self._client: SceneStateClient | None = None
+        self._camera: TwinCamera | None = None
+        self._task = ''
+        self._last_ns = 0
+        self._heard_s = 0.0
+        self._missed = 0
+        self._draw_s = 0.0
+
+    def open(self) -> None:
+        """Start listening to the twin; it need not run yet."""
+        if self._client is None:
+            self._client = SceneStateClient(*self._address)
+            self._heard_s = time.monotonic()
+            self._ticks = ticks(self._period_s, self._never)
+
+    def read(self, timeout_s: float) -> Frame | None:
+        """Draw the newest state at the next tick; SourceUnavailable after two silent seconds."""
+        if self._client is None:
+            raise SourceUnavailable('not listening to the twin')
+        _, missed = next(self._ticks)
+        state = self._client.wait_newer(self._last_ns, timeout_s)
+        now = time.monotonic()
+        if state is None:
+            if now - self._heard_s > LOST_AFTER_S:
+                host, port = self._address
+                raise SourceUnavailable(f'no twin tells its state at {host}:{port}')
+            return None
+        self._heard_s, self._last_ns = now, state.stamp_ns
+        rgb = self._camera_for(state).render(state.q, state.objects)
+        self._draw_s = time.monotonic() - now
+        self._missed += missed
+        return Frame(state.stamp_ns, rgb)
+
+    def intrinsics(self) -> Intrinsics:
+        """Return the model of the scene's camera."""
+        if self._camera is None:
+            raise SourceUnavailable('the twin has not told its state yet')
+        model = self._camera.model
+        return Intrinsics(model.width, model.height, model.fx, model.fy, model.cx, model.cy)
+
+    def status(self) -> dict[str, object]:
+        """Return task, renderer and cost for diagnostics."""
+        return {
+            'source': f'twin {self._task or "(not heard yet)"}',
+            'renderer': self._renderer,
+            'drawing [ms]': f'{self._draw_s * 1e3:.1f}',
+            'frames left out': self._missed,
+        }
+
+    def close(self) -> None:
+        """Stop listening; free the renderer."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+        self._close_camera()
+
+    def _camera_for(self, state: SceneState) -> TwinCamera:
+        if self._camera is None or state.task != self._task:
+            self._close_camera()
+            self._camera = TwinCamera(state.task, self._renderer, *self._size)
+            self._task = state.task
+        return self._camera
+
+    def _close_camera(self) -> None:
+        if self._camera is not None:
+            self._camera.close()
+            self._camera = None
