@@ -1,0 +1,15 @@
+"""One module per command of `ibc`: `add_parser`, and functions that import when they run."""
+
+from ibc_bringup.commands import (
+    bags,
+    demo,
+    doctor,
+    evaluate,
+    generate,
+    loop,
+    models,
+    train,
+    up,
+)
+
+ALL = (demo, loop, up, train, evaluate, generate, bags, models, doctor)

@@ -1,0 +1,39 @@
+"""The `ibc` command."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ibc_bringup import commands
+from ibc_contract.errors import IbcError
+from planar_arm.errors import PlanarArmError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Build the command line; nothing heavy is imported before a command runs."""
+    top = argparse.ArgumentParser(
+        prog='ibc', description='Teach an xArm6 a planar task, train a policy, run it.'
+    )
+    subparsers = top.add_subparsers(title='commands', metavar='COMMAND', required=True)
+    for module in commands.ALL:
+        module.add_parser(subparsers)
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command; what a person can mend becomes one line and exit code 1."""
+    arguments = parser().parse_args(argv)
+    try:
+        code = arguments.run(arguments)
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        code = 141
+    except (IbcError, PlanarArmError) as error:
+        sys.stderr.write(f'error: {error}\n')
+        code = 1
+    sys.exit(code)
+
+
+if __name__ == '__main__':
+    main()

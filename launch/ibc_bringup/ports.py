@@ -1,0 +1,42 @@
+"""Loopback ports that nobody uses, so that two twins can run on one machine."""
+
+import contextlib
+import random
+import socket
+from collections.abc import Sequence
+
+from ibc_contract.errors import IbcError
+
+LOWEST, HIGHEST = 15_000, 32_000
+"""Below Linux's ephemeral range, from which the kernel takes ports for other purposes."""
+ATTEMPTS = 200
+
+
+def is_free(port: int) -> bool:
+    """Tell whether a server could listen on this loopback port now."""
+    with contextlib.closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(('127.0.0.1', port))
+        except OSError:
+            return False
+    return True
+
+
+def twin_ports(control: int, report: int, scene: int) -> Sequence[int]:
+    """List the ports of a twin: control, three reports above their base, scene."""
+    return (control, report + 1, report + 2, report + 3, scene)
+
+
+def free_twin_ports() -> dict[str, str]:
+    """Find ports for one more twin, as arguments of a stack."""
+    chooser = random.SystemRandom()
+    for _ in range(ATTEMPTS):
+        base = chooser.randrange(LOWEST, HIGHEST, 10)
+        if all(map(is_free, twin_ports(base, base, base + 4))):
+            return {
+                'control_port': str(base),
+                'report_port': str(base),
+                'scene_port': str(base + 4),
+            }
+    raise IbcError(f'no five free ports in a row between {LOWEST} and {HIGHEST} on 127.0.0.1')

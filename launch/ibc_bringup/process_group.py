@@ -1,0 +1,171 @@
+"""Run several processes as one: shared output, and all of them end together."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+Sink = Callable[[str, str], None]
+"""Receives the name of a process and one line of its output."""
+
+TAIL_LINES = 15
+# Signals to stop with, and how long after the request [s].
+ESCALATION = ((0.0, signal.SIGINT), (5.0, signal.SIGTERM), (10.0, signal.SIGKILL))
+PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+@dataclass(frozen=True)
+class Command:
+    """A process to start; with `ends_group` its end is the planned end of all."""
+
+    name: str
+    argv: Sequence[str]
+    ends_group: bool = False
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The first process that ended, and the exit code that the whole group takes from it."""
+
+    name: str
+    code: int
+    planned: bool
+    tail: tuple[str, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Tell whether this end was not the planned, successful one."""
+        return not self.planned or self.code != 0
+
+    @property
+    def group_code(self) -> int:
+        """Exit code of the group: never 0 after an end that was not planned."""
+        if not self.planned:
+            return abs(self.code) or 1
+        return self.code if self.code >= 0 else 128 - self.code
+
+    def summary(self) -> str:
+        """Say in one line what ended and why, in its own words where it left some."""
+        how = f'signal {-self.code}' if self.code < 0 else f'code {self.code}'
+        errors = [line for line in self.tail if 'error' in line.lower()]
+        last = (errors or list(self.tail) or ['it said nothing'])[-1]
+        return f'{self.name} ended with {how}: {last.removeprefix("error: ")}'
+
+
+@dataclass
+class _Child:
+    command: Command
+    process: subprocess.Popen[str]
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+    reader: threading.Thread | None = None
+
+
+class ProcessGroup:
+    """Processes that start together; when the first one ends, the caller stops the others."""
+
+    def __init__(
+        self, commands: Sequence[Command], sink: Sink, environment: Mapping[str, str]
+    ) -> None:
+        """Nothing starts before `start`; `sink` is called from several threads."""
+        self._commands = commands
+        self._sink = sink
+        self._environment = dict(environment)
+        self._children: list[_Child] = []
+
+    def start(self) -> None:
+        """Start every process, then begin to read what they write."""
+        for command in self._commands:
+            process = subprocess.Popen(
+                list(command.argv),
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                errors='replace',
+                start_new_session=True,  # Ctrl-C reaches only the parent, which stops in order
+                preexec_fn=_die_with_parent,
+            )
+            self._children.append(_Child(command, process))
+        for child in self._children:
+            child.reader = threading.Thread(target=self._read, args=(child,), daemon=True)
+            child.reader.start()
+
+    def first_ended(self) -> Ended | None:
+        """Return the first process that ended, if one has; a failure goes before a planned end."""
+        ended = [c for c in self._children if c.process.poll() is not None]
+        if not ended:
+            return None
+        child = min(ended, key=lambda c: c.process.returncode == 0)
+        if child.reader is not None:
+            child.reader.join(timeout=1.0)
+        code = child.process.returncode
+        return Ended(child.command.name, code, child.command.ends_group, tuple(child.tail))
+
+    def wait(self, timeout_s: float | None = None) -> Ended | None:
+        """Wait for the first process to end, at most `timeout_s` [s]."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        while (ended := self.first_ended()) is None:
+            if deadline is not None and time.monotonic() > deadline:
+                return None
+            time.sleep(0.1)
+        return ended
+
+    def stop(self) -> None:
+        """End everything: SIGINT, after 5 s SIGTERM, after 10 s SIGKILL."""
+        begin = time.monotonic()
+        for delay, number in ESCALATION:
+            while self._alive() and time.monotonic() < begin + delay:
+                time.sleep(0.05)
+            for child in self._alive():
+                _send(child.process, number)
+        for child in self._children:
+            child.process.wait()
+            if child.reader is not None:
+                child.reader.join(timeout=1.0)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _alive(self) -> list[_Child]:
+        return [child for child in self._children if child.process.poll() is None]
+
+    def _read(self, child: _Child) -> None:
+        if child.process.stdout is None:
+            return
+        for line in child.process.stdout:
+            text = line.rstrip()
+            child.tail.append(text)
+            self._sink(child.command.name, text)
+
+
+def _die_with_parent() -> None:
+    """Have the kernel interrupt this child if the parent is killed: no arm moves unattended."""
+    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def _send(process: subprocess.Popen[str], number: signal.Signals) -> None:
+    try:
+        if number == signal.SIGKILL:
+            os.killpg(process.pid, number)  # with whatever it started
+        else:
+            process.send_signal(number)
+    except ProcessLookupError:
+        pass

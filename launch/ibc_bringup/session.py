@@ -1,0 +1,46 @@
+"""Run a stack in the background to its planned end, its output in a log file."""
+
+import os
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from ibc_bringup.ports import free_twin_ports
+from ibc_bringup.stacks import find_stack
+from ibc_bringup.up import process_group, ros_environment
+from ibc_contract.errors import IbcError
+
+DOMAINS = 100
+"""ROS domains 1 to 100 keep their ports below Linux's ephemeral range."""
+
+
+def private_environment() -> dict[str, str]:
+    """Environment of a graph of its own, unless ROS_DOMAIN_ID was chosen by hand."""
+    return {'ROS_DOMAIN_ID': str(1 + os.getpid() % DOMAINS), **ros_environment()}
+
+
+def run_to_end(name: str, given: Mapping[str, str], log: Path, timeout_s: float) -> None:
+    """Run a stack with a twin of its own until the process that ends it is done.
+
+    Raises:
+        IbcError: It failed, or took longer than `timeout_s` [s]; the message names the log.
+    """
+    stack = find_stack(name)
+    values = stack.values({**free_twin_ports(), **given})
+    log.parent.mkdir(parents=True, exist_ok=True)
+    lock = threading.Lock()
+    begin = time.monotonic()
+    with log.open('w') as file:
+
+        def keep(process: str, line: str) -> None:
+            with lock:
+                file.write(f'{time.monotonic() - begin:7.2f} {process} | {line}\n')
+                file.flush()
+
+        with process_group(stack, values, keep, private_environment()) as group:
+            ended = group.wait(timeout_s)
+    if ended is None:
+        raise IbcError(f'{name} was not done after {timeout_s:.0f} s: see {log}')
+    if ended.failed:
+        raise IbcError(f'{name}: {ended.summary()} (see {log})')

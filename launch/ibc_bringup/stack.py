@@ -1,0 +1,121 @@
+"""What a stack is: arguments and the processes that they turn on and parametrize."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ibc_bringup.arguments import Argument, Value, Values, missing, resolve
+from ibc_contract.errors import IbcError
+
+
+@dataclass(frozen=True)
+class From:
+    """Stands for the value of an argument in a process's parameters."""
+
+    argument: str
+
+
+Parameters = Mapping[str, Value | From]
+
+
+@dataclass(frozen=True)
+class Process:
+    """One node in a process of its own.
+
+    It runs when every argument in `when` is as given there: true for what counts as true, be it a
+    number or a text that is not empty. `sim_parameters` and
+    `robot_parameters` apply with `sim:=true` and `sim:=false`; they, and `parameters`, override
+    the values in `config/<config>.yaml`.
+    """
+
+    name: str
+    package: str
+    module: str
+    executable: str
+    config: str = ''
+    parameters: Parameters = field(default_factory=dict)
+    sim_parameters: Parameters = field(default_factory=dict)
+    robot_parameters: Parameters = field(default_factory=dict)
+    when: Mapping[str, bool] = field(default_factory=dict)
+    needs_sim: bool = False
+    ends_stack: bool = False
+    """The stack is done when this process is, and takes its exit code."""
+
+
+@dataclass(frozen=True)
+class NodeCall:
+    """A process with every parameter filled in: what a front end starts."""
+
+    process: Process
+    parameters: Mapping[str, Value]
+    namespace: str
+
+    @property
+    def config_file(self) -> Path | None:
+        """The ROS parameter file with this deployment's values, if the process has one."""
+        return config_path(f'{self.process.config}.yaml') if self.process.config else None
+
+    def command(self) -> list[str]:
+        """The command line that starts the node without ROS's own launch."""
+        command = [sys.executable, '-m', self.process.module, '--ros-args']
+        command += ['-r', f'__node:={self.process.name}']
+        if self.namespace:
+            command += ['-r', f'__ns:=/{self.namespace}']
+        if self.config_file is not None:
+            command += ['--params-file', str(self.config_file)]
+        for name, value in self.parameters.items():
+            # JSON is YAML: strings keep their quotes, so that '502' stays a string.
+            command += ['-p', f'{name}:={json.dumps(value)}']
+        return command
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A set of processes that run together, with the arguments that shape it."""
+
+    name: str
+    help: str
+    arguments: Sequence[Argument]
+    processes: Sequence[Process]
+
+    def values(self, given: Mapping[str, str]) -> dict[str, Value]:
+        """Resolve what was typed into one value per argument; IbcError for a wrong one."""
+        return resolve(self.arguments, given, self.name)
+
+    def calls(self, values: Values) -> list[NodeCall]:
+        """List the nodes to start for these values, with their parameters."""
+        chosen = [
+            process
+            for process in self.processes
+            if all(bool(values.get(name)) == wanted for name, wanted in process.when.items())
+        ]
+        for process in chosen:
+            if process.needs_sim and not values.get('sim'):
+                raise IbcError(f'{self.name}: {process.name} works in the twin only: add sim:=true')
+        namespace = str(values.get('namespace', ''))
+        return [NodeCall(p, self._parameters(p, values), namespace) for p in chosen]
+
+    def _parameters(self, process: Process, values: Values) -> dict[str, Value]:
+        extra = process.sim_parameters if values.get('sim') else process.robot_parameters
+        return {
+            name: self._fill(value, values)
+            for name, value in {**process.parameters, **extra}.items()
+        }
+
+    def _fill(self, value: Value | From, values: Values) -> Value:
+        if not isinstance(value, From):
+            return value
+        if value.argument in values:
+            return values[value.argument]
+        raise missing(next(a for a in self.arguments if a.name == value.argument), self.name)
+
+
+def config_path(name: str) -> Path:
+    """Find a file of `config/`: in the source tree, or under `share/` of an installation."""
+    for parent in Path(__file__).resolve().parents:
+        for folder in (parent / 'config', parent / 'share' / 'ibc_bringup' / 'config'):
+            if (folder / name).is_file():
+                return folder / name
+    raise IbcError(f'ibc_bringup is not installed completely: config/{name} is missing')

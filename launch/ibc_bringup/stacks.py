@@ -1,0 +1,239 @@
+"""The stacks of this project, each declared once.
+
+`ibc up STACK name:=value` and the launch files of the same names both start what is listed here.
+"""
+
+from pathlib import Path
+
+from ibc_bringup.arguments import Argument, Values
+from ibc_bringup.stack import From, Process, Stack
+from ibc_contract.errors import IbcError
+
+
+def task_names() -> list[str]:
+    """Names of the tasks that the twin can set up."""
+    from xarm_twin.tasks import TASK_NAMES
+
+    return list(TASK_NAMES)
+
+
+def task_of_model(values: Values) -> str:
+    """Name the task that the model in `model:=` was trained for."""
+    from ibc_bringup.bundles import read_card
+
+    return read_card(str(values['model'])).task
+
+
+def task_of_bag(values: Values) -> str:
+    """Name the task that the bag in `bag:=` shows."""
+    from ibc_contract.episode_reader import EpisodeReader
+
+    return EpisodeReader(Path(str(values['bag']))).info.task
+
+
+SIM = Argument('sim', 'true: PyBullet twin; false: real arm and camera', default=True, kind=bool)
+ROBOT_IP = Argument('robot_ip', 'address of the xArm controller, for sim:=false')
+TASK = Argument('task', 'what is done', default='push_red', choices=task_names)
+ROOT = Argument('root', 'folder that receives the episodes', default='bags')
+OPERATOR = Argument('operator', 'who shows the task; stored in each episode', default='')
+NAMESPACE = Argument('namespace', 'ROS namespace of every node', default='')
+SIMULATION = (
+    Argument('seed', "seed of the twin's first layout", default=0, kind=int),
+    Argument(
+        'renderer', 'what draws the camera image', 'auto', choices=lambda: ('auto', 'egl', 'tiny')
+    ),
+    Argument('control_port', "port of the twin's arm controller", default=15502, kind=int),
+    Argument('report_port', 'base of its three report ports', default=15030, kind=int),
+    Argument('scene_port', "port that sends the scene to the twin's camera", 15600, kind=int),
+)
+COMMON = (SIM, ROBOT_IP, NAMESPACE, *SIMULATION)
+
+TWIN = Process(
+    name='xarm_twin',
+    package='xarm_twin',
+    module='xarm_twin.node',
+    executable='xarm_twin',
+    parameters={
+        'task': From('task'),
+        'seed': From('seed'),
+        'control_port': From('control_port'),
+        'report_port': From('report_port'),
+        'scene_port': From('scene_port'),
+    },
+    when={'sim': True},
+)
+CAMERA = Process(
+    name='realsense_capture',
+    package='realsense_capture',
+    module='realsense_capture.node',
+    executable='realsense_capture',
+    config='camera',
+    sim_parameters={
+        'source': 'twin',
+        'scene_port': From('scene_port'),
+        'renderer': From('renderer'),
+    },
+    robot_parameters={'source': 'device'},
+)
+DRIVER = Process(
+    name='xarm_planar_driver',
+    package='xarm_planar_driver',
+    module='xarm_planar_driver.node',
+    executable='xarm_planar_driver',
+    config='driver',
+    sim_parameters={
+        'robot_ip': '127.0.0.1',
+        'control_port': From('control_port'),
+        'report_port_base': From('report_port'),
+    },
+    robot_parameters={'robot_ip': From('robot_ip')},
+)
+RECORDER = Process(
+    name='demo_recorder',
+    package='demo_recorder',
+    module='demo_recorder.node',
+    executable='demo_recorder',
+    config='recorder',
+    parameters={'root': From('root'), 'task': From('task'), 'operator': From('operator')},
+)
+MOUSE = Process(
+    name='teleop_mouse',
+    package='teleop_mouse',
+    module='teleop_mouse.node',
+    executable='teleop_mouse',
+    config='teleop',
+    ends_stack=True,
+)
+DEMONSTRATOR = Process(
+    name='demonstrator',
+    package='xarm_twin',
+    module='xarm_twin.demonstrator_node',
+    executable='demonstrator',
+    parameters={
+        'task': From('task'),
+        'episodes': From('episodes'),
+        'noise': From('noise'),
+        'seed': From('seed'),
+    },
+    when={'demonstrator': True},
+    needs_sim=True,
+    ends_stack=True,
+)
+POLICY = Process(
+    name='ibc_policy',
+    package='ibc_policy_node',
+    module='ibc_policy_node.node',
+    executable='ibc_policy',
+    config='policy',
+    parameters={'model': From('model'), 'enabled': From('enabled')},
+)
+TRIALS = Process(
+    name='trials',
+    package='ibc_bringup',
+    module='ibc_bringup.trials_node',
+    executable='trials',
+    parameters={
+        'task': From('task'),
+        'title': From('model'),
+        'episodes': From('trials'),
+        'seconds': From('seconds'),
+        'video': From('video'),
+        'results': From('results'),
+    },
+    when={'trials': True},
+    needs_sim=True,
+    ends_stack=True,
+)
+REPLAY = Process(
+    name='replay_bag',
+    package='demo_recorder',
+    module='demo_recorder.replay_node',
+    executable='replay_bag',
+    parameters={'bag': From('bag')},
+    ends_stack=True,
+)
+
+
+def only(process: Process, **when: bool) -> Process:
+    """Return the process with further conditions."""
+    return Process(**{**vars(process), 'when': {**process.when, **when}})
+
+
+STACKS = {
+    stack.name: stack
+    for stack in (
+        Stack(
+            'teleop_record',
+            'record demonstrations with the mouse, or with the scripted demonstrator',
+            (
+                *COMMON,
+                TASK,
+                ROOT,
+                OPERATOR,
+                Argument('demonstrator', 'the script shows the task (twin only)', False, kind=bool),
+                Argument('episodes', 'how many the script shows', default=5, kind=int),
+                Argument('noise', 'noise of the script, 0 to 1', default=0.0, kind=float),
+            ),
+            (TWIN, CAMERA, DRIVER, RECORDER, only(MOUSE, demonstrator=False), DEMONSTRATOR),
+        ),
+        Stack(
+            'run_policy',
+            'let a trained policy move the arm',
+            (
+                *COMMON,
+                Argument('model', 'name of a bundle in models/, or its folder', required=True),
+                Argument(
+                    'task',
+                    "what is done; the model's own task if left out",
+                    task_of_model,
+                    choices=task_names,
+                ),
+                Argument(
+                    'enabled',
+                    'act at once, without waiting for policy/enable',
+                    default=True,
+                    kind=bool,
+                ),
+                Argument('trials', 'how often to try in the twin, then end; 0: go on', 0, kind=int),
+                Argument('seconds', 'time for all trials; 0: no limit [s]', 0.0, kind=float),
+                Argument('video', 'MP4 file of the trials', default=''),
+                Argument('results', 'JSON file of the trials', default=''),
+                Argument('teleop', 'open the mouse window to take over', default=False, kind=bool),
+                Argument('record', 'record episodes as well', default=False, kind=bool),
+                ROOT,
+                OPERATOR,
+            ),
+            (
+                TWIN,
+                CAMERA,
+                DRIVER,
+                POLICY,
+                TRIALS,
+                only(MOUSE, teleop=True),
+                only(RECORDER, record=True),
+            ),
+        ),
+        Stack(
+            'replay_bag',
+            'drive the arm with the setpoints of a bag and report the tracking error',
+            (
+                *COMMON,
+                Argument('bag', 'folder of the episode', required=True),
+                Argument(
+                    'task',
+                    "what is set up; the bag's own task if left out",
+                    task_of_bag,
+                    choices=task_names,
+                ),
+            ),
+            (TWIN, DRIVER, REPLAY),
+        ),
+    )
+}
+
+
+def find_stack(name: str) -> Stack:
+    """Return the stack of this name; IbcError lists the known ones."""
+    if name not in STACKS:
+        raise IbcError(f'unknown stack {name!r}; known: {", ".join(STACKS)}')
+    return STACKS[name]

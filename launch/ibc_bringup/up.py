@@ -1,0 +1,92 @@
+"""Start a stack where ROS's own launch is not installed."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from typing import TextIO
+
+from ibc_bringup.arguments import Value
+from ibc_bringup.process_group import Command, ProcessGroup, Sink
+from ibc_bringup.stack import Stack, config_path
+
+COLOURS = (36, 33, 32, 35, 34, 96, 93, 92)
+
+
+def missing_settings(base: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return what this project sets for its nodes and `base` does not.
+
+    Discovery stays on this machine and images travel through shared memory, unless somebody chose
+    otherwise.
+    """
+    settings = {
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        'FASTRTPS_DEFAULT_PROFILES_FILE': str(config_path('fastdds_shm.xml')),
+        'PYTHONUNBUFFERED': '1',
+    }
+    return {name: value for name, value in settings.items() if name not in base}
+
+
+def ros_environment(base: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the environment of a node."""
+    return {**base, **missing_settings(base)}
+
+
+def process_group(
+    stack: Stack, values: Mapping[str, Value], sink: Sink, environment: Mapping[str, str]
+) -> ProcessGroup:
+    """Make the processes of a stack ready to start."""
+    commands = [
+        Command(call.process.name, call.command(), call.process.ends_stack)
+        for call in stack.calls(values)
+    ]
+    return ProcessGroup(commands, sink, environment)
+
+
+def run_stack(
+    stack: Stack,
+    values: Mapping[str, Value],
+    out: TextIO = sys.stdout,
+    stop: Callable[[], bool] = lambda: False,
+) -> int:
+    """Run a stack in the foreground until it ends, or until Ctrl-C; return its exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # A shell script's `&` leaves SIGINT ignored, and then Python installs no handler.
+        signal.signal(number, signal.default_int_handler)
+    names = [call.process.name for call in stack.calls(values)]
+    group = process_group(stack, values, prefixed(names, out), ros_environment())
+    ended = None
+    try:
+        group.start()
+        while ended is None and not stop():
+            ended = group.wait(timeout_s=0.5)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        group.stop()
+    if ended is None:
+        return 0
+    if ended.failed:
+        sys.stderr.write(''.join(f'    {line}\n' for line in ended.tail))
+        sys.stderr.write(f'error: {ended.summary()}\n')
+    return ended.group_code
+
+
+def prefixed(names: list[str], out: TextIO) -> Sink:
+    """Return a sink that prints each line behind the coloured name of its process."""
+    width = max(map(len, names), default=0)
+    colourful = out.isatty() and 'NO_COLOR' not in os.environ
+    lock = threading.Lock()
+
+    def show(name: str, line: str) -> None:
+        label = f'{name:<{width}} |'
+        if colourful:
+            label = f'\033[{COLOURS[names.index(name) % len(COLOURS)]}m{label}\033[0m'
+        with lock:
+            out.write(f'{label} {line}\n')
+            out.flush()
+
+    return show

@@ -1,0 +1,101 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from ibc_bringup.process_group import Command, Ended, ProcessGroup
+
+SLEEP = 'import time; print("up", flush=True); time.sleep(60)'
+STUBBORN = (
+    'import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print("up", flush=True); '
+    'time.sleep(60)'
+)
+
+
+def command(name, code, ends_group=False):
+    return Command(name, [sys.executable, '-c', code], ends_group)
+
+
+def make_group(*commands):
+    lines = []
+    group = ProcessGroup(commands, lambda name, line: lines.append((name, line)), os.environ)
+    return group, lines
+
+
+def wait_for(predicate, timeout=20.0):
+    deadline = time.monotonic() + timeout
+    while not predicate() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return predicate()
+
+
+def test_the_first_that_fails_is_reported_with_its_last_words():
+    code = 'import sys; print("working"); sys.exit("error: the cable is out")'
+    group, lines = make_group(command('steady', SLEEP), command('weak', code))
+    with group:
+        ended = group.wait(timeout_s=20)
+    assert ended is not None
+    assert ended.failed
+    assert (ended.name, ended.code, ended.group_code) == ('weak', 1, 1)
+    assert ended.summary() == 'weak ended with code 1: the cable is out'
+    assert ('weak', 'working') in lines
+    assert ('steady', 'up') in lines
+
+
+def test_stop_interrupts_what_is_left():
+    group, lines = make_group(command('a', SLEEP), command('b', SLEEP))
+    group.start()
+    assert wait_for(lambda: len(lines) == 2)
+    group.stop()
+    assert group.first_ended().code in (-signal.SIGINT, 1, 130)
+
+
+def test_stop_ends_what_ignores_an_interrupt():
+    group, lines = make_group(command('stubborn', STUBBORN))
+    group.start()
+    assert wait_for(lambda: lines)
+    group.stop()
+    assert group.first_ended().code == -signal.SIGTERM
+
+
+def test_a_planned_end_gives_its_code():
+    group, _ = make_group(command('steady', SLEEP), command('job', 'pass', ends_group=True))
+    with group:
+        ended = group.wait(timeout_s=20)
+    assert not ended.failed
+    assert ended.group_code == 0
+
+
+def test_an_end_that_was_not_planned_is_a_failure_even_with_code_0():
+    assert Ended('node', 0, planned=False, tail=()).group_code == 1
+    assert Ended('node', 3, planned=False, tail=()).group_code == 3
+    assert Ended('job', -9, planned=True, tail=()).group_code == 137
+
+
+def test_wait_gives_up_after_its_time():
+    group, _ = make_group(command('steady', SLEEP))
+    with group:
+        assert group.wait(timeout_s=0.1) is None
+
+
+def test_children_do_not_outlive_a_killed_parent():
+    code = (
+        'import os, sys; from ibc_bringup.process_group import Command, ProcessGroup; '
+        f'c = Command("child", [sys.executable, "-c", {SLEEP!r}]); '
+        'g = ProcessGroup([c], lambda n, l: None, os.environ); g.start(); '
+        'print(g._children[0].process.pid, flush=True); import time; time.sleep(60)'
+    )
+    parent = subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE, text=True)
+    child = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    assert wait_for(lambda: not _runs(child))
+
+
+def _runs(pid):
+    try:
+        with open(f'/proc/{pid}/stat') as stat:
+            return stat.read().rsplit(')', 1)[1].split()[0] != 'Z'
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,80 @@
+import shlex
+
+import pytest
+
+from ibc_bringup.stack import config_path
+from ibc_bringup.stacks import STACKS, find_stack
+from ibc_contract.errors import IbcError
+
+
+def calls(stack, **given):
+    stack = find_stack(stack)
+    return {call.process.name: call for call in stack.calls(stack.values(given))}
+
+
+def test_the_twin_replaces_arm_and_camera():
+    in_twin = calls('teleop_record')
+    assert set(in_twin) == {
+        'xarm_twin', 'realsense_capture', 'xarm_planar_driver', 'demo_recorder', 'teleop_mouse',
+    }  # fmt: skip
+    assert in_twin['xarm_planar_driver'].parameters['robot_ip'] == '127.0.0.1'
+    assert in_twin['realsense_capture'].parameters['source'] == 'twin'
+    on_robot = calls('teleop_record', sim='false', robot_ip='10.0.0.5')
+    assert set(on_robot) == set(in_twin) - {'xarm_twin'}
+    assert on_robot['xarm_planar_driver'].parameters == {'robot_ip': '10.0.0.5'}
+    assert on_robot['realsense_capture'].parameters == {'source': 'device'}
+
+
+def test_twin_and_driver_meet_at_the_same_ports():
+    found = calls('teleop_record', control_port='1234', report_port='2000')
+    assert found['xarm_twin'].parameters['control_port'] == 1234
+    assert found['xarm_planar_driver'].parameters['control_port'] == 1234
+    assert found['xarm_twin'].parameters['report_port'] == 2000
+    assert found['xarm_planar_driver'].parameters['report_port_base'] == 2000
+
+
+def test_the_demonstrator_takes_the_place_of_the_mouse():
+    found = calls('teleop_record', demonstrator='true', episodes='2')
+    assert 'teleop_mouse' not in found
+    assert found['demonstrator'].parameters['episodes'] == 2
+    assert found['demonstrator'].process.ends_stack
+
+
+@pytest.mark.parametrize(
+    ('stack', 'given', 'expected'),
+    [
+        ('teleop_record', {'sim': 'false'}, 'needs robot_ip:=VALUE'),
+        ('teleop_record', {'task': 'juggle'}, 'choose from push_red'),
+        ('teleop_record', {'demonstrator': 'true', 'sim': 'false', 'robot_ip': 'x'}, 'sim:=true'),
+        ('replay_bag', {}, 'needs bag:=VALUE'),
+        ('replay_bag', {'bag': '/nowhere'}, 'no readable metadata.yaml'),
+        ('run_policy', {}, 'needs model:=VALUE'),
+        ('run_policy', {'model': 'nobody'}, 'nobody'),
+        ('dance', {}, 'known: teleop_record, run_policy, replay_bag'),
+    ],
+)
+def test_what_is_wrong_is_said_before_anything_starts(stack, given, expected):
+    with pytest.raises(IbcError, match=expected):
+        calls(stack, **given)
+
+
+def test_strings_keep_their_type_on_the_command_line():
+    command = calls('teleop_record', operator='007')['demo_recorder'].command()
+    assert 'operator:="007"' in command
+    assert '-p' in command
+    assert shlex.join(command).count('--ros-args') == 1
+
+
+def test_every_module_and_parameter_file_exists():
+    import importlib.util
+
+    for stack in STACKS.values():
+        for process in stack.processes:
+            assert importlib.util.find_spec(process.module) is not None, process.module
+            if process.config:
+                assert config_path(f'{process.config}.yaml').is_file()
+
+
+def test_namespace_reaches_every_node():
+    for call in calls('teleop_record', namespace='left').values():
+        assert '__ns:=/left' in call.command()
