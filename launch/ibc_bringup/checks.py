@@ -1,0 +1,250 @@
+"""What `ibc doctor` looks at: one function per check, each with a remedy for what it finds."""
+
+import ctypes
+import json
+import os
+import platform
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ibc_bringup.ports import is_free, twin_ports
+from ibc_bringup.up import ros_environment
+
+Status = Literal['ok', 'warn', 'fail']
+
+MODULES = (
+    'rclpy', 'numpy', 'cv2', 'pydantic', 'yaml', 'mcap', 'rosbags', 'pybullet', 'gymnasium',
+    'xarm', 'pyrealsense2', 'torch', 'safetensors', 'tensorboard', 'matplotlib', 'jinja2',
+    'imageio_ffmpeg',
+)  # fmt: skip
+# Shared library -> Debian package.
+LIBRARIES = {
+    'libusb-1.0.so.0': 'libusb-1.0-0',
+    'libudev.so.1': 'libudev1',
+    'libGL.so.1': 'libgl1',
+    'libglib-2.0.so.0': 'libglib2.0-0',
+    'libEGL.so.1': 'libegl1 libgl1-mesa-dri',
+}
+PROBE_TIMEOUT_S = 60.0
+IMPORT_PROBE = """
+import importlib, json, sys
+problems = {}
+for name in sys.argv[1:]:
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        problems[name] = f'{type(error).__name__}: {error}'.splitlines()[0]
+print(json.dumps(problems))
+"""
+EGL_PROBE = """
+from xarm_twin.camera import TwinCamera
+camera = TwinCamera('push_red', renderer='egl')
+camera.close()
+"""
+CAMERA_PROBE = """
+import pyrealsense2
+print(', '.join(d.get_info(pyrealsense2.camera_info.name) for d in
+                pyrealsense2.context().query_devices()))
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one check."""
+
+    name: str
+    status: Status
+    detail: str
+    remedy: str = ''
+
+
+def python_version() -> Finding:
+    """Check the interpreter's version."""
+    text = platform.python_version()
+    if (3, 11) <= sys.version_info[:2] <= (3, 14):
+        return Finding('Python', 'ok', text)
+    return Finding('Python', 'fail', text, 'use Python 3.11 to 3.14: make PYTHON=python3.12')
+
+
+def python_modules() -> Finding:
+    """Import what the stack needs, in a process of its own."""
+    done = _probe(IMPORT_PROBE, *MODULES)
+    if done is None or done.returncode != 0:
+        return Finding('Python modules', 'fail', _last_line(done), 'run: make setup')
+    problems = json.loads(done.stdout.splitlines()[-1])
+    if problems:
+        detail = '; '.join(f'{name}: {problem}' for name, problem in problems.items())
+        return Finding('Python modules', 'fail', detail, 'run: make setup')
+    return Finding('Python modules', 'ok', f'{len(MODULES)} modules import')
+
+
+def system_libraries() -> Finding:
+    """Look for the shared libraries that wheels expect from the system."""
+    missing = [name for name in LIBRARIES if not _loads(name)]
+    if not missing:
+        return Finding('System libraries', 'ok', f'{len(LIBRARIES)} found')
+    packages = ' '.join(LIBRARIES[name] for name in missing)
+    return Finding(
+        'System libraries', 'fail', ', '.join(missing), f'sudo apt-get install {packages}'
+    )
+
+
+def display() -> Finding:
+    """Look for a display for the mouse window."""
+    for name in ('DISPLAY', 'WAYLAND_DISPLAY'):
+        if os.environ.get(name):
+            return Finding('Display', 'ok', f'{name}={os.environ[name]}')
+    return Finding(
+        'Display', 'warn', 'none: no mouse window', 'log in graphically, or: ssh -X, xvfb-run'
+    )
+
+
+def egl_renderer() -> Finding:
+    """Draw with EGL in a process of its own: a broken driver takes its process down."""
+    done = _probe(EGL_PROBE)
+    if done is not None and done.returncode == 0:
+        return Finding('EGL renderer', 'ok', 'works')
+    return Finding(
+        'EGL renderer',
+        'warn',
+        f'{_last_line(done)}; the slower TinyRenderer is used',
+        'sudo apt-get install libegl1 libgl1-mesa-dri',
+    )
+
+
+def ports() -> Finding:
+    """Check that the twin's default ports are free."""
+    from ibc_bringup.stacks import SIMULATION
+
+    default = {a.name: int(a.default) for a in SIMULATION if a.name.endswith('_port')}  # type: ignore[arg-type]
+    wanted = twin_ports(default['control_port'], default['report_port'], default['scene_port'])
+    taken = [port for port in wanted if not is_free(port)]
+    if not taken:
+        return Finding('Ports', 'ok', f'{", ".join(map(str, wanted))} are free')
+    return Finding(
+        'Ports',
+        'warn',
+        f'in use: {", ".join(map(str, taken))}',
+        'stop the other twin, or choose with control_port:=, report_port:=, scene_port:=',
+    )
+
+
+def disk_space() -> Finding:
+    """Check the space left where bags are written: a minute of images takes about 60 MB."""
+    free = shutil.disk_usage(Path.cwd()).free / 1e9
+    status: Status = 'fail' if free < 0.5 else 'warn' if free < 5 else 'ok'
+    return Finding(
+        'Disk', status, f'{free:.1f} GB free here', '' if status == 'ok' else 'make room'
+    )
+
+
+def shared_memory() -> Finding:
+    """Check /dev/shm: Fast DDS puts 16 MB per node there, and a full one kills nodes."""
+    try:
+        size = shutil.disk_usage('/dev/shm').total / 1e6
+    except OSError:
+        return Finding('Shared memory', 'fail', '/dev/shm is missing', 'mount a tmpfs there')
+    if size >= 250:
+        return Finding('Shared memory', 'ok', f'/dev/shm has {size:.0f} MB')
+    return Finding(
+        'Shared memory', 'warn', f'/dev/shm has {size:.0f} MB', 'docker: --shm-size=512m'
+    )
+
+
+def real_time() -> Finding:
+    """Check whether the driver may ask for a real-time priority."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_RTPRIO)
+    if soft != 0 or os.geteuid() == 0:
+        return Finding('Real-time priority', 'ok', 'permitted')
+    return Finding(
+        'Real-time priority',
+        'warn',
+        'not permitted: fine in the twin, not on the arm',
+        'add "@YOURGROUP - rtprio 80" to /etc/security/limits.d/, log in again',
+    )
+
+
+def ros_loopback() -> Finding:
+    """Send an image from one ROS participant to another on this machine."""
+    done = _run([sys.executable, '-m', 'ibc_bringup.loopback_node'])
+    if done is not None and done.returncode == 0:
+        return Finding('ROS 2 loopback', 'ok', done.stdout.strip())
+    return Finding(
+        'ROS 2 loopback',
+        'fail',
+        _last_line(done),
+        'check ROS_DOMAIN_ID, RMW_IMPLEMENTATION, a firewall on lo',
+    )
+
+
+def camera() -> Finding:
+    """Look for a RealSense camera."""
+    done = _probe(CAMERA_PROBE)
+    if done is None or done.returncode != 0:
+        return Finding('Camera', 'warn', _last_line(done), 'needed for sim:=false only')
+    name = done.stdout.strip()
+    if not name:
+        return Finding('Camera', 'warn', 'no RealSense found', 'needed for sim:=false only')
+    return Finding('Camera', 'ok', name)
+
+
+def model_bundles() -> Finding:
+    """Look for trained bundles."""
+    from ibc_bringup.bundles import list_cards
+
+    names = [card.name for card in list_cards()]
+    if names:
+        return Finding('Models', 'ok', ', '.join(names))
+    return Finding('Models', 'warn', 'no bundle found', 'train one: ibc loop, or set IBC_MODELS')
+
+
+CHECKS: tuple[Callable[[], Finding], ...] = (
+    python_version, python_modules, system_libraries, display, egl_renderer, ports, disk_space,
+    shared_memory, real_time, ros_loopback, camera, model_bundles,
+)  # fmt: skip
+
+
+def run_checks() -> Iterator[Finding]:
+    """Run every check in order; yield each finding when it is known."""
+    for check in CHECKS:
+        yield check()
+
+
+def _probe(code: str, *words: str) -> subprocess.CompletedProcess[str] | None:
+    return _run([sys.executable, '-c', code, *words])
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str] | None:
+    """Run a command; None when it did not come back in time."""
+    try:
+        return subprocess.run(
+            command,
+            env=ros_environment(),
+            capture_output=True,
+            text=True,
+            timeout=PROBE_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def _last_line(done: subprocess.CompletedProcess[str] | None) -> str:
+    if done is None:
+        return f'no answer within {PROBE_TIMEOUT_S:.0f} s'
+    lines = (done.stderr.strip() or done.stdout.strip()).splitlines()
+    return lines[-1] if lines else f'ended with code {done.returncode}'
+
+
+def _loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True

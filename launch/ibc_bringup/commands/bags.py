@@ -1,0 +1,126 @@
+"""`ibc bags`: look at recorded episodes, check them, save what a crash left."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to `subparsers`."""
+    parser = subparsers.add_parser(
+        'bags', help='info, verify or repair recorded episodes', description=__doc__
+    )
+    actions = parser.add_subparsers(title='actions', metavar='ACTION', required=True)
+    for name, run, text in (
+        ('info', info, 'say what each episode holds'),
+        ('verify', verify, 'read every message and check it; exit code 1 if one cannot be used'),
+        ('repair', repair, 'save what a truncated episode still holds'),
+    ):
+        action = actions.add_parser(name, help=text, description=text)
+        action.add_argument('paths', nargs='+', type=Path, help='episodes, or folders of them')
+        action.add_argument('--json', action='store_true', help='print one JSON list')
+        action.set_defaults(run=run)
+
+
+def info(arguments: argparse.Namespace) -> int:
+    """Print one line per episode, or everything as JSON."""
+    from demo_recorder.summary import episode_summary
+    from ibc_bringup.report import Table
+
+    summaries = [episode_summary(path) for path in _episodes(arguments.paths)]
+    if arguments.json:
+        _print_json(summaries)
+        return 0
+    rows = [
+        (
+            summary['name'],
+            summary['task'],
+            summary['outcome'],
+            f'{summary["duration_s"]:.1f}',
+            str(summary['messages']),
+            f'{summary["size_bytes"] / 1e6:.1f}',
+            summary['source'],
+        )
+        for summary in summaries
+    ]
+    headers = ('episode', 'task', 'outcome', 'seconds', 'messages', 'MB', 'source')
+    sys.stdout.write(Table(headers, rows).to_text())
+    return 0
+
+
+def verify(arguments: argparse.Namespace) -> int:
+    """Check every episode; what is wrong goes to stdout, one line each."""
+    from tqdm import tqdm
+
+    from demo_recorder.verify import Severity, verify_episode
+
+    paths = _episodes(arguments.paths)
+    unusable = 0
+    entries = []
+    for path in tqdm(paths, desc='verify', unit='episode', disable=None):
+        findings = verify_episode(path)
+        unusable += any(finding.severity is Severity.ERROR for finding in findings)
+        entries.append(
+            {
+                'path': str(path),
+                'findings': [
+                    {'severity': str(f.severity), 'code': f.code, 'message': f.message}
+                    for f in findings
+                ],
+            }
+        )
+        if not arguments.json:
+            for finding in findings:
+                place = '' if str(path) in finding.message else f'{path}: '
+                sys.stdout.write(f'{finding.severity}: {place}{finding.message}\n')
+    if arguments.json:
+        _print_json(entries)
+    else:
+        sys.stdout.write(f'{len(paths)} episodes, {unusable} cannot be used\n')
+    return 1 if unusable else 0
+
+
+def repair(arguments: argparse.Namespace) -> int:
+    """Repair the given episodes, and those below the given folders that were never closed."""
+    from demo_recorder.repair import repair_episode
+
+    entries = []
+    for path in arguments.paths:
+        for damaged in _unclosed(path) or [path]:
+            repaired = repair_episode(damaged)
+            entries.append({'path': str(damaged), 'repaired': str(repaired)})
+            if not arguments.json:
+                sys.stdout.write(f'{damaged} -> {repaired}\n')
+    if arguments.json:
+        _print_json(entries)
+    return 0
+
+
+def _episodes(paths: list[Path]) -> list[Path]:
+    """Episodes in or below `paths`, those that were never closed included."""
+    from ibc_contract.episode_reader import find_episodes
+    from ibc_contract.errors import BadEpisode
+
+    found = []
+    for path in paths:
+        below = [*find_episodes(path), *_unclosed(path)]
+        if not below and any(path.glob('*.mcap')):
+            below = [path]
+        if not below:
+            raise BadEpisode(f'{path}: there are no episodes in this folder')
+        found += below
+    return found
+
+
+def _unclosed(path: Path) -> list[Path]:
+    from ibc_contract.episode_writer import PARTIAL
+
+    if path.name.endswith(PARTIAL):
+        return [path]
+    return sorted(folder for folder in path.rglob(f'*{PARTIAL}') if folder.is_dir())
+
+
+def _print_json(entries: list[dict[str, Any]]) -> None:
+    sys.stdout.write(json.dumps(entries, indent=2) + '\n')

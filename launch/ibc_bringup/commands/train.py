@@ -1,0 +1,85 @@
+"""`ibc train`: bags in, model bundle out."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to `subparsers`."""
+    parser = subparsers.add_parser(
+        'train',
+        help='train a policy from bags',
+        description='Train a policy from bags (or from a dataset cache) and write a model bundle.',
+    )
+    parser.add_argument('data', nargs='*', type=Path, help='folders of bags, or a dataset cache')
+    parser.add_argument('--run', dest='folder', type=Path, help='folder of the run (runs/NEW)')
+    parser.add_argument('--preset', default='cpu_small', help='preset or YAML file (cpu_small)')
+    parser.add_argument(
+        '--set',
+        dest='overrides',
+        action='append',
+        default=[],
+        metavar='KEY=VALUE',
+        help='replace one field of the preset, such as learning_rate.initial=3e-4',
+    )
+    parser.add_argument('--seed', type=int, help='seed of everything random')
+    parser.add_argument('--steps', type=int, help='optimizer steps')
+    parser.add_argument('--failures', action='store_true', help='learn from failed episodes too')
+    parser.add_argument('--resume', type=Path, metavar='RUN', help='go on with an interrupted run')
+    parser.add_argument('--bundle', type=Path, help='copy the bundle here, such as models/NAME')
+    parser.add_argument('--json', action='store_true', help='print one JSON object at the end')
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train or resume, then say where the bundle is."""
+    import json
+    import shutil
+
+    from ibc_bringup.training_run import open_run
+    from implicit_bc.bundle import read_description
+
+    if arguments.resume:
+        training = open_run(arguments.resume)
+    else:
+        training = _new_run(arguments)
+        training.save()
+    bundle = training.train(resume=arguments.resume is not None)
+    if arguments.bundle:
+        bundle = Path(shutil.copytree(bundle, arguments.bundle, dirs_exist_ok=True))
+    if arguments.json:
+        made = read_description(bundle)['provenance']
+        keys = ('dataset_hash', 'episodes', 'dataset_steps', 'steps', 'seconds', 'metrics')
+        result = {'run': str(training.folder), 'bundle': str(bundle)}
+        result |= {key: made[key] for key in keys}
+        sys.stdout.write(json.dumps(result) + '\n')
+    else:
+        sys.stdout.write(f'{bundle}\n')
+    return 0
+
+
+def _new_run(arguments: argparse.Namespace) -> Any:
+    import time
+
+    import yaml
+
+    from ibc_bringup.training_run import TrainingRun
+    from ibc_contract.errors import IbcError
+    from implicit_bc.training.config import load_config
+
+    if not arguments.data:
+        raise IbcError('ibc train needs folders of bags, such as: ibc train bags')
+    overrides: dict[str, Any] = {}
+    for word in arguments.overrides:
+        key, separator, text = word.partition('=')
+        if not separator:
+            raise IbcError(f'--set {word} is not of the form key=value')
+        overrides[key] = yaml.safe_load(text)
+    for key in ('seed', 'steps'):
+        if getattr(arguments, key) is not None:
+            overrides[key] = getattr(arguments, key)
+    config = load_config(arguments.preset, overrides)
+    folder = arguments.folder or Path('runs') / time.strftime('train-%Y%m%d-%H%M%S')
+    return TrainingRun(folder, tuple(arguments.data), config, arguments.failures)

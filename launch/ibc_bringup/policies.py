@@ -1,0 +1,85 @@
+"""What `ibc eval` can evaluate: trained bundles, the demonstrator and the two baselines.
+
+Everything here is picklable, because evaluation makes policies and environments in its workers.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ibc_bringup.bundles import read_card
+from ibc_contract.contract import load_contract
+from ibc_contract.errors import IbcError
+from implicit_bc.baselines import DoNothingPolicy, RandomPolicy
+from implicit_bc.bundle import load_bundle
+from implicit_bc.evaluation import EnvFactory, PolicyFactory, Summary, evaluate
+from implicit_bc.policy import Policy
+from xarm_twin.demonstrators import make_demonstrator
+from xarm_twin.envs import PlanarTaskEnv
+
+BLIND_CONTRACT = 'planar_state'
+"""For policies that look at no image: nothing is rendered."""
+SCRIPTED = ('demonstrator', 'random', 'nothing')
+
+
+class DemonstratorPolicy:
+    """The scripted demonstrator, acting on the environment's ground truth."""
+
+    def __init__(self, task: str, noise: float = 0.0) -> None:
+        self._demonstrator = make_demonstrator(task, np.random.default_rng(0), noise)
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Begin an episode with a hand drawn from `rng`."""
+        self._demonstrator.reset(rng)
+
+    def act(self, observation: Any, rng: np.random.Generator) -> np.ndarray:
+        """Return the move of the setpoint, (2,) [m]."""
+        info = observation['info']
+        return self._demonstrator.act(info['setpoint'], info['objects'])
+
+
+@dataclass(frozen=True)
+class Contestant:
+    """A policy on a task, ready to be evaluated."""
+
+    name: str
+    task: str
+    policy: PolicyFactory
+    env: EnvFactory
+
+    def evaluate(self, episodes: int, seed: int, workers: int) -> Summary:
+        """Roll out `episodes` seeds from `seed` on."""
+        return evaluate(self.policy, self.env, episodes, seed, workers)
+
+
+def contestant(name: str, task: str | None = None, renderer: str = 'auto') -> Contestant:
+    """Find what `name` means on `task` (a model's own task by default); IbcError if nothing."""
+    if name in SCRIPTED:
+        if task is None:
+            raise IbcError(f'{name} needs a task: add --task NAME')
+        return Contestant(
+            name, task, partial(_scripted, name, task), partial(PlanarTaskEnv, task, BLIND_CONTRACT)
+        )
+    card = read_card(name)
+    task = task or card.task
+    return Contestant(
+        card.name,
+        task,
+        partial(_trained, card.path, card.contract),
+        partial(PlanarTaskEnv, task, card.contract, renderer),
+    )
+
+
+def _scripted(name: str, task: str) -> Policy:
+    if name == 'demonstrator':
+        return DemonstratorPolicy(task)
+    if name == 'random':
+        return RandomPolicy(load_contract(BLIND_CONTRACT).max_delta_m)
+    return DoNothingPolicy()
+
+
+def _trained(path: Path, contract: str) -> Policy:
+    return load_bundle(path, load_contract(contract)).policy
