@@ -1,0 +1,166 @@
+"""`ibc loop`: from demonstrations to a policy that runs, in six parts.
+
+record     the demonstrator shows the task through the real ROS graph, in real time, into bags
+generate   the same demonstrator in the in-process twin, faster, into the same kind of bags
+verify     every bag is read completely
+train      a small image policy
+evaluate   it, a random policy, one that does nothing, and the demonstrator
+run        the trained policy through the real ROS graph, filmed
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from demo_recorder.verify import Severity, verify_episode
+from ibc_bringup.demo import say
+from ibc_bringup.loop_report import RIVALS, write_loop_report
+from ibc_bringup.policies import contestant
+from ibc_bringup.ros_trials import try_model
+from ibc_bringup.session import run_to_end
+from ibc_bringup.training_run import DESCRIPTION, TrainingRun, open_run
+from ibc_contract.episode_reader import find_episodes
+from ibc_contract.errors import IbcError
+from implicit_bc.bundle import add_result
+from implicit_bc.training.config import load_config
+from xarm_twin.generate import generate_episodes
+from xarm_twin.tasks import get_task
+
+PLAN = 'plan.json'
+RESULTS = 'results.json'
+EPISODE_OVERHEAD_S = 30.0
+"""Homing, reset and start-up around each episode that is recorded in real time [s]."""
+GENERATED_SEED = 1000
+EVALUATION_SEED = 100_000
+"""Layouts of the evaluation are never those of the demonstrations."""
+
+
+@dataclass(frozen=True)
+class LoopPlan:
+    """How much of everything."""
+
+    task: str = 'push_red'
+    recorded: int = 3
+    """Episodes through ROS."""
+    generated: int = 100
+    noise: float = 0.3
+    """Of the generated demonstrations: it shows how to come back from errors."""
+    preset: str = 'cpu_small'
+    train_seconds: float = 240.0
+    evaluated: int = 20
+    """Episodes per policy."""
+    run_seconds: float = 30.0
+    seed: int = 0
+
+
+class Loop:
+    """One pass, in a folder that remembers which parts are done."""
+
+    def __init__(self, folder: Path, plan: LoopPlan) -> None:
+        self.folder = folder
+        self.plan = plan
+        self.results: dict[str, dict[str, Any]] = {}
+        if (folder / RESULTS).is_file():
+            self.results = json.loads((folder / RESULTS).read_text())
+
+    def run(self) -> Path:
+        """Do what is not done yet and write the report."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / PLAN).write_text(json.dumps(asdict(self.plan), indent=2) + '\n')
+        plan = self.plan
+        self._part('record', f'{plan.recorded} episodes through ROS 2, real time', self._record)
+        self._part('generate', f'{plan.generated} episodes in-process', self._generate)
+        self._part('verify', 'read every bag', self._verify)
+        self._part('train', f'{plan.preset}, {plan.train_seconds:.0f} s', self._train)
+        for name in ('trained', *RIVALS):
+            self._part(name, f'evaluate on {plan.evaluated} new layouts', self._evaluator(name))
+        self._part('run', 'the trained policy through ROS 2, filmed', self._run)
+        return write_loop_report(self.folder, asdict(plan), self.results)
+
+    def _part(self, name: str, what: str, work: Callable[[], dict[str, Any]]) -> None:
+        if name in self.results:
+            say(f'{name}: done before')
+            return
+        say(f'{name}: {what}')
+        begin = time.monotonic()
+        self.results[name] = work() | {'seconds': round(time.monotonic() - begin, 1)}
+        (self.folder / RESULTS).write_text(json.dumps(self.results, indent=2) + '\n')
+
+    def _record(self) -> dict[str, Any]:
+        root = self.folder / 'bags' / 'recorded'
+        missing = self.plan.recorded - (len(find_episodes(root)) if root.is_dir() else 0)
+        given = {
+            'task': self.plan.task,
+            'root': str(root),
+            'demonstrator': 'true',
+            'episodes': str(missing),
+            'seed': str(self.plan.seed),
+        }
+        if missing > 0:
+            horizon = get_task(self.plan.task).horizon_s + EPISODE_OVERHEAD_S
+            run_to_end('teleop_record', given, self.folder / 'record.log', 60 + missing * horizon)
+        return {'episodes': len(find_episodes(root))}
+
+    def _generate(self) -> dict[str, Any]:
+        paths = generate_episodes(
+            self.plan.task,
+            self.folder / 'bags' / 'generated',
+            episodes=self.plan.generated,
+            seed=GENERATED_SEED + self.plan.seed,
+            workers=os.cpu_count() or 1,
+            noise=self.plan.noise,
+        )
+        return {'episodes': len(paths)}
+
+    def _verify(self) -> dict[str, Any]:
+        paths = find_episodes(self.folder / 'bags')
+        for path in paths:
+            for finding in verify_episode(path):
+                if finding.severity is Severity.ERROR:
+                    raise IbcError(f'{path}: {finding.message}')
+        return {'episodes': len(paths)}
+
+    def _train(self) -> dict[str, Any]:
+        folder = self.folder / 'train'
+        overrides = {'seed': self.plan.seed, 'time_limit_s': self.plan.train_seconds}
+        if (folder / DESCRIPTION).is_file():
+            run, resume = open_run(folder), True
+        else:
+            config = load_config(self.plan.preset, overrides)
+            run, resume = TrainingRun(folder, (self.folder / 'bags',), config), False
+            run.save()
+        run.train(resume)
+        meta = run.dataset().meta
+        steps = {'recorded': 0, 'generated': 0}
+        for episode in meta.episodes:
+            steps[Path(episode.path).parent.name] += episode.steps
+        return {'episodes': len(meta.episodes), 'data_steps': steps}
+
+    def _evaluator(self, name: str) -> Callable[[], dict[str, Any]]:
+        def work() -> dict[str, Any]:
+            bundle = self.folder / 'train' / 'bundle'
+            chosen = contestant(str(bundle) if name == 'trained' else name, self.plan.task)
+            workers = os.cpu_count() or 1
+            summary = chosen.evaluate(self.plan.evaluated, EVALUATION_SEED, workers).to_dict()
+            if name == 'trained':
+                add_result(bundle, self.plan.task, summary)
+            return summary
+
+        return work
+
+    def _run(self) -> dict[str, Any]:
+        bundle = self.folder / 'train' / 'bundle'
+        trials = try_model(str(bundle), self.plan.task, self.folder, 5, self.plan.run_seconds)
+        return {'episodes': len(trials), 'successes': sum(trial.success for trial in trials)}
+
+
+def open_loop(folder: Path) -> Loop:
+    """Find a loop that was begun; IbcError if there is none."""
+    try:
+        return Loop(folder, LoopPlan(**json.loads((folder / PLAN).read_text())))
+    except (OSError, ValueError, TypeError) as error:
+        raise IbcError(f'{folder} holds no loop to go on with: {error}') from None

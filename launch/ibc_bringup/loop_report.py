@@ -1,0 +1,89 @@
+"""The loop's result for people: a table for the terminal and an HTML page."""
+
+import math
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ibc_bringup.bundles import success_text
+from ibc_bringup.plots import loss_curve, success_bars
+from ibc_bringup.report import Section, Table, write_report
+from ibc_bringup.ros_trials import RESULTS as TRIALS
+from ibc_bringup.ros_trials import trials_section
+from ibc_bringup.training_run import open_run
+from ibc_bringup.trials import read_trials
+from implicit_bc.bundle import read_description
+from implicit_bc.training.run_log import read_metrics
+
+RIVALS = ('random', 'nothing', 'demonstrator')
+
+Results = Mapping[str, Mapping[str, Any]]
+
+
+def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -> Path:
+    """Print the table and write the page; return its path."""
+    run = open_run(folder / 'train')
+    made = read_description(folder / 'train' / 'bundle')['provenance']
+    table = loop_table(results, made['steps'])
+    sys.stdout.write(table.to_text())
+    rates = [
+        (name, results[name]['success_rate'], *results[name]['wilson95'])
+        for name in ('trained', *RIVALS)
+    ]
+    losses = [row for row in read_metrics(run.folder) if 'loss' in row]
+    total = sum(result['seconds'] for result in results.values())
+    sections = (
+        trials_section(read_trials(folder / TRIALS), folder, 'The trained policy over ROS 2'),
+        Section('What was done', table=table, figure_svg=success_bars(rates)),
+        Section(
+            'Training',
+            f'{made["steps"]} steps in {made["seconds"]:.0f} s. Guessing among the demonstrated '
+            f'action and {run.config.negatives} others would score the dashed line.',
+            figure_svg=loss_curve(
+                [int(row['step']) for row in losses],
+                [row['loss'] for row in losses],
+                chance=math.log(run.config.negatives + 1),
+            ),
+        ),
+        Section('Plan', facts=plan),
+        Section('Configuration of the training', facts=run.facts()),
+        Section('Versions and machine', facts={**made['versions'], **made['machine']}),
+    )
+    summary = (
+        f'{results["trained"]["episodes"]} layouts that it had not seen: success '
+        f'{success_text(dict(results["trained"]))}. The whole loop took {total / 60:.1f} minutes.'
+    )
+    return write_report(folder / 'report.html', f'Loop: {plan["task"]}', summary, sections)
+
+
+def loop_table(results: Results, train_steps: int) -> Table:
+    """One row per part: episodes, steps, seconds, success with its Wilson interval."""
+    data_steps = results['train']['data_steps']
+    steps = {
+        'record': data_steps['recorded'],
+        'generate': data_steps['generated'],
+        'train': train_steps,
+    }
+    labels = {
+        'record': 'recorded through ROS 2',
+        'generate': 'generated in-process',
+        'verify': 'bags verified',
+        'train': 'training',
+        'run': 'trained policy through ROS 2',
+    }
+    rows = []
+    for name, result in results.items():
+        success = success_text(dict(result)) if 'wilson95' in result else ''
+        if 'successes' in result:
+            success = f'{result["successes"]} of {result["episodes"]}'
+        rows.append(
+            (
+                labels.get(name, f'{name} policy, evaluated'),
+                str(result['episodes']),
+                str(steps.get(name, '')),
+                f'{result["seconds"]:.0f}',
+                success,
+            )
+        )
+    return Table(('part', 'episodes', 'steps', 'seconds', 'success [95 % interval]'), rows)

@@ -1,0 +1,54 @@
+"""One self-contained HTML page per run: tables, curves, video and configuration."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text."""
+
+    headers: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def to_text(self) -> str:
+        """Write the table for a terminal, columns aligned."""
+        lines = [list(self.headers), *(list(row) for row in self.rows)]
+        widths = [max(len(line[i]) for line in lines) for i in range(len(self.headers))]
+        text = [
+            '  '.join(f'{cell:<{width}}' for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        ]
+        return '\n'.join([text[0], '-' * len(text[0]), *text[1:]]) + '\n'
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page; what is empty is left out."""
+
+    title: str
+    text: str = ''
+    table: Table | None = None
+    figure_svg: str = ''
+    video: Path | None = None
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def video_base64(self) -> str:
+        """The MP4 file, as a data URL takes it."""
+        return base64.b64encode(self.video.read_bytes()).decode() if self.video else ''
+
+
+def write_report(path: Path, title: str, summary: str, sections: Sequence[Section]) -> Path:
+    """Write the page to `path` and return it."""
+    template = (resources.files('ibc_bringup') / 'report.html').read_text()
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    page = environment.from_string(template).render(title=title, summary=summary, sections=sections)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page)
+    return path
