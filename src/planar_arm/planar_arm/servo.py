@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 import planar_arm.xarm6 as xarm6
-from planar_arm.errors import PlanarArmError
+from planar_arm.errors import OutsideWorkspace, PlanarArmError
 from planar_arm.interpolation import SetpointRamp
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import Admission, SafetyGate
@@ -69,7 +69,7 @@ class PlanarServo:
                 'down: move the arm home first'
             )
         if depth < -TOOL_PLANE_TOLERANCE:
-            raise PlanarArmError(
+            raise OutsideWorkspace(
                 f'tool at ({pose.position[0]:.3f}, {pose.position[1]:.3f}) m is {-depth:.3f} m '
                 'outside the workspace: move the arm home first'
             )

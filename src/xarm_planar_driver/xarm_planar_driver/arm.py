@@ -15,6 +15,8 @@ import numpy.typing as npt
 import planar_arm.xarm6 as xarm6
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, ArmSilent
 
+log = logging.getLogger(__name__)
+
 Vector = npt.NDArray[np.float64]
 
 REPLY_TIMEOUT = 0.1
@@ -23,6 +25,7 @@ CONNECT_TIMEOUT = 2.0
 """How long the first contact may take [s]."""
 
 SERVO_MODE = 1
+_RETRY = 0.2
 _READY, _STOP = 0, 4
 _MOVABLE_STATES = (0, 1, 2)
 _MIN_FIRMWARE = (1, 9, 0)
@@ -47,13 +50,16 @@ class XarmArm:
         """Where the controller is, for messages."""
         return f'{self.ip}:{self.control_port}'
 
-    def connect(self) -> None:
+    def connect(self, wait: float = 0.0) -> None:
         """Open the connection and check that an xArm6 answers.
+
+        Args:
+            wait: How long to go on trying [s]: a controller, or the twin, may still be starting.
 
         Raises:
             ArmError: Nothing listens, nothing answers, or it is another robot.
         """
-        self._probe()
+        self._wait_for_answer(wait)
         self._api = _open_sdk(self.ip, self.control_port)
         self._api.set_timeout(REPLY_TIMEOUT)
         if self._api.axis != xarm6.JOINTS:
@@ -121,6 +127,20 @@ class XarmArm:
         if self._api is None:
             raise ArmLost(f'not connected to an arm at {self.address}')
         return self._api
+
+    def _wait_for_answer(self, wait: float) -> None:
+        deadline = time.monotonic() + wait
+        said = False
+        while True:
+            try:
+                return self._probe()
+            except ArmError as error:
+                if time.monotonic() >= deadline:
+                    raise
+                if not said:
+                    log.info('%s (trying for %.0f s)', error, wait)
+                    said = True
+            time.sleep(_RETRY)
 
     def _probe(self) -> None:
         """Ask for the version once: the SDK would ask a mute controller for minutes."""

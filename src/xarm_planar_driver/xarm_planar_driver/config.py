@@ -18,6 +18,9 @@ class DriverConfig:
         int,
         Field(ge=0, le=65532, description='report ports follow this number; 0: the vendor ports'),
     ] = 0
+    connect_wait: Annotated[
+        float, Field(ge=0.0, le=120.0, description='how long to wait for the arm to answer [s]')
+    ] = 10.0
     rate_hz: Annotated[
         float, Field(ge=50.0, le=200.0, description='servo rate; the vendor advises 50-200 [Hz]')
     ] = 100.0

@@ -39,7 +39,7 @@ class PlanarDriver:
         except PlanarArmError as error:
             raise ArmError(f'will not drive without limits: {error}') from None
         self._arm = XarmArm(config.robot_ip, config.control_port)
-        self._arm.connect()
+        self._arm.connect(config.connect_wait)
         self._reports = StatusReports(config.robot_ip, config.report_port or VENDOR_PORT)
         self._reports.start()
         self._kinematics = Xarm6Kinematics(workspace)

@@ -1,0 +1,157 @@
+"""The real SDK against the emulated controller, and a cable that can be pulled."""
+
+import contextlib
+import math
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from planar_arm import xarm6
+from xarm_planar_driver.arbitration import Command, Source
+from xarm_planar_driver.config import DriverConfig
+from xarm_planar_driver.driver import PlanarDriver
+from xarm_planar_driver.motion import Outcome, Request
+from xarm_planar_driver.servo_loop import TickReport
+from xarm_twin.controller import EmulatedController, LagPlant
+
+
+class Cable:
+    """Forwards TCP to a port; frozen, it swallows everything and closes nothing."""
+
+    def __init__(self, port: int) -> None:
+        self._target = port
+        self._sockets: list[socket.socket] = []
+        self.frozen = threading.Event()
+        self._listener = socket.create_server(('127.0.0.1', 0))
+        self._listener.settimeout(None)
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        for sock in (self._listener, *self._sockets):
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(('127.0.0.1', self._target))
+                for sock in (client, server):
+                    sock.settimeout(None)
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._sockets += [client, server]
+                for pair in ((client, server), (server, client)):
+                    threading.Thread(target=self._forward, args=pair, daemon=True).start()
+
+    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(4096):
+                if not self.frozen.is_set():
+                    sink.sendall(data)
+            sink.shutdown(socket.SHUT_RDWR)
+
+
+class DriverUnderTest:
+    """A driver, what it said, and what tests ask of it.
+
+    Timeouts are generous: the machine that runs the tests may be busy.
+    """
+
+    def __init__(self, config: DriverConfig) -> None:
+        self.reports: list[TickReport] = []
+        self.lost: list[str] = []
+        self.driver = PlanarDriver(config, self.reports.append, self.lost.append)
+
+    @property
+    def newest(self) -> TickReport:
+        assert wait_for(lambda: bool(self.reports))
+        return self.reports[-1]
+
+    @property
+    def interventions(self) -> dict[str, int]:
+        return self.driver.status().interventions
+
+    def ask(self, request: Request) -> Outcome:
+        return self.driver.request(request).result(30.0)
+
+    def move(self, x: float, y: float, source: Source = Source.TELEOP) -> None:
+        self.driver.submit(Command(source, np.array((x, y)), time.time_ns()))
+
+    def settles_at(self, x: float, y: float, within: float = 1e-6) -> bool:
+        """Whether setpoint and measured tool get to (x, y) relative to home [m]."""
+        point = (xarm6.HOME_XY[0] + x, xarm6.HOME_XY[1] + y)
+
+        def there() -> bool:
+            newest = self.newest
+            return (
+                newest.setpoint_xy is not None
+                and math.dist(newest.setpoint_xy, point) < within
+                and math.dist(newest.tcp.position[:2], point) < within + 1e-4
+            )
+
+        return wait_for(there)
+
+
+def wait_for(predicate: Callable[[], bool], timeout: float = 10.0) -> bool:
+    deadline = time.monotonic() + timeout
+    while not predicate() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return predicate()
+
+
+@pytest.fixture(name='wait_for')
+def wait_for_fixture() -> Callable[..., bool]:
+    return wait_for
+
+
+@pytest.fixture(name='config_for')
+def config_for_fixture() -> Callable[..., DriverConfig]:
+    return config_for
+
+
+@pytest.fixture
+def emulator() -> Iterator[EmulatedController]:
+    """An emulated arm with the tool at home."""
+    with EmulatedController(LagPlant(xarm6.HOME_Q)) as controller:
+        yield controller
+
+
+@pytest.fixture
+def cable(emulator: EmulatedController) -> Iterator[Cable]:
+    made = Cable(emulator.port)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., DriverUnderTest]]:
+    """Make drivers for an emulator; they are closed after the test."""
+    made: list[DriverUnderTest] = []
+
+    def make(controller: EmulatedController, **settings) -> DriverUnderTest:
+        under_test = DriverUnderTest(config_for(controller, **settings))
+        made.append(under_test)
+        return under_test
+
+    yield make
+    for under_test in made:
+        under_test.driver.close()
+
+
+def config_for(controller: EmulatedController, **settings) -> DriverConfig:
+    values = {
+        'robot_ip': controller.host,
+        'control_port': controller.port,
+        'report_port_base': controller.report_ports['normal'] - 1,
+        'realtime_priority': 0,
+        'connect_wait': 0.0,
+        'home_joint_speed': 1.0,
+        **settings,
+    }
+    return DriverConfig(**values)

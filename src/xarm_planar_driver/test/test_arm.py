@@ -1,0 +1,145 @@
+import socket
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from planar_arm import xarm6
+from xarm_planar_driver.arm import REPLY_TIMEOUT, XarmArm, describe_error
+from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, ArmSilent
+from xarm_twin.controller import EmulatedController, LagPlant
+
+
+@pytest.fixture
+def arm(emulator):
+    connected = XarmArm(emulator.host, emulator.port)
+    connected.connect()
+    yield connected
+    connected.disconnect()
+
+
+def test_streams_in_servo_mode_and_reads_what_is_measured(arm, emulator):
+    arm.enable()
+    target = xarm6.HOME_Q + 0.01
+    arm.send_joints(target)
+    time.sleep(0.3)
+    positions, velocities = arm.joint_states()
+    np.testing.assert_allclose(positions, target, atol=1e-5)
+    np.testing.assert_allclose(velocities, 0.0, atol=1e-3)
+    assert emulator.state.snapshot().mode == 1
+
+
+def test_enabling_clears_an_old_error_and_does_not_move(arm, emulator):
+    emulator.state.fault(31)
+    arm.enable()
+    np.testing.assert_allclose(arm.joint_states()[0], xarm6.HOME_Q, atol=1e-5)
+
+
+def test_stop_makes_the_arm_refuse_until_enabled_again(arm):
+    arm.enable()
+    arm.stop()
+    with pytest.raises(ArmFault, match='refused to move: controller state 4'):
+        arm.send_joints(xarm6.HOME_Q)
+    arm.enable()
+    arm.send_joints(xarm6.HOME_Q)
+
+
+def test_a_controller_error_is_told_by_number_and_name(arm, emulator):
+    arm.enable()
+    emulator.state.fault(31)
+    with pytest.raises(ArmFault, match=r'C31 \w+'):
+        arm.send_joints(xarm6.HOME_Q)
+
+
+def test_a_step_that_is_too_large_faults_the_controller(arm):
+    arm.enable()
+    with pytest.raises(ArmFault, match='controller error C'):
+        arm.send_joints(xarm6.HOME_Q + np.array((1.0, 0, 0, 0, 0, 0)))
+
+
+def test_numbers_that_are_not_finite_never_leave(arm):
+    arm.enable()
+    with pytest.raises(ArmError, match='refused to send'):
+        arm.send_joints(np.full(6, np.nan))
+
+
+def test_a_dropped_connection_is_lost(arm, emulator):
+    arm.enable()
+    emulator.stop()
+    time.sleep(0.5)
+    with pytest.raises(ArmLost, match='lost the connection'):
+        arm.joint_states()
+
+
+def test_a_frozen_link_is_silent_within_the_timeout(cable):
+    arm = XarmArm('127.0.0.1', cable.port)
+    arm.connect()
+    arm.enable()
+    cable.frozen.set()
+    begin = time.monotonic()
+    with pytest.raises(ArmSilent, match='did not answer'):
+        arm.joint_states()
+    assert time.monotonic() - begin < 20 * REPLY_TIMEOUT
+    cable.frozen.clear()
+    arm.joint_states()
+    arm.disconnect()
+
+
+def test_before_connecting_and_after_disconnecting_nothing_works(arm):
+    arm.disconnect()
+    arm.disconnect()
+    with pytest.raises(ArmLost, match='not connected'):
+        arm.joint_states()
+
+
+def test_the_sdk_prints_nothing_and_leaves_the_socket_default_alone(emulator, capfd):
+    arm = XarmArm(emulator.host, emulator.port)
+    arm.connect()
+    arm.enable()
+    arm.stop()
+    with pytest.raises(ArmFault):
+        arm.send_joints(xarm6.HOME_Q)
+    arm.disconnect()
+    assert capfd.readouterr().out == ''
+    assert socket.getdefaulttimeout() is None
+
+
+def free_port() -> int:
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        return server.getsockname()[1]
+
+
+def test_a_refused_port_is_one_line_with_the_remedy():
+    port = free_port()
+    with pytest.raises(ArmError, match=f'no xArm at 127.0.0.1:{port}: connection refused; check'):
+        XarmArm('127.0.0.1', port).connect()
+
+
+def test_something_that_listens_but_never_answers_is_not_waited_for_long():
+    with (
+        socket.create_server(('127.0.0.1', 0)) as mute,
+        pytest.raises(ArmError, match='does not answer'),
+    ):
+        XarmArm('127.0.0.1', mute.getsockname()[1]).connect()
+
+
+def test_waits_for_a_controller_that_starts_late():
+    port = free_port()
+    emulators = []
+
+    def start_late():
+        time.sleep(0.5)
+        emulators.append(EmulatedController(LagPlant(xarm6.HOME_Q), port=port))
+        emulators[0].start()
+
+    threading.Thread(target=start_late).start()
+    arm = XarmArm('127.0.0.1', port)
+    arm.connect(wait=20.0)
+    np.testing.assert_allclose(arm.joint_states()[0], xarm6.HOME_Q, atol=1e-5)
+    arm.disconnect()
+    emulators[0].stop()
+
+
+def test_unknown_errors_still_have_a_number():
+    assert describe_error(99).startswith('C99')

@@ -1,0 +1,233 @@
+"""The driver without ROS: real SDK, emulated controller, its own thread and clock."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+
+from planar_arm import xarm6
+from planar_arm.safety import load_safety_limits
+from planar_arm.workspace import DEFAULT_WORKSPACE
+from xarm_planar_driver.arbitration import Command, Source
+from xarm_planar_driver.driver import PlanarDriver
+from xarm_planar_driver.driver_status import Level
+from xarm_planar_driver.errors import ArmError
+from xarm_planar_driver.motion import Phase, Request
+from xarm_twin.controller import EmulatedController, LagPlant
+
+
+@pytest.fixture
+def active(emulator, connect, wait_for):
+    under_test = connect(emulator)
+    assert under_test.ask(Request.ENABLE).success
+    assert wait_for(lambda: under_test.newest.setpoint_xy is not None)
+    return under_test
+
+
+def test_measures_before_it_may_move(emulator, connect):
+    under_test = connect(emulator)
+    np.testing.assert_allclose(under_test.newest.q, xarm6.HOME_Q, atol=1e-5)
+    assert under_test.newest.setpoint_xy is None
+    assert under_test.driver.phase is Phase.IDLE
+    assert under_test.driver.status().judge()[0] is Level.WARN
+
+
+def test_from_anywhere_it_goes_home_slowly(connect):
+    with EmulatedController(LagPlant(np.array([0.4, -0.6, -0.5, 0.1, 1.0, 0.2]))) as emulator:
+        under_test = connect(emulator)
+        outcome = under_test.ask(Request.ENABLE)
+        assert outcome.success
+        assert outcome.message == 'at home'
+        assert under_test.settles_at(0.0, 0.0)
+        path = np.array([report.q for report in under_test.reports])
+        stamps = np.array([report.measured_ns for report in under_test.reports]) * 1e-9
+        assert path.shape[0] > 50
+        # Home speed 1 rad/s; generous, as ticks and readings jitter.
+        spans = np.maximum(np.diff(stamps[::20]), 0.1)
+        assert (np.abs(np.diff(path[::20], axis=0)).max(axis=1) / spans).max() < 2.0
+        heights = [report.tcp.position[2] for report in under_test.reports]
+        assert min(heights) > DEFAULT_WORKSPACE.tool_height - 0.004
+
+
+def test_on_the_plane_it_goes_home_in_the_plane(active):
+    for _ in range(5):
+        active.move(0.02, 0.02)
+        time.sleep(0.2)
+    assert active.settles_at(0.1, 0.1)
+    assert active.ask(Request.DISABLE).success
+    count = len(active.reports)
+    assert active.ask(Request.ENABLE).success
+    assert active.settles_at(0.0, 0.0)
+    for report in active.reports[count:]:
+        assert report.tcp.position[2] == pytest.approx(DEFAULT_WORKSPACE.tool_height, abs=2e-3)
+
+
+def test_the_setpoint_moves_by_the_sum_and_the_arm_follows(active):
+    for _ in range(10):
+        active.move(0.004, -0.002)
+        time.sleep(0.05)
+    assert active.settles_at(0.04, -0.02), active.newest
+    assert not active.interventions
+
+
+def test_consecutive_setpoints_keep_the_speed(active, wait_for):
+    for _ in range(6):
+        active.move(0.05, 0.0)
+        time.sleep(0.2)
+    wait_for(lambda: active.newest.setpoint_xy[0] > 0.4)
+    points = np.array([r.setpoint_xy for r in active.reports if r.setpoint_xy is not None])
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    assert steps.max() <= load_safety_limits().max_tcp_speed * 0.01 * 1.001
+
+
+def test_a_lost_command_ends_in_a_hold(active):
+    active.move(0.02, 0.0)
+    assert active.settles_at(0.02, 0.0)
+    time.sleep(0.5)
+    assert active.settles_at(0.02, 0.0)
+
+
+def test_the_policy_is_ignored_while_a_person_steers(active, wait_for):
+    active.move(0.01, 0.0, Source.TELEOP)
+    assert wait_for(lambda: active.newest.setpoint_xy[0] > xarm6.HOME_XY[0])
+    active.move(0.0, 0.05, Source.POLICY)
+    assert active.settles_at(0.01, 0.0)
+    assert active.driver.status().ignored == {'policy_while_teleop': 1}
+
+
+def test_the_policy_may_act_when_the_person_lets_go(emulator, connect):
+    under_test = connect(emulator, teleop_hold=0.1)
+    assert under_test.ask(Request.ENABLE).success
+    under_test.move(0.01, 0.0, Source.TELEOP)
+    assert under_test.settles_at(0.01, 0.0)
+    time.sleep(0.2)
+    under_test.move(0.0, 0.01, Source.POLICY)
+    assert under_test.settles_at(0.01, 0.01)
+
+
+@pytest.mark.parametrize('bad', [np.nan, np.inf])
+def test_numbers_that_are_not_finite_are_refused_and_counted(active, bad, wait_for):
+    active.move(bad, 0.0)
+    assert wait_for(lambda: active.interventions == {'command_not_finite': 1})
+    active.move(0.01, 0.0)
+    assert active.settles_at(0.01, 0.0)
+
+
+def test_stale_commands_are_refused_and_counted(active, wait_for):
+    old = time.time_ns() - 2_000_000_000
+    active.driver.submit(Command(Source.TELEOP, np.array((0.01, 0.0)), old))
+    assert wait_for(lambda: active.interventions == {'command_stale': 1})
+    assert active.settles_at(0.0, 0.0)
+
+
+def test_the_workspace_is_not_left(active):
+    for _ in range(5):
+        active.move(-0.04, 0.0)
+        time.sleep(0.2)
+    assert active.settles_at(-0.04, 0.0)
+    assert active.interventions['goal_outside_workspace'] > 0
+
+
+def test_stop_latches_until_reset_which_resumes_where_the_arm_is(active, emulator, wait_for):
+    active.move(0.03, 0.0)
+    assert active.settles_at(0.03, 0.0)
+    assert active.ask(Request.STOP).success
+    assert active.driver.phase is Phase.STOPPED
+    assert active.driver.status().judge()[0] is Level.ERROR
+    assert emulator.state.snapshot().state == 4
+    for request in (Request.ENABLE, Request.HOME):
+        outcome = active.ask(request)
+        assert not outcome.success
+        assert 'arm/stop was called' in outcome.message
+    active.move(0.03, 0.0)
+    assert wait_for(lambda: active.driver.status().ignored == {'teleop_while_stopped': 1})
+    assert active.ask(Request.RESET).success
+    assert active.settles_at(0.03, 0.0, within=1e-3)
+    active.move(0.01, 0.0)
+    assert active.settles_at(0.04, 0.0, within=1e-3)
+
+
+def test_home_answers_when_the_tool_is_there(active):
+    active.move(0.04, 0.04)
+    assert active.settles_at(0.04, 0.04)
+    assert active.ask(Request.HOME).message == 'at home'
+    assert math.dist(active.newest.tcp.position[:2], xarm6.HOME_XY) < 5e-3
+    assert active.settles_at(0.0, 0.0)
+
+
+def test_stop_ends_a_way_home_and_says_so(active):
+    for _ in range(5):
+        active.move(0.04, 0.04)
+        time.sleep(0.2)
+    going = active.driver.request(Request.HOME)
+    assert active.ask(Request.STOP).success
+    outcome = going.result(30.0)
+    assert not outcome.success
+    assert 'stopped' in outcome.message
+
+
+def test_a_controller_error_stops_and_latches(active, emulator, wait_for):
+    emulator.state.fault(31)
+    assert wait_for(lambda: active.driver.phase is Phase.STOPPED)
+    level, message = active.driver.status().judge()
+    assert level is Level.ERROR
+    assert 'C31' in message
+    assert active.ask(Request.RESET).success
+    assert active.driver.phase is Phase.ACTIVE
+
+
+def test_another_client_that_changes_the_mode_stops_the_driver(active, emulator, wait_for):
+    time.sleep(0.6)
+    emulator.state.set_mode(0)
+    emulator.state.set_state(0)
+    assert wait_for(lambda: active.driver.phase is Phase.STOPPED)
+
+
+def test_a_frozen_link_is_gone_after_a_while(emulator, cable, connect, wait_for):
+    under_test = connect(emulator, control_port=cable.port)
+    assert under_test.ask(Request.ENABLE).success
+    cable.frozen.set()
+    assert wait_for(lambda: bool(under_test.lost))
+    assert 'did not answer' in under_test.lost[0]
+    assert '\n' not in under_test.lost[0]
+
+
+def test_a_short_freeze_is_survived(emulator, cable, connect):
+    under_test = connect(emulator, control_port=cable.port)
+    assert under_test.ask(Request.ENABLE).success
+    cable.frozen.set()
+    time.sleep(0.15)
+    cable.frozen.clear()
+    under_test.move(0.02, 0.0)
+    assert under_test.settles_at(0.02, 0.0)
+    assert not under_test.lost
+
+
+def test_a_dropped_connection_is_gone_at_once(active, emulator, wait_for):
+    emulator.stop()
+    assert wait_for(lambda: bool(active.lost))
+    assert 'lost the connection' in active.lost[0]
+    assert not active.ask(Request.HOME).success
+
+
+def test_closing_leaves_the_arm_stopped(active, emulator):
+    active.driver.close()
+    assert emulator.state.snapshot().state == 4
+    assert not active.ask(Request.HOME).success
+
+
+def test_without_limits_it_does_not_drive(emulator, tmp_path, config_for):
+    path = tmp_path / 'limits.yaml'
+    path.write_text('max_tcp_speed: 0.1\n')
+    with pytest.raises(ArmError, match='will not drive without limits'):
+        PlanarDriver(config_for(emulator, safety_limits=str(path)), print, print)
+
+
+def test_status_shows_the_loop_and_the_arm(active, wait_for):
+    assert wait_for(lambda: 'arm_mode' in active.driver.status().values())
+    time.sleep(0.5)
+    values = active.driver.status().values()
+    assert values['arm_error'] == 0
+    assert values['phase'] == 'active'
+    assert float(str(values['rate_hz'])) > 20.0

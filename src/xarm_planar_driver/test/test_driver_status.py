@@ -1,0 +1,57 @@
+from dataclasses import replace
+
+import pytest
+
+from xarm_planar_driver.driver_status import DriverStatus, Level
+from xarm_planar_driver.motion import Phase
+from xarm_planar_driver.servo_loop import LoopStats
+from xarm_planar_driver.status_reports import StatusReport
+
+FINE = DriverStatus(
+    phase=Phase.ACTIVE,
+    activity='active',
+    reason='',
+    stats=LoopStats(since=100.0, ticks=200, worst_late=0.0005),
+    report=StatusReport(received=101.9, state=1, mode=1, error=0, warning=0),
+    interventions={},
+    ignored={},
+)
+
+
+def test_all_is_well():
+    assert FINE.judge(now=102.0) == (Level.OK, 'active')
+
+
+@pytest.mark.parametrize(
+    ('changes', 'level', 'message'),
+    [
+        ({'phase': Phase.STOPPED, 'reason': 'C31'}, Level.ERROR, 'stopped: C31; call arm/reset'),
+        ({'phase': Phase.IDLE, 'reason': 'disabled'}, Level.WARN, 'idle: disabled'),
+        ({'stats': LoopStats(100.0, silent=2)}, Level.WARN, 'arm did not answer in 2 ticks'),
+        ({'stats': LoopStats(100.0, missed=3)}, Level.WARN, '3 ticks missed'),
+        ({'report': None}, Level.WARN, 'no status reports'),
+    ],
+)
+def test_what_is_wrong_is_said(changes, level, message):
+    judged, text = replace(FINE, **changes).judge(now=102.0)
+    assert judged is level
+    assert text.startswith(message)
+
+
+def test_old_reports_are_no_reports():
+    assert FINE.judge(now=110.0)[0] is Level.WARN
+
+
+def test_values_for_the_operator():
+    status = replace(FINE, interventions={'command_stale': 4}, ignored={'policy_while_teleop': 7})
+    values = status.values(now=102.0)
+    assert values['rate_hz'] == '100.0'
+    assert values['worst_late_ms'] == '0.50'
+    assert values['report_age_s'] == '0.10'
+    assert values['gate_command_stale'] == 4
+    assert values['ignored_policy_while_teleop'] == 7
+
+
+def test_an_error_is_shown_by_name():
+    report = StatusReport(received=101.9, state=4, mode=0, error=24, warning=0)
+    assert str(replace(FINE, report=report).values(now=102.0)['arm_error']).startswith('C24')
