@@ -1,5 +1,6 @@
 """Fixtures shared by every package's tests."""
 
+import contextlib
 import itertools
 import os
 import time
@@ -8,6 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
+# pytest names tests after their folders: the first one in launch/ would hide ROS's own `launch`.
+with contextlib.suppress(ImportError):
+    import launch  # noqa: F401
 
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 

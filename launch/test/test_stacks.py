@@ -47,7 +47,7 @@ def test_the_demonstrator_takes_the_place_of_the_mouse():
         ('teleop_record', {'task': 'juggle'}, 'choose from push_red'),
         ('teleop_record', {'demonstrator': 'true', 'sim': 'false', 'robot_ip': 'x'}, 'sim:=true'),
         ('replay_bag', {}, 'needs bag:=VALUE'),
-        ('replay_bag', {'bag': '/nowhere'}, 'no readable metadata.yaml'),
+        ('replay_bag', {'bag': '/nowhere'}, '/nowhere'),
         ('run_policy', {}, 'needs model:=VALUE'),
         ('run_policy', {'model': 'nobody'}, 'nobody'),
         ('dance', {}, 'known: teleop_record, run_policy, replay_bag'),
