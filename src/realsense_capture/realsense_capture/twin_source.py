@@ -63,7 +63,10 @@ class TwinSource:
                 raise SourceUnavailable(f'no twin tells its state at {host}:{port}')
             return None
         self._heard_s, self._last_ns = now, state.stamp_ns
-        rgb = self._camera_for(state).render(state.q, state.objects)
+        if self._camera is None or state.task != self._task:
+            self._set_up(state)
+            return None
+        rgb = self._camera.render(state.q, state.objects)
         self._draw_s = time.monotonic() - now
         self._missed += missed
         return Frame(state.stamp_ns, rgb)
@@ -91,12 +94,12 @@ class TwinSource:
             self._client = None
         self._close_camera()
 
-    def _camera_for(self, state: SceneState) -> TwinCamera:
-        if self._camera is None or state.task != self._task:
-            self._close_camera()
-            self._camera = TwinCamera(state.task, self._renderer, *self._size)
-            self._task = state.task
-        return self._camera
+    def _set_up(self, state: SceneState) -> None:
+        self._close_camera()
+        self._camera = TwinCamera(state.task, self._renderer, *self._size)
+        self._task = state.task
+        # The first picture takes half a second: too old to be a frame.
+        self._camera.render(state.q, state.objects)
 
     def _close_camera(self) -> None:
         if self._camera is not None:
