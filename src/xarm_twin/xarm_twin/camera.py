@@ -1,0 +1,219 @@
+"""The twin's camera: the same bodies as in the physics, drawn in a PyBullet client of its own."""
+
+import logging
+import subprocess
+import sys
+from functools import cache
+from importlib.util import find_spec
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pybullet
+
+from ibc_contract.errors import IbcError
+from planar_arm import xarm6
+from planar_arm.camera_model import CameraModel
+from planar_arm.urdf import TCP_LINK, xarm6_with_tool_urdf
+from xarm_twin.backdrop import Backdrop
+from xarm_twin.config import SceneConfig, load_scene
+from xarm_twin.tasks import Box, ObjectSpec, Task, get_task
+from xarm_twin.tasks.layout import Planar, planar
+
+RendererChoice = Literal['auto', 'egl', 'tiny']
+
+_LOG = logging.getLogger(__name__)
+_NEAR, _FAR = 0.05, 3.0
+_ARM = (0.88, 0.89, 0.90, 1.0)
+_TOOL = (0.96, 0.94, 0.88, 1.0)
+_LIGHT_FROM = (0.5, 0.9, 1.6)
+_EGL_PROBE = """
+import pybullet, sys
+from xarm_twin.camera import load_egl
+client = pybullet.connect(pybullet.DIRECT)
+sys.exit(0 if load_egl(client) and pybullet.getCameraImage(16, 16) else 1)
+"""
+
+
+class TwinCamera:
+    """Draws the scene for given joint positions and object poses. For one thread."""
+
+    def __init__(
+        self,
+        task: str | Task,
+        renderer: RendererChoice = 'auto',
+        width: int = 0,
+        height: int = 0,
+        scene: SceneConfig | None = None,
+    ) -> None:
+        """Load the bodies of `task` and choose the renderer.
+
+        Args:
+            task: The task, or its name.
+            renderer: `egl` (OpenGL without a display, in software if there is no GPU), `tiny`
+                (PyBullet's own, works everywhere), or `auto`: EGL where it works.
+            width: Image width, 0 for the scene's [px].
+            height: Image height, 0 for the scene's [px].
+            scene: Board and camera; by default the scene that ships.
+        """
+        self._scene = scene or load_scene()
+        self.model: CameraModel = self._scene.camera.model(width, height)
+        self.renderer = choose_renderer(renderer)
+        self._client = pybullet.connect(pybullet.DIRECT)
+        if self.renderer == 'egl' and not load_egl(self._client):
+            raise IbcError('EGL does not work here: use renderer tiny')
+        _LOG.info(
+            'camera %dx%d px, renderer %s', self.model.width, self.model.height, self.renderer
+        )
+        self._view, self._projection = _matrices(self.model)
+        self._backdrop = Backdrop(self.model, self._scene.board)
+        self._arm, self._joints = self._load_arm()
+        self._specs = (get_task(task) if isinstance(task, str) else task).objects
+        self._bodies = [self._load_object(spec) for spec in self._specs]
+
+    def close(self) -> None:
+        """Free the PyBullet client; a second call does nothing."""
+        if self._client >= 0:
+            pybullet.disconnect(physicsClientId=self._client)
+            self._client = -1
+
+    def render(self, q: npt.ArrayLike, object_poses: npt.ArrayLike) -> np.ndarray:
+        """Return the picture (H, W, 3) uint8 RGB.
+
+        Args:
+            q: Joint positions (6,) [rad].
+            object_poses: Poses (n, 7) of the task's objects, xyz [m] and quaternion xyzw.
+        """
+        for joint, value in zip(self._joints, np.asarray(q, dtype=float), strict=True):
+            pybullet.resetJointState(self._arm, joint, value, physicsClientId=self._client)
+        for body, pose in zip(self._bodies, np.asarray(object_poses, dtype=float), strict=True):
+            pybullet.resetBasePositionAndOrientation(
+                body, pose[:3].tolist(), pose[3:].tolist(), physicsClientId=self._client
+            )
+        seen, is_body = self._draw_bodies()
+        behind = self._backdrop.with_shadows(self._footprints(object_poses))
+        return cv2.copyTo(seen, is_body, behind)
+
+    def _draw_bodies(self) -> tuple[np.ndarray, np.ndarray]:
+        """Picture (H, W, 3) uint8 RGB of the bodies alone, and where (H, W) there is one."""
+        is_egl = self.renderer == 'egl'
+        picture = pybullet.getCameraImage(
+            self.model.width,
+            self.model.height,
+            self._view,
+            self._projection,
+            lightDirection=_LIGHT_FROM,
+            lightAmbientCoeff=0.55,
+            lightDiffuseCoeff=0.5,
+            lightSpecularCoeff=0.08,
+            shadow=0,
+            renderer=pybullet.ER_BULLET_HARDWARE_OPENGL if is_egl else pybullet.ER_TINY_RENDERER,
+            flags=pybullet.ER_NO_SEGMENTATION_MASK,
+            physicsClientId=self._client,
+        )
+        shape = self.model.height, self.model.width
+        rgba = np.asarray(picture[2], np.uint8).reshape(*shape, 4)
+        depth = np.asarray(picture[3], np.float32).reshape(shape)
+        return cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), (depth < 1.0).astype(np.uint8)
+
+    def _footprints(self, object_poses: npt.ArrayLike) -> list[tuple[np.ndarray, float]]:
+        """Corners (4, 2) and height [m] of every box of every object."""
+        found = []
+        for spec, pose in zip(self._specs, np.asarray(object_poses, dtype=float), strict=True):
+            place = planar(pose)
+            for box in spec.boxes:
+                corners = np.array([place.point(corner) for corner in _base_corners(box)])
+                found.append((corners, 2 * box.half_extents[2]))
+        return found
+
+    def _load_arm(self) -> tuple[int, list[int]]:
+        body = pybullet.loadURDF(
+            xarm6_with_tool_urdf(),
+            useFixedBase=True,
+            flags=pybullet.URDF_IGNORE_COLLISION_SHAPES,
+            physicsClientId=self._client,
+        )
+        count = pybullet.getNumJoints(body, physicsClientId=self._client)
+        infos = [pybullet.getJointInfo(body, i, physicsClientId=self._client) for i in range(count)]
+        for info in infos:
+            colour = _TOOL if info[12].decode() == TCP_LINK else _ARM
+            pybullet.changeVisualShape(
+                body, info[0], rgbaColor=colour, physicsClientId=self._client
+            )
+        index = {info[1].decode(): info[0] for info in infos}
+        return body, [index[name] for name in xarm6.JOINT_NAMES]
+
+    def _load_object(self, spec: ObjectSpec) -> int:
+        boxes = spec.boxes
+        shape = pybullet.createVisualShapeArray(
+            shapeTypes=[pybullet.GEOM_BOX] * len(boxes),
+            halfExtents=[box.half_extents for box in boxes],
+            visualFramePositions=[box.centre for box in boxes],
+            visualFrameOrientations=[
+                (0.0, 0.0, np.sin(box.yaw / 2), np.cos(box.yaw / 2)) for box in boxes
+            ],
+            rgbaColors=[spec.colour] * len(boxes),
+            physicsClientId=self._client,
+        )
+        return pybullet.createMultiBody(
+            baseMass=0.0, baseVisualShapeIndex=shape, physicsClientId=self._client
+        )
+
+
+def _base_corners(box: Box) -> np.ndarray:
+    """Corners (4, 2) [m] of a box's base in its object's frame."""
+    frame = Planar(box.centre[0], box.centre[1], box.yaw)
+    signs = ((1, 1), (-1, 1), (-1, -1), (1, -1))
+    return np.array([frame.point(np.multiply(sign, box.half_extents[:2])) for sign in signs])
+
+
+def choose_renderer(choice: RendererChoice) -> Literal['egl', 'tiny']:
+    """Settle `auto`; IbcError when EGL is asked for and does not work."""
+    match choice:
+        case 'tiny':
+            return 'tiny'
+        case 'auto':
+            return 'egl' if _egl_works() else 'tiny'
+        case 'egl' if _egl_works():
+            return 'egl'
+        case 'egl':
+            raise IbcError(
+                'EGL does not work here (Debian packages libegl1 and libgl1-mesa-dri, or a GPU '
+                'driver, are missing): use renderer auto or tiny'
+            )
+    raise IbcError(f'unknown renderer {choice!r}; known: auto, egl, tiny')
+
+
+def load_egl(client: int) -> bool:
+    """Give a PyBullet client the EGL renderer; say whether there is one."""
+    spec = find_spec('eglRenderer')
+    if spec is None or spec.origin is None:
+        return False
+    plugin = pybullet.loadPlugin(spec.origin, '_eglRendererPlugin', physicsClientId=client)
+    return plugin >= 0
+
+
+@cache
+def _egl_works() -> bool:
+    # In a process of its own: where EGL cannot open a device, the plugin ends the process.
+    probe = subprocess.run([sys.executable, '-c', _EGL_PROBE], capture_output=True, timeout=60)
+    return probe.returncode == 0
+
+
+def _matrices(model: CameraModel) -> tuple[list[float], list[float]]:
+    """OpenGL view and projection, column by column."""
+    view = np.linalg.inv(model.T_base_camera)
+    view[1:3] *= -1.0  # OpenGL's camera looks along -z, with y up
+    # Pixel (0, 0) is the centre of the upper left pixel, so the image begins half a pixel before.
+    left, up = model.cx + 0.5, model.cy + 0.5
+    width, height = model.width, model.height
+    projection = np.array(
+        [
+            [2 * model.fx / width, 0.0, 1.0 - 2 * left / width, 0.0],
+            [0.0, 2 * model.fy / height, 2 * up / height - 1.0, 0.0],
+            [0.0, 0.0, -(_FAR + _NEAR) / (_FAR - _NEAR), -2 * _FAR * _NEAR / (_FAR - _NEAR)],
+            [0.0, 0.0, -1.0, 0.0],
+        ]
+    )
+    return view.T.ravel().tolist(), projection.T.ravel().tolist()
