@@ -1,0 +1,132 @@
+"""A dataset cache: every frame once as uint8 on disk, and which frames belong to which action.
+
+observations.npy  (K, h, w, 3) uint8 RGB, or (K, D) float32   each sample once
+index.npy         (N, T) int64     rows of `observations` that a step sees, oldest first
+actions.npy       (N, 2) float32   moves of the setpoint [m]
+episode.npy       (N,) int32       which episode a step comes from
+meta.json         `DatasetMeta`
+"""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydantic
+
+from ibc_contract.contract import Contract
+from ibc_contract.errors import IbcError
+
+SCHEMA = 1
+META = 'meta.json'
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class EpisodeEntry:
+    """One episode in a dataset."""
+
+    path: str
+    task: str
+    outcome: str
+    steps: int
+    samples: int
+    trimmed: int
+    """Idle steps left out at the start."""
+    skipped: int
+    """Steps left out because a sample was stale or missing."""
+    shortened: int
+    """Actions longer than the contract allows, scaled down to it."""
+    digest: str
+    """Hash of its arrays."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class DatasetMeta:
+    """What a cache was made from."""
+
+    contract: dict[str, Any]
+    contract_hash: str
+    hash: str
+    """Changes with any sample, action or order of episodes."""
+    fingerprint: str
+    """Changes with any source file or option: tells whether the cache is up to date."""
+    episodes: tuple[EpisodeEntry, ...]
+    excluded: dict[str, str]
+    """Path of each episode that was left out -> reason."""
+    schema: int = SCHEMA
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Tasks that occur, most frequent first."""
+        names = [episode.task for episode in self.episodes]
+        return tuple(sorted(set(names), key=lambda name: (-names.count(name), name)))
+
+    def save(self, folder: Path) -> None:
+        """Write `meta.json`."""
+        (folder / META).write_text(json.dumps(asdict(self), indent=1))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Steps of many episodes, memory-mapped."""
+
+    contract: Contract
+    meta: DatasetMeta
+    observations: np.ndarray
+    index: np.ndarray
+    actions: np.ndarray
+    episode: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.actions)
+
+    def batch(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Observations (B, T, ...) and actions (B, 2) [m] of `rows` (B,), copied into memory."""
+        return np.asarray(self.observations[self.index[rows]]), self.actions[rows]
+
+    def split(self, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Rows for training and for validation; whole episodes go to one side.
+
+        At least one episode stays for training, and with `holdout` > 0 and two episodes or more, at
+        least one is held out.
+        """
+        count = len(self.meta.episodes)
+        held = min(count - 1, max(1, round(holdout * count))) if holdout > 0 else 0
+        chosen = np.random.default_rng(seed).permutation(count)[:held]
+        mask = np.isin(self.episode, chosen)
+        return np.flatnonzero(~mask), np.flatnonzero(mask)
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Open a cache that `build_dataset` wrote; IbcError says what is wrong with it."""
+    meta = read_meta(folder)
+    if meta is None:
+        raise IbcError(f'{folder}: no dataset here (no readable {META}): build it from bags first')
+    try:
+        arrays = {
+            name: np.load(folder / f'{name}.npy', mmap_mode='r', allow_pickle=False)
+            for name in ('observations', 'index', 'actions', 'episode')
+        }
+    except (OSError, ValueError) as error:
+        raise IbcError(f'{folder}: damaged dataset, build it again: {error}') from None
+    if not len(arrays['index']) == len(arrays['actions']) == len(arrays['episode']) > 0:
+        raise IbcError(f'{folder}: damaged dataset, build it again: lengths differ')
+    return Dataset(
+        contract=Contract.from_dict(meta.contract),
+        meta=meta,
+        observations=arrays['observations'],
+        index=np.asarray(arrays['index']),
+        actions=np.asarray(arrays['actions']),
+        episode=np.asarray(arrays['episode']),
+    )
+
+
+def read_meta(folder: Path) -> DatasetMeta | None:
+    """Read `meta.json` of a cache; None where there is none of this schema."""
+    try:
+        data = json.loads((folder / META).read_text())
+        meta = pydantic.TypeAdapter(DatasetMeta).validate_python(data)
+    except (OSError, ValueError):
+        return None
+    return meta if meta.schema == SCHEMA else None

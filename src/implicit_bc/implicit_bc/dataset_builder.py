@@ -1,0 +1,227 @@
+"""Bags -> dataset cache, decoded by several processes."""
+
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ibc_contract.contract import Contract
+from ibc_contract.episode_arrays import EpisodeSteps, read_steps
+from ibc_contract.episode_reader import EpisodeReader, find_episodes
+from ibc_contract.errors import BadEpisode, IbcError
+from implicit_bc.dataset import SCHEMA, Dataset, DatasetMeta, EpisodeEntry, load_dataset, read_meta
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class BuildOptions:
+    """Which steps of which episodes enter a dataset."""
+
+    include_failures: bool = False
+    """Keep episodes that a person or a checker marked as failed."""
+    idle_m: float = 0.0005
+    """Moves shorter than this [m] at the start of an episode are trimmed; a policy that has seen
+    many of them stalls. 0 keeps everything."""
+
+
+def build_dataset(
+    bag_roots: Sequence[Path],
+    contract: Contract,
+    cache_dir: Path,
+    options: BuildOptions = BuildOptions(),
+    workers: int | None = None,
+) -> Dataset:
+    """Decode the episodes below `bag_roots` into `cache_dir`, or open it if it is up to date.
+
+    Args:
+        bag_roots: Folders that hold episodes, at any depth.
+        contract: How to turn them into observations and actions.
+        cache_dir: Folder of the cache; replaced when its sources or options have changed.
+        options: What to leave out.
+        workers: Processes; one per CPU by default.
+
+    Raises:
+        IbcError: No usable episode, with the reasons; a full disk.
+        ContractMismatch: An episode was recorded under another contract.
+    """
+    cache_dir = Path(cache_dir)
+    paths = sorted({path for root in bag_roots for path in find_episodes(Path(root))})
+    fingerprint = _fingerprint(paths, contract, options)
+    known = read_meta(cache_dir)
+    if known is not None and known.fingerprint == fingerprint:
+        return load_dataset(cache_dir)
+    new = cache_dir.with_name(f'{cache_dir.name}.partial')
+    with _scratch(new):
+        results = _convert_all(paths, contract, options, new, workers)
+        used = [(i, result) for i, result in enumerate(results) if isinstance(result, EpisodeEntry)]
+        excluded = {
+            str(path): result
+            for path, result in zip(paths, results, strict=True)
+            if isinstance(result, str)
+        }
+        _report(excluded, len(used), bag_roots)
+        entries = tuple(entry for _, entry in used)
+        _merge(new, [i for i, _ in used], entries)
+        digests = ''.join([contract.hash, *(entry.digest for entry in entries)])
+        meta = DatasetMeta(
+            contract=contract.to_dict(),
+            contract_hash=contract.hash,
+            hash=hashlib.sha256(digests.encode()).hexdigest()[:16],
+            fingerprint=fingerprint,
+            episodes=entries,
+            excluded=excluded,
+        )
+        meta.save(new)
+        if cache_dir.exists():
+            shutil.rmtree(cache_dir)
+        new.rename(cache_dir)
+    return load_dataset(cache_dir)
+
+
+def _fingerprint(paths: Iterable[Path], contract: Contract, options: BuildOptions) -> str:
+    files = [
+        (str(file), file.stat().st_size, file.stat().st_mtime_ns)
+        for path in paths
+        for file in sorted(path.resolve().iterdir())
+    ]
+    text = json.dumps([SCHEMA, contract.hash, asdict(options), files])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[None]:
+    """Give an empty `folder`, and leave nothing of it behind if the build fails."""
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        folder.mkdir(parents=True)
+        yield
+    except OSError as error:
+        raise IbcError(f'{folder}: cannot write the dataset: {error.strerror}') from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _convert_all(
+    paths: Sequence[Path],
+    contract: Contract,
+    options: BuildOptions,
+    folder: Path,
+    workers: int | None,
+) -> list[EpisodeEntry | str]:
+    convert = partial(_convert, contract=contract, options=options)
+    jobs = [(path, folder / f'{i:06d}') for i, path in enumerate(paths)]
+    workers = min(workers or os.cpu_count() or 1, len(jobs))
+    bar = partial(tqdm, total=len(jobs), desc='bags', unit='episode', disable=None)
+    if workers <= 1:
+        return list(bar(map(convert, jobs)))
+    spawn = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
+        return list(bar(pool.map(convert, jobs, chunksize=4)))
+
+
+def _convert(
+    job: tuple[Path, Path], contract: Contract, options: BuildOptions
+) -> EpisodeEntry | str:
+    """Decode one episode to files that begin with the job's stem, or say why it is left out."""
+    path, stem = job
+    try:
+        if not options.include_failures and EpisodeReader(path).info.outcome == 'failure':
+            return 'failure'
+        steps = read_steps(path, contract)
+    except BadEpisode as error:
+        return str(error)
+    if not np.isfinite(steps.actions).all():
+        return f'{path}: the setpoint is not finite'
+    return _save_part(path, stem, steps, contract, options)
+
+
+def _save_part(
+    path: Path, stem: Path, steps: EpisodeSteps, contract: Contract, options: BuildOptions
+) -> EpisodeEntry | str:
+    moving = np.flatnonzero(np.linalg.norm(steps.actions, axis=1) >= options.idle_m)
+    if not moving.size:
+        return f'{path}: the setpoint never moves'
+    first = int(moving[0])
+    actions, shortened = _shorten(steps.actions[first:], contract.max_delta_m)
+    arrays = {
+        'observations': steps.observations,
+        'index': steps.index[first:],
+        'actions': actions,
+    }
+    digest = hashlib.sha256()
+    for name, array in arrays.items():
+        digest.update(np.ascontiguousarray(array).data)
+        np.save(_part(stem, name), array, allow_pickle=False)
+    return EpisodeEntry(
+        path=str(path),
+        task=steps.info.task,
+        outcome=steps.info.outcome,
+        steps=len(actions),
+        samples=len(steps.observations),
+        trimmed=first,
+        skipped=steps.skipped,
+        shortened=shortened,
+        digest=digest.hexdigest()[:16],
+    )
+
+
+def _shorten(actions: np.ndarray, limit: float) -> tuple[np.ndarray, int]:
+    """Scale `actions` (N, 2) down to at most `limit` per axis, keeping direction; count them."""
+    excess = np.abs(actions).max(axis=1, keepdims=True) / limit
+    return (actions / np.maximum(excess, 1.0)).astype(np.float32), int((excess > 1 + 1e-6).sum())
+
+
+def _part(stem: Path, name: str) -> Path:
+    return stem.with_name(f'{stem.name}-{name}.npy')
+
+
+def _merge(folder: Path, numbers: Sequence[int], entries: Sequence[EpisodeEntry]) -> None:
+    """Join the files of single episodes, one at a time, and remove them."""
+    stems = [folder / f'{i:06d}' for i in numbers]
+    first = {
+        name: np.load(_part(stems[0], name), mmap_mode='r')
+        for name in ('observations', 'index', 'actions')
+    }
+    lengths = {
+        'observations': sum(entry.samples for entry in entries),
+        'index': sum(entry.steps for entry in entries),
+        'actions': sum(entry.steps for entry in entries),
+    }
+    for name, array in first.items():
+        shape = (lengths[name], *array.shape[1:])
+        target = np.lib.format.open_memmap(folder / f'{name}.npy', 'w+', array.dtype, shape)
+        row = sample = 0
+        for stem, entry in zip(stems, entries, strict=True):
+            part = np.load(_part(stem, name))
+            target[row : row + len(part)] = part + sample if name == 'index' else part
+            row, sample = row + len(part), sample + entry.samples
+            _part(stem, name).unlink()
+        target.flush()
+    steps = [entry.steps for entry in entries]
+    np.save(folder / 'episode.npy', np.repeat(np.arange(len(steps), dtype=np.int32), steps))
+
+
+def _report(excluded: dict[str, str], used: int, roots: Sequence[Path]) -> None:
+    damaged = [reason for reason in excluded.values() if reason != 'failure']
+    for reason in damaged:
+        log.warning('left out: %s', reason)
+    if not used:
+        where = ', '.join(str(root) for root in roots)
+        failed = len(excluded) - len(damaged)
+        first = f'; the first: {damaged[0]}' if damaged else ''
+        raise IbcError(
+            f'no usable episode below {where}: {failed} marked as failure, '
+            f'{len(damaged)} unusable{first}'
+        )

@@ -1,0 +1,90 @@
+"""The energy E(observation, action): low is good; only differences for one observation count.
+
+Late fusion (paper E.2): the observation is encoded once, however many actions are scored, and its
+half of the first dense layer is computed once too and added to the action's half. That equals a
+dense layer over the concatenation.
+"""
+
+import pydantic
+import torch
+from pydantic import ConfigDict
+from torch import Tensor, nn
+
+from ibc_contract.contract import Contract, ImageObservation
+from implicit_bc.networks.conv_maxpool import ConvMaxPool, ConvMaxPoolConfig
+from implicit_bc.networks.mlp import ValueConfig, ValueNetwork
+
+ACTION_DIM = 2
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
+class NetworkConfig:
+    """An energy network; `image` counts only for contracts that have images."""
+
+    image: ConvMaxPoolConfig = ConvMaxPoolConfig()
+    value: ValueConfig = ValueConfig()
+
+
+class FlatEncoder(nn.Module):
+    """States (B, T, D) -> (B, T * D): the plain MLP energy of paper E.1."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.features = features
+
+    def forward(self, observation: Tensor) -> Tensor:
+        """Flatten time and state."""
+        return observation.flatten(1)
+
+
+class EnergyNetwork(nn.Module):
+    """E(o, a) for one observation and many actions at a time."""
+
+    def __init__(
+        self, encoder: ConvMaxPool | FlatEncoder, value: ValueConfig, action_dim: int = ACTION_DIM
+    ) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.observation_half = nn.Linear(encoder.features, value.width)
+        self.action_half = nn.Linear(action_dim, value.width, bias=False)
+        self.value = ValueNetwork(value)
+        if value.init == 'normal':
+            _released_init(self)
+
+    def embed(self, observation: Tensor) -> Tensor:
+        """Normalized observation (B, ...) -> its half of the first dense layer (B, width)."""
+        return self.observation_half(self.encoder(observation))
+
+    def score(self, embedded: Tensor, actions: Tensor) -> Tensor:
+        """Energies (B, N) of normalized `actions` (B, N, A) for `embedded` (B, width)."""
+        return self.value(self.action_half(actions) + embedded[:, None])
+
+    def forward(self, observation: Tensor, actions: Tensor) -> Tensor:
+        """Energies (B, N): `embed`, then `score`."""
+        return self.score(self.embed(observation), actions)
+
+
+def make_energy(contract: Contract, config: NetworkConfig) -> EnergyNetwork:
+    """Build the network for the observations of `contract`."""
+    observed = contract.observation
+    encoder: ConvMaxPool | FlatEncoder
+    if isinstance(observed, ImageObservation):
+        channels = 3 * contract.history
+        encoder = ConvMaxPool(channels, observed.height_px, observed.width_px, config.image)
+    else:
+        encoder = FlatEncoder(contract.history * observed.width)
+    return EnergyNetwork(encoder, config.value)
+
+
+@torch.no_grad()
+def _released_init(network: nn.Module) -> None:
+    """N(0, 0.05) for dense weights and biases, Glorot-uniform convolutions with zero bias."""
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            module.weight.normal_(0.0, 0.05)
+            if module.bias is not None:
+                module.bias.normal_(0.0, 0.05)
+        elif isinstance(module, nn.Conv2d):
+            nn.init.xavier_uniform_(module.weight)
+            if module.bias is not None:
+                module.bias.zero_()

@@ -1,0 +1,52 @@
+"""From feature maps to a vector: average pooling and spatial soft-argmax, and coordinate maps."""
+
+import torch
+from torch import Tensor, nn
+
+
+def coordinate_maps(height: int, width: int) -> Tensor:
+    """Two maps (2, height, width): x over the width and y over the height, both in [-1, 1]."""
+    y, x = torch.meshgrid(
+        torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing='ij'
+    )
+    return torch.stack((x, y))
+
+
+class AveragePooling(nn.Module):
+    """Global average: what the paper's pushing models and the released code use."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.features = channels
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, C)."""
+        return maps.mean(dim=(2, 3))
+
+
+class SpatialSoftArgmax(nn.Module):
+    """Expected image position of each of `keypoints` learned maps: (x1, y1, x2, y2, ...).
+
+    A 1x1 convolution makes the maps. Softmax and grid are flattened from the same (H, W) layout, so
+    that x and y come out right on maps that are not square.
+    """
+
+    grid: Tensor
+
+    def __init__(self, channels: int, keypoints: int, height: int, width: int) -> None:
+        super().__init__()
+        self.logits = nn.Conv2d(channels, keypoints, kernel_size=1)
+        self.log_temperature = nn.Parameter(torch.zeros(()))
+        grid = coordinate_maps(height, width).flatten(1).T.contiguous()
+        self.register_buffer('grid', grid, persistent=False)
+        self.features = 2 * keypoints
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, 2 * keypoints), each in [-1, 1]."""
+        return soft_argmax(self.logits(maps) * torch.exp(-self.log_temperature), self.grid)
+
+
+def soft_argmax(logits: Tensor, grid: Tensor) -> Tensor:
+    """Expected position of each of K maps `logits` (B, K, H, W) over `grid` (H * W, 2): (B, 2K)."""
+    probabilities = torch.softmax(logits.flatten(2), dim=2)
+    return (probabilities @ grid).flatten(1)

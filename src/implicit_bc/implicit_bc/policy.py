@@ -1,0 +1,110 @@
+"""The learned policy."""
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ibc_contract.contract import Contract
+from ibc_contract.errors import IbcError
+from implicit_bc.interface import Observation
+from implicit_bc.model import ImplicitModel
+from implicit_bc.samplers.derivative_free import DerivativeFreeConfig, minimize
+
+
+@dataclass(frozen=True)
+class Inference:
+    """One decision and what it was chosen from."""
+
+    action: np.ndarray
+    """Move of the setpoint, (2,) float64 [m]."""
+    candidates: np.ndarray
+    """Final candidates, (N, 2) float64 [m]."""
+    energies: np.ndarray
+    """Their energies, (N,); only differences mean anything."""
+    seconds: float
+    """Time it took [s]."""
+
+
+class ImplicitPolicy:
+    """argmin over actions of a learned energy (paper section 2)."""
+
+    def __init__(self, model: ImplicitModel, sampler: DerivativeFreeConfig) -> None:
+        self.model = model.eval()
+        self.sampler = sampler
+
+    @property
+    def contract(self) -> Contract:
+        """What the policy observes and does."""
+        return self.model.contract
+
+    def reset(self, rng: np.random.Generator) -> None:
+        """Nothing is carried over from tick to tick."""
+
+    def act(self, observation: Observation, rng: np.random.Generator) -> np.ndarray:
+        """Return the action of lowest energy that was found, (2,) float64 [m]."""
+        return self.infer(observation, rng).action
+
+    @torch.inference_mode()
+    def infer(self, observation: Observation, rng: np.random.Generator) -> Inference:
+        """Minimize the energy for one observation; the same `rng` state gives the same answer.
+
+        Raises:
+            IbcError: The observation is not what the contract says.
+        """
+        start = time.perf_counter()
+        device = self.model.low.device
+        observed = torch.from_numpy(self._checked(observation))[None].to(device)
+        generator = torch.Generator(device).manual_seed(int(rng.integers(2**63)))
+        embedded = self.model.embed(observed)
+        samples = minimize(
+            lambda actions: self.model.score(embedded, actions),
+            self.model.low,
+            self.model.high,
+            1,
+            self.sampler,
+            generator,
+        )
+        to_metres = self.model.action.inverse
+        action = to_metres(samples.best)[0].double().cpu().numpy()
+        candidates = to_metres(samples.candidates)[0].double().cpu().numpy()
+        energies = samples.energies[0].cpu().numpy()
+        return Inference(action, candidates, energies, time.perf_counter() - start)
+
+    def warm_up(self, rounds: int = 3) -> float:
+        """Decide on an empty observation `rounds` times; the time of the last one [s].
+
+        The first decisions of a process are slow: libraries load and memory is allocated.
+        """
+        key, dtype = self._expected()
+        empty = {key: np.zeros(self.contract.observation_shape, dtype)}
+        rng = np.random.default_rng(0)
+        return [self.infer(empty, rng).seconds for _ in range(max(1, rounds))][-1]
+
+    def _expected(self) -> tuple[str, type]:
+        return (
+            ('image', np.uint8)
+            if self.contract.observation.kind == 'image'
+            else (
+                'state',
+                np.float32,
+            )
+        )
+
+    def _checked(self, observation: Observation) -> np.ndarray:
+        key, dtype = self._expected()
+        if key not in observation:
+            raise IbcError(
+                f'contract {self.contract.name} observes {key!r}, this observation has '
+                f'{", ".join(map(repr, observation)) or "nothing"}'
+            )
+        array = np.asarray(observation[key])
+        if array.shape != self.contract.observation_shape or array.dtype != dtype:
+            raise IbcError(
+                f'observation {key!r} is {array.shape} {array.dtype}, contract '
+                f'{self.contract.name} says {self.contract.observation_shape} {np.dtype(dtype)}'
+            )
+        if dtype is np.float32 and not np.isfinite(array).all():
+            raise IbcError(f'observation {key!r} holds numbers that are not finite')
+        return np.ascontiguousarray(array)

@@ -1,0 +1,1 @@
+"""Training: typed configuration, the loop, checkpoints."""

@@ -1,0 +1,41 @@
+"""From dataset rows to tensors, in an order that follows from the seed and the step alone."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from implicit_bc.dataset import Dataset
+from implicit_bc.training.augmentation import random_shift
+
+
+def data_order(rows: np.ndarray, batch_size: int, seed: int, step: int) -> Iterator[np.ndarray]:
+    """Yield the rows of each batch from `step` on: every epoch in a new order, without end."""
+    size = min(batch_size, len(rows))
+    per_epoch = len(rows) // size
+    while True:
+        epoch, first = divmod(step, per_epoch)
+        order = np.random.default_rng((seed, epoch)).permutation(rows)
+        for i in range(first, per_epoch):
+            yield order[i * size : (i + 1) * size]
+        step += per_epoch - first
+
+
+def load_batch(
+    dataset: Dataset,
+    rows: np.ndarray,
+    device: torch.device,
+    shift_px: int = 0,
+    rng: np.random.Generator | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Observations (B, T, ...) and actions (B, 2) [m] of `rows`, images shifted if asked to."""
+    observation, action = dataset.batch(rows)
+    if shift_px and rng is not None and observation.dtype == np.uint8:
+        observation = random_shift(observation, shift_px, rng)
+    return torch.from_numpy(observation).to(device), torch.from_numpy(action).to(device)
+
+
+def spread_rows(count: int, most: int) -> np.ndarray:
+    """At most `most` row numbers of `count`, evenly spread."""
+    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(int))

@@ -1,0 +1,141 @@
+"""Checkpoints from which a run continues as if it had never stopped; no pickle.
+
+<run>/checkpoints/00001000/model.safetensors     weights
+trainer.safetensors   Adam's moments, states of the random generators
+state.json            step, seconds, configuration, dataset hash
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ibc_contract.errors import IbcError
+from implicit_bc.model import ImplicitModel
+from implicit_bc.tensors import load_into, load_tensors, save_tensors
+from implicit_bc.training.config import TrainConfig
+
+MAY_CHANGE = (
+    'steps',
+    'time_limit_s',
+    'log_every',
+    'validate_every',
+    'checkpoint_every',
+    'keep_checkpoints',
+)
+"""Fields that may differ when a run is resumed; all others decide what is learned."""
+
+
+@dataclass
+class TrainState:
+    """Everything that changes while training."""
+
+    model: ImplicitModel
+    optimizer: torch.optim.Optimizer
+    negatives: torch.Generator
+    """Draws the counter-examples."""
+    augmentation: np.random.Generator
+    step: int = 0
+    """Steps done. The order of the data follows from it and the seed."""
+    seconds: float = 0.0
+    """Time spent training, over all resumptions [s]."""
+
+
+def save_checkpoint(
+    run_dir: Path, state: TrainState, config: TrainConfig, dataset_hash: str
+) -> Path:
+    """Write a checkpoint completely or not at all, and drop the oldest ones."""
+    root = run_dir / 'checkpoints'
+    final = root / f'{state.step:08d}'
+    new = root / f'{state.step:08d}.partial'
+    shutil.rmtree(new, ignore_errors=True)
+    try:
+        new.mkdir(parents=True)
+        save_tensors(new, 'model', state.model.state_dict())
+        save_tensors(new, 'trainer', _trainer_tensors(state))
+        facts = {
+            'step': state.step,
+            'seconds': state.seconds,
+            'augmentation': state.augmentation.bit_generator.state,
+            'dataset_hash': dataset_hash,
+            'config': config.to_dict(),
+        }
+        (new / 'state.json').write_text(json.dumps(facts, indent=1))
+        shutil.rmtree(final, ignore_errors=True)
+        os.replace(new, final)
+    except OSError as error:
+        raise IbcError(f'{new}: cannot write the checkpoint: {error.strerror}') from None
+    for old in checkpoints(run_dir)[: -config.keep_checkpoints]:
+        shutil.rmtree(old)
+    return final
+
+
+def checkpoints(run_dir: Path) -> list[Path]:
+    """Complete checkpoints of a run, oldest first."""
+    return sorted(p for p in (run_dir / 'checkpoints').glob('*') if p.name.isdigit())
+
+
+def restore_checkpoint(
+    path: Path, state: TrainState, config: TrainConfig, dataset_hash: str
+) -> None:
+    """Fill `state` from a checkpoint.
+
+    Raises:
+        IbcError: It belongs to another configuration or dataset, or is damaged; named.
+    """
+    try:
+        facts = json.loads((path / 'state.json').read_text())
+    except (OSError, ValueError) as error:
+        raise IbcError(f'{path}: damaged checkpoint: {error}') from None
+    _require_same(path, facts, config, dataset_hash)
+    load_into(state.model, load_tensors(path, 'model'), f'{path / "model.safetensors"}')
+    tensors = load_tensors(path, 'trainer')
+    torch.set_rng_state(tensors.pop('rng.torch'))
+    state.negatives.set_state(tensors.pop('rng.negatives'))
+    state.augmentation.bit_generator.state = facts['augmentation']
+    parameters = list(state.model.parameters())
+    moments: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        _, number, name = key.split('.')
+        if tensor.dim():
+            # The fused Adam walks memory: moments must have the strides of their parameter,
+            # which for convolutions are channels-last.
+            tensor = torch.empty_like(parameters[int(number)]).copy_(tensor)
+        moments.setdefault(int(number), {})[name] = tensor
+    groups = state.optimizer.state_dict()['param_groups']
+    state.optimizer.load_state_dict({'state': moments, 'param_groups': groups})
+    state.step, state.seconds = facts['step'], facts['seconds']
+
+
+def _trainer_tensors(state: TrainState) -> dict[str, Tensor]:
+    moments = state.optimizer.state_dict()['state']
+    tensors = {
+        f'adam.{number}.{name}': tensor
+        for number, values in moments.items()
+        for name, tensor in values.items()
+    }
+    tensors['rng.torch'] = torch.get_rng_state()
+    tensors['rng.negatives'] = state.negatives.get_state()
+    return tensors
+
+
+def _require_same(
+    path: Path, facts: dict[str, Any], config: TrainConfig, dataset_hash: str
+) -> None:
+    if facts['dataset_hash'] != dataset_hash:
+        raise IbcError(
+            f'{path}: was trained on dataset {facts["dataset_hash"]}, this is {dataset_hash}: '
+            'use the same bags or start a new run'
+        )
+    now = json.loads(json.dumps(config.to_dict()))
+    then = facts['config']
+    changed = [key for key in now if key not in MAY_CHANGE and now[key] != then.get(key)]
+    if changed:
+        differences = ', '.join(f'{key} {then.get(key)} -> {now[key]}' for key in changed)
+        raise IbcError(f'{path}: the configuration has changed ({differences}): start a new run')

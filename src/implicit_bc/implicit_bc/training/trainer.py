@@ -1,0 +1,185 @@
+"""The training loop."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ibc_contract.errors import IbcError
+from implicit_bc.bundle import describe_training, save_bundle
+from implicit_bc.dataset import Dataset
+from implicit_bc.losses.info_nce import info_nce
+from implicit_bc.model import ImplicitModel, Scaling
+from implicit_bc.samplers.uniform import uniform_actions
+from implicit_bc.training.batches import data_order, load_batch, spread_rows
+from implicit_bc.training.checkpoint import (
+    TrainState,
+    checkpoints,
+    restore_checkpoint,
+    save_checkpoint,
+)
+from implicit_bc.training.config import TrainConfig
+from implicit_bc.training.run_log import RunLog, Stopwatch, interruptible
+from implicit_bc.training.validation import validate
+
+SCALING_SAMPLES = 2000
+"""Samples that normalizers are measured on, spread over the whole dataset."""
+
+log = logging.getLogger(__name__)
+
+
+class TrainingInterrupted(IbcError):
+    """Ctrl-C: the checkpoint is saved."""
+
+
+def train(
+    config: TrainConfig,
+    dataset: Dataset,
+    run_dir: Path,
+    resume: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Train a policy and return its bundle, `<run_dir>/bundle`.
+
+    Args:
+        config: What to train.
+        dataset: What to train on.
+        run_dir: Takes checkpoints, metrics and the bundle.
+        resume: Continue from the newest checkpoint of `run_dir`.
+        progress: Show a progress bar if there is a terminal.
+
+    Raises:
+        TrainingInterrupted: Ctrl-C, after a checkpoint.
+        IbcError: The loss is not finite; the run directory, dataset or configuration does not fit.
+    """
+    run_dir = Path(run_dir)
+    run_dir.mkdir(parents=True, exist_ok=True)
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    device = _device(config)
+    rows, held_out = dataset.split(config.holdout, config.seed)
+    state = _fresh_state(config, dataset, device)
+    _start_or_resume(run_dir, state, config, dataset.meta.hash, resume)
+
+    model, optimizer = state.model, state.optimizer
+    watch = Stopwatch(state.seconds)
+    run_log = RunLog(run_dir, state.step, config.steps, progress)
+    losses: list[Tensor] = []
+    finished = False
+    with interruptible() as interrupted:
+        for batch_rows in data_order(rows, config.batch_size, config.seed, state.step):
+            progress_now = _progress(config, state.step, watch.seconds)
+            finished = progress_now >= 1.0
+            if finished or interrupted.is_set():
+                break
+            for group in optimizer.param_groups:
+                group['lr'] = config.learning_rate.at(state.step, progress_now)
+
+            observation, action = load_batch(
+                dataset, batch_rows, device, config.random_shift_px, state.augmentation
+            )
+            losses.append(_update(state, observation, action, config.negatives))
+            state.step += 1
+            run_log.advance()
+            if state.step % config.log_every == 0:
+                values = {'loss': _finite_mean(losses, state.step, run_dir)}
+                values['learning_rate'] = optimizer.param_groups[0]['lr']
+                values['steps_per_s'] = state.step / watch.seconds
+                losses.clear()
+                run_log.write(state.step, values)
+            if state.step % config.validate_every == 0 and len(held_out):
+                run_log.write(state.step, validate(model, dataset, held_out, config))
+            if state.step % config.checkpoint_every == 0:
+                _finite_mean(losses, state.step, run_dir)
+                state.seconds = watch.seconds
+                save_checkpoint(run_dir, state, config, dataset.meta.hash)
+    _finite_mean(losses, state.step, run_dir)
+    state.seconds = watch.seconds
+    save_checkpoint(run_dir, state, config, dataset.meta.hash)
+    if not finished:
+        run_log.close()
+        raise TrainingInterrupted(
+            f'stopped after {state.step} steps, checkpoint saved: resume the run in {run_dir}'
+        )
+    final = validate(model, dataset, held_out, config) if len(held_out) else {}
+    run_log.write(state.step, final)
+    run_log.close()
+    provenance = describe_training(config, dataset.meta, state.step, state.seconds, final)
+    return save_bundle(run_dir / 'bundle', model, config.sampler, dataset.meta.tasks, provenance)
+
+
+def _update(state: TrainState, observation: Tensor, action: Tensor, negatives: int) -> Tensor:
+    """Do one step of gradient descent on a batch; return its loss."""
+    model = state.model
+    positive = model.action(action)[:, None]
+    uniform = uniform_actions(model.low, model.high, len(action), negatives, state.negatives)
+    energies = model(observation, torch.cat((positive, uniform), dim=1))
+    loss = info_nce(energies)
+    state.optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    state.optimizer.step()
+    return loss.detach()
+
+
+def _fresh_state(config: TrainConfig, dataset: Dataset, device: torch.device) -> TrainState:
+    torch.manual_seed(config.seed)
+    spread = spread_rows(len(dataset.observations), SCALING_SAMPLES)
+    # Bounds come from every action, so that held-out ones lie inside as well.
+    scaling = Scaling.of_data(
+        np.asarray(dataset.observations[spread]),
+        dataset.actions,
+        config.normalization,
+        dataset.contract.max_delta_m,
+    )
+    scaling.bounds.require_inside(dataset.actions, 'dataset')
+    model = ImplicitModel(dataset.contract, config.network, scaling).to(device)
+    log.info('%d parameters', sum(p.numel() for p in model.parameters()))
+    optimizer = torch.optim.Adam(
+        model.parameters(),
+        lr=config.learning_rate.initial,
+        eps=config.adam_epsilon,
+        fused=True,
+    )
+    negatives = torch.Generator(device).manual_seed(config.seed)
+    return TrainState(model, optimizer, negatives, np.random.default_rng(config.seed))
+
+
+def _start_or_resume(
+    run_dir: Path, state: TrainState, config: TrainConfig, dataset_hash: str, resume: bool
+) -> None:
+    existing = checkpoints(run_dir)
+    if resume and existing:
+        restore_checkpoint(existing[-1], state, config, dataset_hash)
+    elif resume:
+        log.info('%s: no checkpoint yet, starting from the beginning', run_dir)
+    elif existing:
+        raise IbcError(
+            f'{run_dir}: already holds a run of {int(existing[-1].name)} steps: '
+            'resume it or choose another directory'
+        )
+
+
+def _progress(config: TrainConfig, step: int, seconds: float) -> float:
+    """Fraction of the run that is done, by steps or by time, whichever is ahead."""
+    by_time = seconds / config.time_limit_s if config.time_limit_s else 0.0
+    return max(step / config.steps, by_time)
+
+
+def _finite_mean(losses: list[Tensor], step: int, run_dir: Path) -> float:
+    mean = float(torch.stack(losses).mean()) if losses else 0.0
+    if not np.isfinite(mean):
+        raise IbcError(
+            f'the loss is not finite at step {step}: lower the learning rate or check the data; '
+            f'the last good checkpoint is in {run_dir / "checkpoints"}'
+        )
+    return mean
+
+
+def _device(config: TrainConfig) -> torch.device:
+    if config.device == 'cuda' and not torch.cuda.is_available():
+        raise IbcError('device cuda: this PyTorch sees no GPU; use device: cpu or auto')
+    if config.device == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    return torch.device(config.device)

@@ -1,0 +1,140 @@
+import numpy as np
+import pytest
+import torch
+
+from ibc_contract.contract import load_contract
+from implicit_bc.model import ImplicitModel, NormalizationConfig, Scaling, stack_frames
+from implicit_bc.networks.conv_maxpool import ConvMaxPool, ConvMaxPoolConfig
+from implicit_bc.networks.energy import EnergyNetwork, FlatEncoder, NetworkConfig, make_energy
+from implicit_bc.networks.mlp import ValueConfig
+from implicit_bc.networks.pooling import coordinate_maps, soft_argmax
+from implicit_bc.normalization import Affine, Normalizer
+
+
+@pytest.mark.parametrize(('row', 'column'), [(0, 0), (2, 13), (8, 15), (4, 3)])
+def test_soft_argmax_of_a_peak_on_a_map_that_is_not_square(row, column):
+    height, width = 9, 16
+    logits = torch.zeros(1, 2, height, width)
+    logits[0, 0, row, column] = 100.0
+    grid = coordinate_maps(height, width).flatten(1).T
+    x, y, other_x, other_y = soft_argmax(logits, grid)[0].tolist()
+    assert x == pytest.approx(2 * column / (width - 1) - 1, abs=1e-5)
+    assert y == pytest.approx(2 * row / (height - 1) - 1, abs=1e-5)
+    assert (other_x, other_y) == pytest.approx((0, 0), abs=1e-5)  # a flat map: the middle
+
+
+def test_frames_are_stacked_as_channels():
+    frames = torch.arange(2 * 2 * 3 * 4 * 3, dtype=torch.uint8).reshape(2, 2, 3, 4, 3)
+    identity = Normalizer(Affine((0.0, 0.0, 0.0), (1 / 255,) * 3))
+    stacked = stack_frames(frames, identity)
+    assert stacked.shape == (2, 6, 3, 4)
+    for time in range(2):
+        for color in range(3):
+            expected = frames[:, time, :, :, color].float()
+            assert torch.allclose(stacked[:, 3 * time + color], expected, atol=1e-3)
+
+
+def test_frames_are_normalized_per_color():
+    frames = torch.full((1, 2, 2, 2, 3), 51, dtype=torch.uint8)
+    stacked = stack_frames(frames, Normalizer(Affine((0.2, 0.0, 0.1), (0.5, 1.0, 0.05))))
+    assert stacked[0, :, 0, 0].tolist() == pytest.approx([0, 0.2, 2, 0, 0.2, 2], abs=1e-6)
+
+
+@pytest.mark.parametrize('kind', ['plain', 'bottleneck'])
+def test_late_fusion_equals_a_dense_layer_over_the_concatenation(kind):
+    torch.manual_seed(0)
+    network = EnergyNetwork(FlatEncoder(6), ValueConfig(width=16, depth=4, kind=kind))
+    observation, actions = torch.randn(3, 2, 3), torch.randn(3, 7, 2)
+    joined = torch.cat((observation.flatten(1)[:, None].expand(-1, 7, -1), actions), dim=-1)
+    weight = torch.cat((network.observation_half.weight, network.action_half.weight), dim=1)
+    fused = torch.nn.functional.linear(joined, weight, network.observation_half.bias)
+    assert torch.allclose(network(observation, actions), network.value(fused), atol=1e-5)
+
+
+def test_energies_of_one_observation_do_not_depend_on_the_others():
+    torch.manual_seed(0)
+    network = make_energy(load_contract('planar_state'), NetworkConfig())
+    observation, actions = torch.randn(4, 2, 18), torch.randn(4, 9, 2)
+    together = network(observation, actions)
+    assert together.shape == (4, 9)
+    alone = network(observation[2:3], actions[2:3, 5:6])
+    assert torch.allclose(together[2, 5], alone[0, 0], atol=1e-5)
+
+
+def test_images_are_encoded_once_for_any_number_of_actions():
+    network = make_energy(
+        load_contract('planar_rgb'), NetworkConfig(ConvMaxPoolConfig((4, 4), (True, True)))
+    )
+    encoded = []
+    network.encoder.register_forward_hook(lambda *_: encoded.append(1))
+    assert network(torch.randn(2, 6, 90, 120), torch.randn(2, 300, 2)).shape == (2, 300)
+    assert len(encoded) == 1
+
+
+@pytest.mark.parametrize('pooling', ['average', 'spatial_softmax'])
+@pytest.mark.parametrize('coord_conv', [False, True])
+@pytest.mark.parametrize('stem_stride', [1, 2])
+@pytest.mark.parametrize('flat_channels', [0, 2])
+def test_every_combination_of_encoder_options(pooling, coord_conv, stem_stride, flat_channels):
+    config = ConvMaxPoolConfig(
+        (4, 6, 8),
+        (True, True, False),
+        stem_stride=stem_stride,
+        coord_conv=coord_conv,
+        pooling=pooling,
+        keypoints=5,
+        flat_channels=flat_channels,
+    )
+    encoder = ConvMaxPool(6, 45, 61, config)
+    features = encoder(torch.randn(2, 6, 45, 61))
+    assert features.shape == (2, encoder.features)
+    features.sum().backward()
+    assert all(p.grad is not None for p in encoder.parameters())
+
+
+def test_only_average_pooling_is_blind_to_position():
+    """Away from the border, shifted images look the same to it (fact of its architecture)."""
+    torch.manual_seed(0)
+    image = torch.zeros(1, 6, 64, 64)
+    image[..., 28:32, 28:32] = 3.0
+    shifted = torch.roll(image, (4, 8), dims=(2, 3))
+
+    def change(**options):
+        encoder = ConvMaxPool(6, 64, 64, ConvMaxPoolConfig((8, 8), (True, True), **options))
+        with torch.no_grad():
+            return float((encoder(image) - encoder(shifted)).abs().max())
+
+    assert change(pooling='average', coord_conv=False) < 1e-6
+    assert change(pooling='average', coord_conv=True) > 1e-4
+    assert change(pooling='spatial_softmax', coord_conv=False) > 1e-4
+
+
+def test_released_initialization():
+    torch.manual_seed(0)
+    value = ValueConfig(width=256, depth=4, kind='bottleneck', init='normal')
+    network = EnergyNetwork(FlatEncoder(64), value)
+    dense = torch.cat([p.flatten() for p in network.parameters()])
+    assert float(dense.detach().std()) == pytest.approx(0.05, rel=0.02)
+
+
+def test_shape_mistakes_in_a_configuration_are_refused():
+    with pytest.raises(ValueError, match='2 widths but 1 pools'):
+        ConvMaxPoolConfig((4, 4), (True,))
+    with pytest.raises(ValueError, match='depth 1 \\+ 3 k'):
+        ValueConfig(width=64, depth=3, kind='bottleneck')
+
+
+def test_model_normalizes_inputs_and_bounds():
+    contract = load_contract('planar_state')
+    rng = np.random.default_rng(0)
+    states = rng.normal(5.0, 3.0, (200, 18)).astype(np.float32)
+    actions = rng.uniform((-0.01, -0.02), (0.03, 0.01), (200, 2))
+    scaling = Scaling.of_data(states, actions, NormalizationConfig(action='min_max'), 0.04)
+    model = ImplicitModel(contract, NetworkConfig(), scaling)
+    assert model.low.tolist() == pytest.approx([-1, -1])
+    assert model.high.tolist() == pytest.approx([1, 1])
+    seen = []
+    model.network.encoder.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    model(torch.from_numpy(np.stack((states, states), axis=1)), torch.zeros(200, 1, 2))
+    assert seen[0].mean().item() == pytest.approx(0, abs=1e-3)
+    assert seen[0].std().item() == pytest.approx(1, abs=1e-2)
