@@ -120,10 +120,10 @@ def egl_renderer() -> Finding:
 
 def ports() -> Finding:
     """Check that the twin's default ports are free."""
-    from ibc_bringup.stacks import SIMULATION
+    from ibc_bringup.stacks import PORTS
 
-    default = {a.name: int(a.default) for a in SIMULATION if a.name.endswith('_port')}  # type: ignore[arg-type]
-    wanted = twin_ports(default['control_port'], default['report_port'], default['scene_port'])
+    default = {argument.name: int(argument.default_text) for argument in PORTS}
+    wanted = twin_ports(default['control_port'], default['report_port_base'], default['scene_port'])
     taken = [port for port in wanted if not is_free(port)]
     if not taken:
         return Finding('Ports', 'ok', f'{", ".join(map(str, wanted))} are free')
@@ -131,7 +131,7 @@ def ports() -> Finding:
         'Ports',
         'warn',
         f'in use: {", ".join(map(str, taken))}',
-        'stop the other twin, or choose with control_port:=, report_port:=, scene_port:=',
+        'stop the other twin, or choose with control_port:=, report_port_base:=, scene_port:=',
     )
 
 

@@ -36,7 +36,7 @@ def free_twin_ports() -> dict[str, str]:
         if all(map(is_free, twin_ports(base, base, base + 4))):
             return {
                 'control_port': str(base),
-                'report_port': str(base),
+                'report_port_base': str(base),
                 'scene_port': str(base + 4),
             }
     raise IbcError(f'no five free ports in a row between {LOWEST} and {HIGHEST} on 127.0.0.1')

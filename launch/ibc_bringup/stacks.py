@@ -4,6 +4,7 @@
 """
 
 from pathlib import Path
+from typing import Any
 
 from ibc_bringup.arguments import Argument, Values
 from ibc_bringup.stack import From, Process, Stack
@@ -26,9 +27,18 @@ def task_of_model(values: Values) -> str:
 
 def task_of_bag(values: Values) -> str:
     """Name the task that the bag in `bag:=` shows."""
+    return _bag_info(values).task
+
+
+def seed_of_bag(values: Values) -> int:
+    """Return the seed of the layout in the bag in `bag:=`."""
+    return _bag_info(values).seed or 0
+
+
+def _bag_info(values: Values) -> Any:
     from ibc_contract.episode_reader import EpisodeReader
 
-    return EpisodeReader(Path(str(values['bag']))).info.task
+    return EpisodeReader(Path(str(values['bag']))).info
 
 
 SIM = Argument('sim', 'true: PyBullet twin; false: real arm and camera', default=True, kind=bool)
@@ -37,16 +47,16 @@ TASK = Argument('task', 'what is done', default='push_red', choices=task_names)
 ROOT = Argument('root', 'folder that receives the episodes', default='bags')
 OPERATOR = Argument('operator', 'who shows the task; stored in each episode', default='')
 NAMESPACE = Argument('namespace', 'ROS namespace of every node', default='')
-SIMULATION = (
-    Argument('seed', "seed of the twin's first layout", default=0, kind=int),
-    Argument(
-        'renderer', 'what draws the camera image', 'auto', choices=lambda: ('auto', 'egl', 'tiny')
-    ),
+SEED = Argument('seed', "seed of the twin's first layout", default=0, kind=int)
+RENDERER = Argument(
+    'renderer', 'what draws the camera image', 'auto', choices=lambda: ('auto', 'egl', 'tiny')
+)
+PORTS = (
     Argument('control_port', "port of the twin's arm controller", default=15502, kind=int),
-    Argument('report_port', 'base of its three report ports', default=15030, kind=int),
+    Argument('report_port_base', 'base of its three report ports', default=15030, kind=int),
     Argument('scene_port', "port that sends the scene to the twin's camera", 15600, kind=int),
 )
-COMMON = (SIM, ROBOT_IP, NAMESPACE, *SIMULATION)
+COMMON = (SIM, ROBOT_IP, NAMESPACE, *PORTS)
 
 TWIN = Process(
     name='xarm_twin',
@@ -57,7 +67,7 @@ TWIN = Process(
         'task': From('task'),
         'seed': From('seed'),
         'control_port': From('control_port'),
-        'report_port': From('report_port'),
+        'report_port_base': From('report_port_base'),
         'scene_port': From('scene_port'),
     },
     when={'sim': True},
@@ -84,7 +94,7 @@ DRIVER = Process(
     sim_parameters={
         'robot_ip': '127.0.0.1',
         'control_port': From('control_port'),
-        'report_port_base': From('report_port'),
+        'report_port_base': From('report_port_base'),
     },
     robot_parameters={'robot_ip': From('robot_ip')},
 )
@@ -149,7 +159,7 @@ REPLAY = Process(
     package='demo_recorder',
     module='demo_recorder.replay_node',
     executable='replay_bag',
-    parameters={'bag': From('bag')},
+    parameters={'bag': From('bag'), 'report': From('report')},
     ends_stack=True,
 )
 
@@ -167,6 +177,8 @@ STACKS = {
             'record demonstrations with the mouse, or with the scripted demonstrator',
             (
                 *COMMON,
+                SEED,
+                RENDERER,
                 TASK,
                 ROOT,
                 OPERATOR,
@@ -181,6 +193,8 @@ STACKS = {
             'let a trained policy move the arm',
             (
                 *COMMON,
+                SEED,
+                RENDERER,
                 Argument('model', 'name of a bundle in models/, or its folder', required=True),
                 Argument(
                     'task',
@@ -225,6 +239,10 @@ STACKS = {
                     task_of_bag,
                     choices=task_names,
                 ),
+                Argument(
+                    'seed', "seed of the layout; the bag's own if left out", seed_of_bag, kind=int
+                ),
+                Argument('report', 'JSON file for the tracking error', default=''),
             ),
             (TWIN, DRIVER, REPLAY),
         ),

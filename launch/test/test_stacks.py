@@ -1,6 +1,10 @@
+import dataclasses
+import importlib
+import importlib.util
 import shlex
 
 import pytest
+import yaml
 
 from ibc_bringup.stack import config_path
 from ibc_bringup.stacks import STACKS, find_stack
@@ -26,10 +30,10 @@ def test_the_twin_replaces_arm_and_camera():
 
 
 def test_twin_and_driver_meet_at_the_same_ports():
-    found = calls('teleop_record', control_port='1234', report_port='2000')
+    found = calls('teleop_record', control_port='1234', report_port_base='2000')
     assert found['xarm_twin'].parameters['control_port'] == 1234
     assert found['xarm_planar_driver'].parameters['control_port'] == 1234
-    assert found['xarm_twin'].parameters['report_port'] == 2000
+    assert found['xarm_twin'].parameters['report_port_base'] == 2000
     assert found['xarm_planar_driver'].parameters['report_port_base'] == 2000
 
 
@@ -66,13 +70,47 @@ def test_strings_keep_their_type_on_the_command_line():
 
 
 def test_every_module_and_parameter_file_exists():
-    import importlib.util
-
     for stack in STACKS.values():
         for process in stack.processes:
             assert importlib.util.find_spec(process.module) is not None, process.module
             if process.config:
                 assert config_path(f'{process.config}.yaml').is_file()
+
+
+# Node module -> its parameters, as pydantic dataclasses.
+CONFIGS = {
+    'xarm_twin.node': ['xarm_twin.node.TwinConfig'],
+    'xarm_twin.demonstrator_node': ['xarm_twin.demonstrator_node.DemonstratorConfig'],
+    'realsense_capture.node': ['realsense_capture.config.CaptureConfig'],
+    'xarm_planar_driver.node': ['xarm_planar_driver.config.DriverConfig'],
+    'teleop_mouse.node': ['teleop_mouse.config.TeleopConfig'],
+    'demo_recorder.node': [
+        'demo_recorder.config.RecorderConfig',
+        'demo_recorder.config.EpisodeFacts',
+    ],
+    'demo_recorder.replay_node': ['demo_recorder.replay_node.ReplayConfig'],
+    'ibc_policy_node.node': ['ibc_policy_node.config.PolicyConfig'],
+    'ibc_bringup.trials_node': ['ibc_bringup.trials_node.TrialsConfig'],
+}
+
+
+@pytest.mark.parametrize(
+    'process',
+    {p.name: p for s in STACKS.values() for p in s.processes}.values(),
+    ids=lambda p: p.name,
+)
+def test_nodes_know_the_parameters_that_they_get(process):
+    """ROS ignores a parameter that no node declares, so a wrong name would go unnoticed."""
+    known = set()
+    for path in CONFIGS[process.module]:
+        module, name = path.rsplit('.', 1)
+        config = getattr(importlib.import_module(module), name)
+        known |= {field.name for field in dataclasses.fields(config)}
+    given = {*process.parameters, *process.sim_parameters, *process.robot_parameters}
+    if process.config:
+        text = config_path(f'{process.config}.yaml').read_text()
+        given |= set(yaml.safe_load(text)['/**']['ros__parameters'])
+    assert given <= known
 
 
 def test_namespace_reaches_every_node():

@@ -1,0 +1,130 @@
+"""The `ibc` command: what it prints, and what it says when something is wrong."""
+
+import json
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from ibc_bringup.commands import ALL
+from ibc_bringup.main import main, parser
+from ibc_bringup.ports import free_twin_ports
+
+
+def run(*words: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    return ended.value.code
+
+
+def error_line(capsys) -> str:
+    """The one line on stderr, without its `error: `."""
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith('error: ')
+    return lines[0].removeprefix('error: ')
+
+
+@pytest.mark.parametrize('module', ALL, ids=lambda module: module.__name__.rsplit('.', 1)[1])
+def test_every_command_has_help(module, capsys):
+    top = parser()
+    names = next(a for a in top._actions if hasattr(a, 'choices') and a.choices).choices
+    for name in names:
+        assert run(name, '--help') == 0
+    assert 'usage: ibc' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('words', 'expected'),
+    [
+        (['up', 'dance'], 'known: teleop_record, run_policy, replay_bag'),
+        (['up', 'run_policy', 'model:=nobody'], "unknown model 'nobody'; known:"),
+        (['up', 'teleop_record', 'task:=juggle'], 'choose from push_red'),
+        (['up', 'teleop_record', 'tsak:=push_red'], "no argument 'tsak'; known: sim"),
+        (['up', 'teleop_record', 'sim:=false'], 'needs robot_ip:=VALUE'),
+        (['up', 'teleop_record', '--', 'sim=true'], 'not of the form name:=value'),
+        (['eval', 'nobody'], "unknown model 'nobody'; known:"),
+        (['eval', 'random'], 'add --task NAME'),
+        (['eval', 'random', '--task', 'juggle'], "unknown task 'juggle'; known: push_red"),
+        (['eval', 'random', '--task', 'push_red', '--episodes', '0'], 'at least 1'),
+        (['generate', '--task', 'juggle'], "unknown task 'juggle'; known: push_red"),
+        (['loop', '--task', 'juggle'], "unknown task 'juggle'; known: push_red"),
+        (['demo', '--model', 'nobody'], "unknown model 'nobody'; known:"),
+        (['train'], 'needs folders of bags'),
+        (['train', '/nowhere', '--preset', 'huge'], "unknown training preset 'huge'; known:"),
+        (['train', '/nowhere', '--set', 'steps'], 'not of the form key=value'),
+        (['train', '/nowhere', '--set', 'stesp=1'], 'stesp'),
+        (['train', '--resume', '/nowhere'], 'holds no training run'),
+        (['loop', '--resume', '/nowhere'], 'holds no loop'),
+        (['bags', 'info', '/nowhere'], '/nowhere: there is no such folder'),
+        (['bags', 'repair', '/nowhere'], '/nowhere: cannot be repaired'),
+    ],
+    ids=lambda value: ' '.join(value) if isinstance(value, list) else '',
+)
+def test_bad_input_gets_one_line_and_exit_code_1(words, expected, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(*words) == 1
+    assert expected in error_line(capsys)
+
+
+def test_training_on_a_folder_without_bags_leaves_no_bundle(tmp_path, capsys):
+    (tmp_path / 'bags').mkdir()
+    folder = tmp_path / 'run'
+    assert run('train', str(tmp_path / 'bags'), '--run', str(folder)) == 1
+    assert 'no usable episode' in error_line(capsys)
+    assert not (folder / 'bundle').exists()
+
+
+def test_up_lists_stacks_and_their_arguments(capsys):
+    assert run('up') == 0
+    assert 'run_policy' in capsys.readouterr().out
+    assert run('up', 'run_policy', '--show-args') == 0
+    shown = capsys.readouterr().out
+    assert 'model:=STR' in shown
+    assert 'control_port:=15502' in shown
+
+
+def test_models_as_json(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv('IBC_MODELS', str(tmp_path))
+    assert run('models', 'list', '--json') == 0
+    for entry in json.loads(capsys.readouterr().out):
+        assert set(entry) == {'name', 'path', 'tasks', 'contract', 'results'}
+
+
+@pytest.mark.system
+def test_a_taken_port_ends_the_stack_with_one_line(tmp_path, ros):
+    ports = free_twin_ports()
+    with socket.socket() as taken:
+        taken.bind(('127.0.0.1', int(ports['control_port'])))
+        taken.listen()
+        words = ['up', 'teleop_record', 'demonstrator:=true', f'root:={tmp_path}']
+        words += [f'{name}:={port}' for name, port in ports.items()]
+        done = subprocess.run(
+            [sys.executable, '-m', 'ibc_bringup.main', *words],
+            env=ros.env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+    assert done.returncode != 0
+    last = done.stderr.strip().splitlines()[-1]
+    assert last.startswith('error: xarm_twin ended with code 1')
+    assert ports['control_port'] in last
+
+
+@pytest.mark.system
+def test_doctor_reports_every_check_as_json():
+    done = subprocess.run(
+        [sys.executable, '-m', 'ibc_bringup.main', 'doctor', '--json'],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    findings = {entry['name']: entry for entry in json.loads(done.stdout)}
+    assert findings['Python']['status'] == 'ok'
+    assert findings['Python modules']['status'] == 'ok', findings['Python modules']
+    assert findings['ROS 2 loopback']['status'] == 'ok', findings['ROS 2 loopback']
+    failed = [entry for entry in findings.values() if entry['status'] == 'fail']
+    assert done.returncode == (1 if failed else 0)
+    assert all(entry['remedy'] for entry in findings.values() if entry['status'] != 'ok')
