@@ -21,7 +21,7 @@ Vector = npt.NDArray[np.float64]
 
 TOOL_PLANE_TOLERANCE = 1e-3
 """How far from the tool plane the tool may be when the servo starts [m]."""
-TOOL_DOWN_TOLERANCE = 0.01
+TOOL_DOWN_TOLERANCE = 0.005
 """How far from straight down the tool may point when the servo starts [rad]."""
 
 

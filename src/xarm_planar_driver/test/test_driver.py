@@ -88,12 +88,14 @@ def test_a_lost_command_ends_in_a_hold(active):
     assert active.settles_at(0.02, 0.0)
 
 
-def test_the_policy_is_ignored_while_a_person_steers(active, wait_for):
+def test_the_policy_is_ignored_while_a_person_steers(emulator, connect, wait_for):
+    active = connect(emulator, teleop_hold=10.0)
+    assert active.ask(Request.ENABLE).success
     active.move(0.01, 0.0, Source.TELEOP)
-    assert wait_for(lambda: active.newest.setpoint_xy[0] > xarm6.HOME_XY[0])
-    active.move(0.0, 0.05, Source.POLICY)
     assert active.settles_at(0.01, 0.0)
-    assert active.driver.status().ignored == {'policy_while_teleop': 1}
+    active.move(0.0, 0.05, Source.POLICY)
+    assert wait_for(lambda: active.driver.status().ignored == {'policy_while_teleop': 1})
+    assert active.settles_at(0.01, 0.0)
 
 
 def test_the_policy_may_act_when_the_person_lets_go(emulator, connect):

@@ -123,10 +123,21 @@ class Stage:
 
 
 @pytest.fixture
-def stage(ros, config_for, emulator):
-    made = Stage(ros, config_for, emulator)
-    yield made
-    made.close()
+def make_stage(ros, config_for, emulator):
+    made = []
+
+    def make(**settings):
+        made.append(Stage(ros, config_for, emulator, **settings))
+        return made[-1]
+
+    yield make
+    for stage in made:
+        stage.close()
+
+
+@pytest.fixture
+def stage(make_stage):
+    return make_stage()
 
 
 def test_publishes_what_it_measures_and_commands(stage):
@@ -156,7 +167,8 @@ def test_the_setpoint_moves_by_the_sum_and_the_arm_follows(stage):
     assert stage.at(0.04, -0.02)
 
 
-def test_the_policy_is_ignored_while_teleop_is_fresh(stage):
+def test_the_policy_is_ignored_while_teleop_is_fresh(make_stage):
+    stage = make_stage(teleop_hold=10.0)
     assert stage.ready()
     stage.operator.move(0.01, 0.0)
     assert stage.until(lambda: stage.operator.point(topics.TCP_SETPOINT)[0] > 1e-3)
@@ -165,8 +177,12 @@ def test_the_policy_is_ignored_while_teleop_is_fresh(stage):
         lambda: stage.operator.diagnosis[2].get('ignored_policy_while_teleop') == '1'
     )
     assert stage.at(0.01, 0.0)
+
+
+def test_the_policy_moves_the_arm_when_nobody_steers(stage):
+    assert stage.ready()
     stage.operator.move(0.0, 0.03, topics.POLICY_DELTA)
-    assert stage.at(0.01, 0.03)
+    assert stage.at(0.0, 0.03)
 
 
 def test_a_delta_that_is_not_a_number_is_refused_and_counted(stage):
@@ -223,8 +239,8 @@ def test_an_arm_that_goes_away_ends_the_node(stage, emulator):
     assert stage.until(lambda: stage.driver.exit_code == 1)
 
 
-def test_lifecycle_without_autostart(ros, config_for, emulator):
-    stage = Stage(ros, config_for, emulator, autostart=False)
+def test_lifecycle_without_autostart(make_stage, emulator):
+    stage = make_stage(autostart=False)
     node = stage.driver
     assert stage.until(lambda: stage.diagnosed('not connected'))
     assert not stage.call(topics.ARM_STOP).success
@@ -238,13 +254,12 @@ def test_lifecycle_without_autostart(ros, config_for, emulator):
     node.trigger_cleanup()
     assert node._state_machine.current_state[0] == State.PRIMARY_STATE_UNCONFIGURED
     assert emulator.state.snapshot().state == 4
-    stage.close()
 
 
-def test_no_arm_is_one_error(ros, config_for, emulator):
+def test_no_arm_is_one_error(make_stage, emulator):
     emulator.stop()
     with pytest.raises(IbcError, match='connection refused'):
-        Stage(ros, config_for, emulator)
+        make_stage()
 
 
 @pytest.mark.system

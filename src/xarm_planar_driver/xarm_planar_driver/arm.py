@@ -21,8 +21,8 @@ Vector = npt.NDArray[np.float64]
 
 REPLY_TIMEOUT = 0.1
 """How long one command waits for the controller's reply [s]; the SDK's own default is 2 s."""
-CONNECT_TIMEOUT = 2.0
-"""How long the first contact may take [s]."""
+SETUP_TIMEOUT = 2.0
+"""The same while nothing moves: on first contact and when enabling [s]."""
 
 SERVO_MODE = 1
 _RETRY = 0.2
@@ -77,6 +77,13 @@ class XarmArm:
             ArmFault: The controller is not ready after that, for instance by an e-stop.
         """
         api = self._connected()
+        api.set_timeout(SETUP_TIMEOUT)
+        try:
+            self._enter_servo_mode(api)
+        finally:
+            api.set_timeout(REPLY_TIMEOUT)
+
+    def _enter_servo_mode(self, api: Any) -> None:
         for name, code in (
             ('clean_error', api.clean_error()),
             ('clean_warn', api.clean_warn()),
@@ -146,8 +153,8 @@ class XarmArm:
         """Ask for the version once: the SDK would ask a mute controller for minutes."""
         remedy = 'check power, cable and robot_ip, or start the twin'
         try:
-            with socket.create_connection((self.ip, self.control_port), CONNECT_TIMEOUT) as raw:
-                raw.settimeout(CONNECT_TIMEOUT)
+            with socket.create_connection((self.ip, self.control_port), SETUP_TIMEOUT) as raw:
+                raw.settimeout(SETUP_TIMEOUT)
                 raw.sendall(_VERSION_REQUEST)
                 answered = bool(raw.recv(1))
         except TimeoutError:

@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 
 Vector = npt.NDArray[np.float64]
 
-LONGEST_SILENCE = 0.5
-"""An arm that answers nothing for this long is gone [s]."""
+LONGEST_SILENCE = 2.0
+"""An arm that answers nothing for this long is gone [s]; without points it holds meanwhile."""
 LATE = 1e-3
 """A tick that begins later than this after its deadline counts as late [s]."""
 _QUEUED_COMMANDS = 16
