@@ -1,6 +1,7 @@
 """A file that loses nothing it has synced, and keeps room to close when the disk fills up."""
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -25,6 +26,7 @@ class DurableFile:
             OSError: The file cannot be made, or there is no room for the reserve.
         """
         self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)  # tells repair that this one is alive
         self._reserve = path.with_name('.reserve')
         self._pending = bytearray()
         self._written = 0
@@ -94,3 +96,13 @@ class DurableFile:
             os.posix_fallocate(descriptor, 0, size)
         finally:
             os.close(descriptor)
+
+
+def is_being_written(path: Path) -> bool:
+    """Whether a DurableFile has `path` open, in this process or another."""
+    with path.open('rb') as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

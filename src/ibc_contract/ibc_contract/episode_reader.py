@@ -16,7 +16,7 @@ from zstandard import ZstdError
 from ibc_contract import bag_metadata
 from ibc_contract.contract import Contract
 from ibc_contract.episode_info import EpisodeInfo
-from ibc_contract.episode_writer import DISCARDED, PARTIAL
+from ibc_contract.episode_writer import DAMAGED, DISCARDED, PARTIAL
 from ibc_contract.errors import BadEpisode
 from ibc_contract.topics import EPISODE_TOPICS
 from ibc_contract.typestore import deserialize
@@ -134,16 +134,16 @@ class EpisodeReader:
 
 
 def find_episodes(root: Path) -> list[Path]:
-    """Closed episodes below `root` (or `root` itself), sorted; not those being recorded or
-    discarded.
+    """Closed episodes below `root`, or `root` itself, sorted.
+
+    Those that are being recorded, were discarded or were replaced by a repaired copy are left out.
     """
     root = Path(root)
     if not root.is_dir():
         raise BadEpisode(f'{root}: there is no such folder')
-    skipped = (DISCARDED,)
+    bags = [file.parent for file in root.rglob(bag_metadata.FILE_NAME)]
     return sorted(
-        file.parent
-        for file in root.rglob(bag_metadata.FILE_NAME)
-        if not file.parent.name.endswith(PARTIAL)
-        and not any(part in skipped for part in file.parent.relative_to(root).parts)
+        bag
+        for bag in bags
+        if bag.suffix not in (PARTIAL, DAMAGED) and DISCARDED not in bag.relative_to(root).parts
     )

@@ -21,6 +21,7 @@ from ibc_contract.topics import EPISODE_TOPICS
 from ibc_contract.typestore import definition
 
 PARTIAL = '.partial'
+DAMAGED = '.damaged'
 DISCARDED = 'discarded'
 CHUNK_BYTES = 1 << 20
 SYNC_PERIOD_S = 1.0

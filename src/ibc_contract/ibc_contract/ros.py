@@ -38,32 +38,42 @@ def latched() -> QoSProfile:
     )
 
 
-def declare_config(node: Node, config_type: type[ConfigT]) -> ConfigT:
-    """Declare one read-only ROS parameter per field of a pydantic dataclass and return it, filled.
+def declare_config(node: Node, config_type: type[ConfigT], *, read_only: bool = True) -> ConfigT:
+    """Declare one ROS parameter per field of a pydantic dataclass and return it, filled.
 
     Field descriptions become parameter descriptions; `ge` and `le` become ranges. Fields without a
-    default are required.
+    default are required. Parameters that are not `read_only` may be set while the node runs; use
+    `read_config` for their current values.
 
     Raises:
         IbcError: A value is missing or out of range; the message names parameter and remedy.
     """
     hints = get_type_hints(config_type, include_extras=True)
-    values: dict[str, Any] = {}
     for field in dataclasses.fields(config_type):  # type: ignore[arg-type]
         plain, info = _split_annotation(hints[field.name])
         default = field.default if field.default is not dataclasses.MISSING else None
         if isinstance(default, FieldInfo):
             info, default = default, default.default
         descriptor = _descriptor(plain, info)
+        descriptor.read_only = read_only
         # Without a default there is no type yet; `rate:=25` is an integer but means 25.0.
         descriptor.dynamic_typing = default is None or plain is float
         try:
             node.declare_parameter(field.name, default, descriptor)
         except ParameterException as error:
             raise _refusal(node, field.name, ' '.join(str(error).split())) from None
-        value = node.get_parameter(field.name).value
-        if value is not None:
-            values[field.name] = value
+    return read_config(node, config_type)
+
+
+def read_config(node: Node, config_type: type[ConfigT]) -> ConfigT:
+    """Return the current values of the parameters that `declare_config` declared.
+
+    Raises:
+        IbcError: A value is missing or out of range; the message names parameter and remedy.
+    """
+    names = [field.name for field in dataclasses.fields(config_type)]  # type: ignore[arg-type]
+    given = {name: node.get_parameter(name).value for name in names}
+    values = {name: value for name, value in given.items() if value is not None}
     try:
         return pydantic.TypeAdapter(config_type).validate_python(values)
     except pydantic.ValidationError as error:
@@ -87,7 +97,7 @@ def _split_annotation(hint: Any) -> tuple[Any, FieldInfo | None]:
 
 
 def _descriptor(plain: Any, info: FieldInfo | None) -> ParameterDescriptor:
-    descriptor = ParameterDescriptor(read_only=True)
+    descriptor = ParameterDescriptor()
     if info is None:
         return descriptor
     descriptor.description = info.description or ''

@@ -12,7 +12,7 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
-from ibc_contract.ros import Diagnostics, declare_config, latched, newest, to_ns
+from ibc_contract.ros import Diagnostics, declare_config, latched, newest, read_config, to_ns
 
 
 @pydantic.dataclasses.dataclass(frozen=True)
@@ -75,6 +75,15 @@ def test_parameters_cannot_change_while_the_node_runs(ros):
     declare_config(node, ArmConfig)
     (result,) = node.set_parameters([Parameter('speed', value=0.05)])
     assert not result.successful
+    node.destroy_node()
+
+
+def test_parameters_that_may_change_are_read_again(ros):
+    node = node_with(ros, robot_ip='10.0.0.2')
+    declare_config(node, ArmConfig, read_only=False)
+    results = node.set_parameters([Parameter('speed', value=0.05), Parameter('joints', value=9)])
+    assert [result.successful for result in results] == [True, False]
+    assert read_config(node, ArmConfig) == ArmConfig(robot_ip='10.0.0.2', speed=0.05)
     node.destroy_node()
 
 

@@ -1,0 +1,208 @@
+"""Node `demo_recorder`: episodes of the whole ROS graph as MCAP bags."""
+
+import dataclasses
+import importlib
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.subscription import Subscription
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+from demo_recorder.config import EpisodeFacts, RecorderConfig
+from demo_recorder.session import RecordingSession, SessionLimits
+from demo_recorder.stream_health import StreamHealth
+from ibc_contract import topics
+from ibc_contract.contract import load_contract
+from ibc_contract.episode_info import EpisodeInfo, new_episode_info
+from ibc_contract.errors import IbcError
+from ibc_contract.ros import Diagnostics, declare_config, latched, newest, read_config
+from ibc_contract.runner import run
+
+IMAGE_DEPTH = 60
+"""Two seconds of frames."""
+DEPTH = 300
+"""Three seconds of driver ticks: more than the longest pause of this process."""
+
+
+class DemoRecorderNode(Node):
+    """Subscribes to every episode topic as raw bytes; keeps them while an episode is open."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__('demo_recorder', **kwargs)
+        self.exit_code: int | None = None
+        self._config = declare_config(self, RecorderConfig)
+        declare_config(self, EpisodeFacts, read_only=False)
+        self._contract = load_contract(self._config.contract)
+        self._calibration = _read_calibration(self._config.calibration_file)
+        self._session = RecordingSession(
+            Path(self._config.root), _limits(self._config), self._make_info
+        )
+        self._live: dict[str, StreamHealth] = {}
+        self._publisher_counts: dict[str, int] = {}
+        self._subscriptions_by_topic: dict[str, Subscription] = {}
+        self._adapt_subscriptions()
+        self._create_services()
+        self._state = self.create_publisher(String, topics.RECORDER_STATE, latched())
+        self._diagnostics = Diagnostics(self, 'episodes')
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(0.5, self._publish_state, clock=steady)
+        self.create_timer(1.0, self._diagnose, clock=steady)
+        self._publish_state()
+
+    def close(self) -> None:
+        """Save the open episode."""
+        try:
+            line = self._session.close()
+        except IbcError as error:
+            self.get_logger().error(str(error))
+        else:
+            if line:
+                self.get_logger().info(line)
+
+    def _make_info(self, started_ns: int) -> EpisodeInfo:
+        facts = read_config(self, EpisodeFacts)
+        return dataclasses.replace(
+            new_episode_info(facts.task, self._contract, 'ros', started_ns),
+            operator=facts.operator,
+            note=facts.note,
+            seed=None if facts.seed < 0 else facts.seed,
+            calibration=self._calibration,
+        )
+
+    def _adapt_subscriptions(self) -> None:
+        """Subscribe as the publishers offer: a reliable subscriber never hears best effort."""
+        for topic in topics.EPISODE_TOPICS:
+            offers = [info.qos_profile for info in self.get_publishers_info_by_topic(topic)]
+            self._publisher_counts[topic] = len(offers)
+            best_effort = any(o.reliability == ReliabilityPolicy.BEST_EFFORT for o in offers)
+            reliability = (
+                ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE
+            )
+            known = self._subscriptions_by_topic.get(topic)
+            if known is not None and known.qos_profile.reliability == reliability:
+                continue
+            if known is not None:
+                self.destroy_subscription(known)
+            qos = newest(IMAGE_DEPTH if topic == topics.CAMERA_COMPRESSED else DEPTH)
+            qos.reliability = reliability
+            self._subscriptions_by_topic[topic] = self._subscribe(topic, qos)
+
+    def _subscribe(self, topic: str, qos: QoSProfile) -> Subscription:
+        package, _, name = topics.EPISODE_TOPICS[topic].split('/')
+        message_type = getattr(importlib.import_module(f'{package}.msg'), name)
+
+        def receive(data: bytes, info: dict[str, Any]) -> None:
+            # The middleware's own receive time: this process may have been busy since.
+            received_ns = info['received_timestamp'] or time.time_ns()
+            single = self._publisher_counts[topic] == 1
+            sequence = info['publication_sequence_number'] if single else None
+            self._live.setdefault(topic, StreamHealth()).add(received_ns, len(data), sequence)
+            sent_ns = info['source_timestamp'] or None
+            self._session.receive(topic, received_ns, data, sent_ns, sequence)
+
+        # (rclpy passes the message's info to callbacks with two arguments; its annotations do not.)
+        return self.create_subscription(message_type, topic, receive, qos, raw=True)  # type: ignore[arg-type]
+
+    def _create_services(self) -> None:
+        for name, act in (
+            (topics.RECORDER_START, self._session.start),
+            (topics.RECORDER_STOP, self._session.stop),
+            (topics.RECORDER_DISCARD, self._session.discard),
+            (topics.RECORDER_MARK_SUCCESS, lambda: self._session.mark('success')),
+            (topics.RECORDER_MARK_FAILURE, lambda: self._session.mark('failure')),
+        ):
+            self.create_service(Trigger, name, self._responder(act))
+
+    def _responder(
+        self, act: Callable[[], str]
+    ) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:
+        def respond(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+            try:
+                response.message = act()
+            except IbcError as error:
+                response.success, response.message = False, str(error)
+                self.get_logger().error(response.message)
+            else:
+                response.success = True
+                self.get_logger().info(response.message)
+            self._publish_state()
+            return response
+
+        return respond
+
+    def _publish_state(self) -> None:
+        line = self._session.poll()
+        if line:
+            self.get_logger().error(line)
+        self._state.publish(String(data=self._session.describe()))
+
+    def _diagnose(self) -> None:
+        self._adapt_subscriptions()
+        now_ns, live = time.time_ns(), self._live
+        self._live = {}
+        values: dict[str, object] = {
+            'state': self._session.describe(),
+            'free_gb': f'{self._session.free_bytes() / 1e9:.1f}',
+            'dropped': self._session.dropped,
+        }
+        for topic in topics.EPISODE_TOPICS:
+            health = live.get(topic)
+            values[topic] = (
+                f'{health.describe()}, newest {health.age_s(now_ns) * 1e3:.0f} ms old'
+                if health
+                else 'silent'
+            )
+        for topic, health in self._session.health.items():
+            values[f'episode {topic}'] = health.describe()
+        self._diagnostics.publish(*self._judge(live), values)
+
+    def _judge(self, live: dict[str, StreamHealth]) -> tuple[bytes, str]:
+        """Return level and message for what was received since the last time."""
+        if self._session.problem:
+            return DiagnosticStatus.ERROR, self._session.problem
+        silent = [topic for topic in self._config.expected_topics if topic not in live]
+        problems = self._session.warnings() or [f'nothing on {topic}' for topic in silent]
+        if self._session.free_bytes() < self._config.min_free_mb * 1e6:
+            problems.insert(0, 'the disk is almost full')
+        if problems:
+            return DiagnosticStatus.WARN, '; '.join(problems)
+        return DiagnosticStatus.OK, self._session.describe()
+
+
+def _limits(config: RecorderConfig) -> SessionLimits:
+    unknown = sorted(set(config.expected_topics) - topics.EPISODE_TOPICS.keys())
+    if unknown:
+        raise IbcError(
+            f'expected_topics: {", ".join(unknown)} is not recorded; known: '
+            f'{", ".join(topics.EPISODE_TOPICS)}'
+        )
+    return SessionLimits(
+        expected=config.expected_topics,
+        silent_s=config.silent_s,
+        min_free_bytes=round(config.min_free_mb * 1e6),
+        queue_bytes=round(config.queue_mb * 1e6),
+    )
+
+
+def _read_calibration(file: str) -> str:
+    try:
+        return Path(file).read_text() if file else ''
+    except (OSError, UnicodeDecodeError) as error:
+        raise IbcError(f'calibration_file {file}: cannot be read: {error}') from None
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the recorder until a signal; an open episode is saved."""
+    sys.exit(run(DemoRecorderNode, args))
+
+
+if __name__ == '__main__':
+    main()

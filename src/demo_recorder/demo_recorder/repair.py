@@ -1,0 +1,141 @@
+"""Recover what a killed recorder or a broken disk left of an episode."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from mcap.records import Channel, Chunk, McapRecord, Message, Metadata
+from mcap.stream_reader import StreamReader, breakup_chunk
+
+from ibc_contract import bag_metadata
+from ibc_contract.durable_file import is_being_written
+from ibc_contract.episode_info import RECORD, EpisodeInfo
+from ibc_contract.episode_reader import DAMAGE
+from ibc_contract.episode_writer import DAMAGED, PARTIAL, EpisodeWriter
+from ibc_contract.errors import BadEpisode, IbcError, RecordingFailed
+from ibc_contract.topics import EPISODE_TOPICS
+
+
+class Salvage:
+    """What can be read from a damaged MCAP file."""
+
+    def __init__(self, file: Path) -> None:
+        """Survey the file, which may be of any size: its chunks are read one by one."""
+        self.info: EpisodeInfo | None = None
+        """The newest facts in the file."""
+        self.lost_chunks = 0
+        """Chunks that failed their checksum and were left out."""
+        self.complete = False
+        """Whether the file could be read to its proper end."""
+        self._file = file
+        self._topics: dict[int, str] = {}
+        # Channels stand in the chunk of their first message and again at the end of the file.
+        for record in self._records():
+            if isinstance(record, Channel):
+                self._topics[record.id] = record.topic.removeprefix('/')
+            elif isinstance(record, Metadata) and record.name == RECORD:
+                self.info = EpisodeInfo.from_strings(record.metadata, str(file))
+
+    def messages(self) -> Iterator[tuple[str, Message]]:
+        """Yield (relative topic, record) of every message that can be read, in file order."""
+        for record in self._records():
+            if isinstance(record, Message):
+                topic = self._topics.get(record.channel_id, '')
+                if topic in EPISODE_TOPICS:
+                    yield topic, record
+
+    def _records(self) -> Iterator[McapRecord]:
+        """Yield records, those inside chunks included, until the file ends or makes no sense."""
+        self.lost_chunks = 0
+        with self._file.open('rb') as stream:
+            # 1 GiB: a flipped bit in a length must not ask for more memory than there is.
+            reader = StreamReader(stream, emit_chunks=True, record_size_limit=1 << 30)
+            records = iter(reader.records)
+            while True:
+                try:
+                    record = next(records)
+                except StopIteration:
+                    self.complete = True
+                    return
+                except DAMAGE:
+                    return
+                if isinstance(record, Chunk):
+                    yield from self._chunk(record)
+                else:
+                    yield record
+
+    def _chunk(self, chunk: Chunk) -> list[McapRecord]:
+        try:
+            return breakup_chunk(chunk, validate_crc=True)
+        except DAMAGE:
+            self.lost_chunks += 1
+            return []
+
+
+def repair_episode(path: Path) -> Path:
+    """Write what can be read of the episode at `path` as a new bag, and return the new folder.
+
+    The original is kept beside it, with the suffix `.damaged`.
+
+    Args:
+        path: A `.partial` folder, or the folder of a bag that is truncated or damaged.
+
+    Raises:
+        BadEpisode: Nothing can be recovered, or the episode is still being recorded.
+        RecordingFailed: The new bag cannot be written.
+    """
+    path = Path(path)
+    file = _mcap_file(path)
+    if is_being_written(file):
+        raise BadEpisode(f'{path}: is still being recorded: stop the recorder first')
+    salvage = Salvage(file)
+    info = _newest_info(path, salvage)
+    name = f'{path.name.removesuffix(PARTIAL)}_repaired'
+    writer = EpisodeWriter(path.parent, info, name)
+    try:
+        repaired = _copy(path, salvage, writer)
+    except IbcError:
+        shutil.rmtree(writer.path, ignore_errors=True)  # the original is untouched
+        raise
+    try:
+        path.rename(path.with_name(f'{path.name.removesuffix(PARTIAL)}{DAMAGED}'))
+    except OSError as error:
+        raise RecordingFailed(
+            f'{path}: was repaired as {repaired}, but cannot be renamed: {error.strerror}'
+        ) from None
+    return repaired
+
+
+def _copy(path: Path, salvage: Salvage, writer: EpisodeWriter) -> Path:
+    for topic, message in salvage.messages():
+        writer.write(topic, message.log_time, message.data, message.publish_time)
+    count = sum(writer.counts.values())
+    if not count:
+        raise BadEpisode(f'{path}: not a single message can be recovered')
+    end = '' if salvage.complete else ', the end was missing'
+    lost = f', {salvage.lost_chunks} chunks were damaged' if salvage.lost_chunks else ''
+    remark = f'repaired: {count} messages recovered{end}{lost}'
+    return writer.close(note=' / '.join(part for part in (writer.info.note, remark) if part))
+
+
+def _mcap_file(path: Path) -> Path:
+    files = sorted(path.glob('*.mcap')) if path.is_dir() else []
+    if len(files) != 1:
+        raise BadEpisode(
+            f'{path}: cannot be repaired: it should be a folder with one MCAP file, '
+            f'there are {len(files)}'
+        )
+    return files[0]
+
+
+def _newest_info(path: Path, salvage: Salvage) -> EpisodeInfo:
+    """Find the newest facts: those of `metadata.yaml`, else the last ones in the file."""
+    try:
+        custom = bag_metadata.read_information(path).get('custom_data')
+        if isinstance(custom, dict):
+            return EpisodeInfo.from_strings(custom, str(path))
+    except BadEpisode:
+        pass  # the file has its own copy
+    if salvage.info is None:
+        raise BadEpisode(f'{path}: cannot be repaired: its file says nothing about the episode')
+    return salvage.info

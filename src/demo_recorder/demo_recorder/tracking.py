@@ -1,0 +1,102 @@
+"""Paths of the tool over time, and how far apart two of them are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ibc_contract import topics
+from ibc_contract.episode_reader import EpisodeReader
+from ibc_contract.errors import BadEpisode, IbcError
+from ibc_contract.messages import pose_xy, stamp_ns
+
+LONGEST_DELAY_S = 0.5
+"""Delays up to this are told apart from tracking errors [s]."""
+
+
+@dataclass(frozen=True, eq=False)
+class Track:
+    """A path in the plane over time."""
+
+    times_s: np.ndarray
+    """Since the start, ascending, shape (N,)."""
+    xy: np.ndarray
+    """Points in `link_base`, shape (N, 2) [m]."""
+
+    @property
+    def duration_s(self) -> float:
+        """Length in time."""
+        return float(self.times_s[-1])
+
+    def at(self, time_s: Any) -> np.ndarray:
+        """Points at one or many times, shape (..., 2) [m]; the ends are held."""
+        return np.stack(
+            [np.interp(time_s, self.times_s, self.xy[:, axis]) for axis in (0, 1)], axis=-1
+        )
+
+
+def make_track(samples: Sequence[tuple[int, np.ndarray]], start_ns: int | None = None) -> Track:
+    """Order samples of (stamp [ns], point (2,) [m]); time zero is `start_ns` or the first stamp."""
+    ordered = dict(sorted(samples, key=lambda sample: sample[0]))
+    stamps = list(ordered)
+    zero = stamps[0] if start_ns is None else start_ns
+    return Track(
+        np.array([(stamp - zero) / 1e9 for stamp in stamps]), np.stack([*ordered.values()])
+    )
+
+
+def read_track(path: Path) -> Track:
+    """Read the recorded setpoints of an episode, or raise BadEpisode."""
+    reader = EpisodeReader(path)
+    reader.require(topics.TCP_SETPOINT)
+    messages = [message for _, _, message in reader.messages(topics.TCP_SETPOINT)]
+    track = make_track([(stamp_ns(message), pose_xy(message)) for message in messages])
+    if track.duration_s <= 0:
+        raise BadEpisode(f'{path}: has a single setpoint: there is nothing to replay')
+    return track
+
+
+@dataclass(frozen=True)
+class TrackingError:
+    """How far apart two tracks are at the same time since their start."""
+
+    mean_mm: float
+    rms_mm: float
+    max_mm: float
+    delay_ms: float
+    """Shift of the live track that explains the most of it."""
+    rms_without_delay_mm: float
+    samples: int
+
+    def line(self) -> str:
+        """Return the figures in one line for people."""
+        return (
+            f'error mean {self.mean_mm:.2f} mm, rms {self.rms_mm:.2f} mm, max {self.max_mm:.2f} mm '
+            f'(delay {self.delay_ms:.0f} ms, rms without it {self.rms_without_delay_mm:.2f} mm)'
+        )
+
+
+def tracking_error(recorded: Track, live: Track) -> TrackingError:
+    """Compare a live track with the recording, at the live samples within its duration."""
+    inside = (live.times_s >= 0) & (live.times_s <= recorded.duration_s)
+    times_s, xy = live.times_s[inside], live.xy[inside]
+    if len(times_s) < 2:
+        raise IbcError('nothing was heard from the arm during the replay: is the driver running?')
+    distance = np.linalg.norm(xy - recorded.at(times_s), axis=1) * 1e3
+
+    def rms_mm(delay_s: float) -> float:
+        shifted = np.linalg.norm(xy - recorded.at(times_s - delay_s), axis=1)
+        return float(np.sqrt(np.mean(shifted**2))) * 1e3
+
+    delays_s = np.arange(0.0, LONGEST_DELAY_S, 0.005)
+    delay_s = min(delays_s, key=rms_mm)
+    return TrackingError(
+        mean_mm=float(distance.mean()),
+        rms_mm=float(np.sqrt(np.mean(distance**2))),
+        max_mm=float(distance.max()),
+        delay_ms=float(delay_s) * 1e3,
+        rms_without_delay_mm=rms_mm(delay_s),
+        samples=len(times_s),
+    )
