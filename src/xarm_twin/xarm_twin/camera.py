@@ -1,11 +1,6 @@
 """The twin's camera: the same bodies as in the physics, drawn in a PyBullet client of its own."""
 
 import logging
-import subprocess
-import sys
-from functools import cache
-from importlib.util import find_spec
-from typing import Literal
 
 import cv2
 import numpy as np
@@ -18,22 +13,17 @@ from planar_arm.camera_model import CameraModel
 from planar_arm.urdf import TCP_LINK, xarm6_with_tool_urdf
 from xarm_twin.backdrop import Backdrop
 from xarm_twin.config import SceneConfig, load_scene
-from xarm_twin.tasks import Box, ObjectSpec, Task, get_task
-from xarm_twin.tasks.layout import Planar, planar
+from xarm_twin.egl import RendererChoice, choose_renderer, load_egl, quiet_stdout
+from xarm_twin.tasks import ObjectSpec, Task, get_task
+from xarm_twin.tasks.layout import box_corners
 
-RendererChoice = Literal['auto', 'egl', 'tiny']
+__all__ = ['RendererChoice', 'TwinCamera']
 
 _LOG = logging.getLogger(__name__)
 _NEAR, _FAR = 0.05, 3.0
 _ARM = (0.88, 0.89, 0.90, 1.0)
 _TOOL = (0.96, 0.94, 0.88, 1.0)
 _LIGHT_FROM = (0.5, 0.9, 1.6)
-_EGL_PROBE = """
-import pybullet, sys
-from xarm_twin.camera import load_egl
-client = pybullet.connect(pybullet.DIRECT)
-sys.exit(0 if load_egl(client) and pybullet.getCameraImage(16, 16) else 1)
-"""
 
 
 class TwinCamera:
@@ -52,30 +42,35 @@ class TwinCamera:
         Args:
             task: The task, or its name.
             renderer: `egl` (OpenGL without a display, in software if there is no GPU), `tiny`
-                (PyBullet's own, works everywhere), or `auto`: EGL where it works.
+                (PyBullet's own, works everywhere), or `auto`: EGL where there is a GPU.
             width: Image width, 0 for the scene's [px].
             height: Image height, 0 for the scene's [px].
             scene: Board and camera; by default the scene that ships.
+
+        Raises:
+            IbcError: The renderer is unknown or does not work here.
         """
-        self._scene = scene or load_scene()
-        self.model: CameraModel = self._scene.camera.model(width, height)
-        self.renderer = choose_renderer(renderer)
+        scene = scene or load_scene()
+        self.model: CameraModel = scene.camera.model(width, height)
+        self.renderer, reason = choose_renderer(renderer)
         self._client = pybullet.connect(pybullet.DIRECT)
-        if self.renderer == 'egl' and not load_egl(self._client):
-            raise IbcError('EGL does not work here: use renderer tiny')
-        _LOG.info(
-            'camera %dx%d px, renderer %s', self.model.width, self.model.height, self.renderer
-        )
         self._view, self._projection = _matrices(self.model)
-        self._backdrop = Backdrop(self.model, self._scene.board)
-        self._arm, self._joints = self._load_arm()
-        self._specs = (get_task(task) if isinstance(task, str) else task).objects
-        self._bodies = [self._load_object(spec) for spec in self._specs]
+        self._backdrop = Backdrop(self.model, scene.board)
+        with quiet_stdout():
+            if self.renderer == 'egl' and not load_egl(self._client):
+                raise IbcError('EGL worked in a trial but not now: use renderer tiny')
+            self._arm, self._joints = self._load_arm()
+            self._specs = (get_task(task) if isinstance(task, str) else task).objects
+            self._bodies = [self._load_object(spec) for spec in self._specs]
+            self._settle()
+        size = f'{self.model.width}x{self.model.height} px'
+        _LOG.info('camera %s, renderer %s: %s', size, self.renderer, reason)
 
     def close(self) -> None:
         """Free the PyBullet client; a second call does nothing."""
         if self._client >= 0:
-            pybullet.disconnect(physicsClientId=self._client)
+            with quiet_stdout():
+                pybullet.disconnect(physicsClientId=self._client)
             self._client = -1
 
     def render(self, q: npt.ArrayLike, object_poses: npt.ArrayLike) -> np.ndarray:
@@ -87,13 +82,15 @@ class TwinCamera:
         """
         for joint, value in zip(self._joints, np.asarray(q, dtype=float), strict=True):
             pybullet.resetJointState(self._arm, joint, value, physicsClientId=self._client)
-        for body, pose in zip(self._bodies, np.asarray(object_poses, dtype=float), strict=True):
+        poses = np.asarray(object_poses, dtype=float)
+        shadows = []
+        for spec, body, pose in zip(self._specs, self._bodies, poses, strict=True):
             pybullet.resetBasePositionAndOrientation(
                 body, pose[:3].tolist(), pose[3:].tolist(), physicsClientId=self._client
             )
+            shadows += [(box_corners(box, pose), 2 * box.half_extents[2]) for box in spec.boxes]
         seen, is_body = self._draw_bodies()
-        behind = self._backdrop.with_shadows(self._footprints(object_poses))
-        return cv2.copyTo(seen, is_body, behind)
+        return cv2.copyTo(seen, is_body, self._backdrop.with_shadows(shadows))
 
     def _draw_bodies(self) -> tuple[np.ndarray, np.ndarray]:
         """Picture (H, W, 3) uint8 RGB of the bodies alone, and where (H, W) there is one."""
@@ -117,15 +114,13 @@ class TwinCamera:
         depth = np.asarray(picture[3], np.float32).reshape(shape)
         return cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), (depth < 1.0).astype(np.uint8)
 
-    def _footprints(self, object_poses: npt.ArrayLike) -> list[tuple[np.ndarray, float]]:
-        """Corners (4, 2) and height [m] of every box of every object."""
-        found = []
-        for spec, pose in zip(self._specs, np.asarray(object_poses, dtype=float), strict=True):
-            place = planar(pose)
-            for box in spec.boxes:
-                corners = np.array([place.point(corner) for corner in _base_corners(box)])
-                found.append((corners, 2 * box.half_extents[2]))
-        return found
+    def _settle(self) -> None:
+        """Draw twice: EGL's first pictures differ by some pixels from all later ones."""
+        if self.renderer == 'egl':
+            for scale in (0.5, 1.0):
+                poses = np.zeros((len(self._specs), 7))
+                poses[:, 0], poses[:, 6] = scale, 1.0
+                self.render(xarm6.HOME_Q * scale, poses)
 
     def _load_arm(self) -> tuple[int, list[int]]:
         body = pybullet.loadURDF(
@@ -150,55 +145,13 @@ class TwinCamera:
             shapeTypes=[pybullet.GEOM_BOX] * len(boxes),
             halfExtents=[box.half_extents for box in boxes],
             visualFramePositions=[box.centre for box in boxes],
-            visualFrameOrientations=[
-                (0.0, 0.0, np.sin(box.yaw / 2), np.cos(box.yaw / 2)) for box in boxes
-            ],
+            visualFrameOrientations=[box.quaternion for box in boxes],
             rgbaColors=[spec.colour] * len(boxes),
             physicsClientId=self._client,
         )
         return pybullet.createMultiBody(
             baseMass=0.0, baseVisualShapeIndex=shape, physicsClientId=self._client
         )
-
-
-def _base_corners(box: Box) -> np.ndarray:
-    """Corners (4, 2) [m] of a box's base in its object's frame."""
-    frame = Planar(box.centre[0], box.centre[1], box.yaw)
-    signs = ((1, 1), (-1, 1), (-1, -1), (1, -1))
-    return np.array([frame.point(np.multiply(sign, box.half_extents[:2])) for sign in signs])
-
-
-def choose_renderer(choice: RendererChoice) -> Literal['egl', 'tiny']:
-    """Settle `auto`; IbcError when EGL is asked for and does not work."""
-    match choice:
-        case 'tiny':
-            return 'tiny'
-        case 'auto':
-            return 'egl' if _egl_works() else 'tiny'
-        case 'egl' if _egl_works():
-            return 'egl'
-        case 'egl':
-            raise IbcError(
-                'EGL does not work here (Debian packages libegl1 and libgl1-mesa-dri, or a GPU '
-                'driver, are missing): use renderer auto or tiny'
-            )
-    raise IbcError(f'unknown renderer {choice!r}; known: auto, egl, tiny')
-
-
-def load_egl(client: int) -> bool:
-    """Give a PyBullet client the EGL renderer; say whether there is one."""
-    spec = find_spec('eglRenderer')
-    if spec is None or spec.origin is None:
-        return False
-    plugin = pybullet.loadPlugin(spec.origin, '_eglRendererPlugin', physicsClientId=client)
-    return plugin >= 0
-
-
-@cache
-def _egl_works() -> bool:
-    # In a process of its own: where EGL cannot open a device, the plugin ends the process.
-    probe = subprocess.run([sys.executable, '-c', _EGL_PROBE], capture_output=True, timeout=60)
-    return probe.returncode == 0
 
 
 def _matrices(model: CameraModel) -> tuple[list[float], list[float]]:

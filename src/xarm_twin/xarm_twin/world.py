@@ -15,6 +15,8 @@ GRAVITY = 9.81
 # Rated joint torques of the vendor's URDF [N m].
 MAX_TORQUE = (50.0, 50.0, 32.0, 32.0, 32.0, 20.0)
 _SOLVER_ITERATIONS = 50
+_TABLE = 1.0
+"""Half the edge of the table under the board [m]."""
 
 
 class World:
@@ -106,13 +108,18 @@ class World:
         pybullet.stepSimulation(physicsClientId=self._client)
         self._steps += 1
 
+    def joint_states(self) -> tuple[Vector, Vector]:
+        """Measured joint positions (6,) [rad] and velocities (6,) [rad/s]."""
+        states = pybullet.getJointStates(self._arm, self._joints, physicsClientId=self._client)
+        return np.array([state[0] for state in states]), np.array([state[1] for state in states])
+
     def joint_positions(self) -> Vector:
         """Measured joint positions (6,) [rad]."""
-        return np.array([state[0] for state in self._joint_states()])
+        return self.joint_states()[0]
 
     def joint_velocities(self) -> Vector:
         """Measured joint velocities (6,) [rad/s]."""
-        return np.array([state[1] for state in self._joint_states()])
+        return self.joint_states()[1]
 
     def tcp_position(self) -> Vector:
         """Position (3,) of `link_tcp` in `link_base` [m]."""
@@ -130,9 +137,6 @@ class World:
             )
             row[:3], row[3:] = position, quaternion
         return poses
-
-    def _joint_states(self) -> tuple[tuple[float, ...], ...]:
-        return pybullet.getJointStates(self._arm, self._joints, physicsClientId=self._client)
 
     def _load_arm(self) -> tuple[int, list[int], int]:
         """Load the arm; return its body, the indices of its six joints and of the tool's link."""
@@ -154,17 +158,21 @@ class World:
 
     def _load_board(self) -> None:
         board = self._scene.board
-        half = (board.size[0] / 2, board.size[1] / 2, board.thickness / 2)
-        shape = pybullet.createCollisionShape(
-            pybullet.GEOM_BOX, halfExtents=half, physicsClientId=self._client
+        boards = (
+            ((board.size[0] / 2, board.size[1] / 2, board.thickness / 2), board.thickness / 2),
+            ((_TABLE, _TABLE, 0.05), -0.05),  # what is pushed off the board stays in reach
         )
-        body = pybullet.createMultiBody(
-            baseMass=0.0,
-            baseCollisionShapeIndex=shape,
-            basePosition=(*board.centre, half[2]),
-            physicsClientId=self._client,
-        )
-        self._set_friction(body, self._scene.physics.board_friction)
+        for half, z in boards:
+            shape = pybullet.createCollisionShape(
+                pybullet.GEOM_BOX, halfExtents=half, physicsClientId=self._client
+            )
+            body = pybullet.createMultiBody(
+                baseMass=0.0,
+                baseCollisionShapeIndex=shape,
+                basePosition=(*board.centre, z),
+                physicsClientId=self._client,
+            )
+            self._set_friction(body, self._scene.physics.board_friction)
 
     def _load_object(self, spec: ObjectSpec, pose: Vector) -> int:
         physics = self._scene.physics
@@ -173,9 +181,7 @@ class World:
             shapeTypes=[pybullet.GEOM_BOX] * len(boxes),
             halfExtents=[box.half_extents for box in boxes],
             collisionFramePositions=[box.centre for box in boxes],
-            collisionFrameOrientations=[
-                (0.0, 0.0, np.sin(box.yaw / 2), np.cos(box.yaw / 2)) for box in boxes
-            ],
+            collisionFrameOrientations=[box.quaternion for box in boxes],
             physicsClientId=self._client,
         )
         body = pybullet.createMultiBody(

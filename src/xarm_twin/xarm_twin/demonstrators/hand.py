@@ -19,7 +19,7 @@ from xarm_twin.demonstrators.contact import (
 )
 from xarm_twin.demonstrators.routes import Footprint, Obstacles, route, travel
 from xarm_twin.tasks import ObjectSpec
-from xarm_twin.tasks.layout import Planar, planar
+from xarm_twin.tasks.layout import Planar, box_place
 
 Vector = npt.NDArray[np.float64]
 
@@ -56,14 +56,11 @@ class Style:
 
 def footprints(specs: Sequence[ObjectSpec], poses: Vector) -> list[Footprint]:
     """Rectangles that the objects at `poses` (n, 7) cover."""
-    found = []
-    for spec, pose in zip(specs, poses, strict=True):
-        place = planar(pose)
-        for box in spec.boxes:
-            x, y = place.point(box.centre[:2])
-            here = Planar(float(x), float(y), place.yaw + box.yaw)
-            found.append(Footprint(here, box.half_extents[:2]))
-    return found
+    return [
+        Footprint(box_place(box, pose), box.half_extents[:2])
+        for spec, pose in zip(specs, poses, strict=True)
+        for box in spec.boxes
+    ]
 
 
 class Hand:

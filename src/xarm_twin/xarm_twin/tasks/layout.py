@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ibc_contract.errors import IbcError
-from xarm_twin.tasks.objects import BLOCK_SIZE, ObjectSpec
+from xarm_twin.tasks.objects import BLOCK_SIZE, Box, ObjectSpec
 
 BOARD_TOP = 0.02
 """Height of the board's upper face in `link_base` [m]."""
 
 MAX_DRAWS = 2000
+_SIGNS = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)], dtype=float)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,19 @@ def planar(pose: np.ndarray) -> Planar:
     x, y, _, qx, qy, qz, qw = (float(value) for value in pose)
     yaw = np.arctan2(2 * (qw * qz + qx * qy), 1 - 2 * (qy * qy + qz * qz))
     return Planar(x, y, float(yaw))
+
+
+def box_place(box: Box, pose: np.ndarray) -> Planar:
+    """Planar pose of a box of an object at `pose` (7,)."""
+    place = planar(pose)
+    x, y = place.point(box.centre[:2])
+    return Planar(float(x), float(y), place.yaw + box.yaw)
+
+
+def box_corners(box: Box, pose: np.ndarray) -> np.ndarray:
+    """Corners (4, 2) [m] of a box's footprint in `link_base`, for an object at `pose` (7,)."""
+    place = box_place(box, pose)
+    return place.xy + (_SIGNS * np.asarray(box.half_extents[:2])) @ place.rotation.T
 
 
 def poses_of(specs: Sequence[ObjectSpec], places: Sequence[Planar]) -> np.ndarray:

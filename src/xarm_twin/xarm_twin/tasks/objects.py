@@ -1,5 +1,6 @@
 """Bodies of a task: blocks and fixtures, made of boxes so that physics and camera agree exactly."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +24,11 @@ class Box:
     centre: Vector3
     yaw: float = 0.0
     """Turn about the object's z axis [rad]."""
+
+    @property
+    def quaternion(self) -> tuple[float, float, float, float]:
+        """The turn as xyzw."""
+        return (0.0, 0.0, math.sin(self.yaw / 2), math.cos(self.yaw / 2))
 
 
 @dataclass(frozen=True)
