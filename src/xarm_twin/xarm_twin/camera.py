@@ -17,7 +17,7 @@ from xarm_twin.egl import RendererChoice, choose_renderer, load_egl, quiet_stdou
 from xarm_twin.tasks import ObjectSpec, Task, get_task
 from xarm_twin.tasks.layout import box_corners
 
-__all__ = ['RendererChoice', 'TwinCamera']
+__all__ = ['RendererChoice', 'TwinCamera', 'choose_renderer']
 
 _LOG = logging.getLogger(__name__)
 _NEAR, _FAR = 0.05, 3.0
@@ -52,7 +52,7 @@ class TwinCamera:
         """
         scene = scene or load_scene()
         self.model: CameraModel = scene.camera.model(width, height)
-        self.renderer, reason = choose_renderer(renderer)
+        self.renderer = choose_renderer(renderer)
         self._client = pybullet.connect(pybullet.DIRECT)
         self._view, self._projection = _matrices(self.model)
         self._backdrop = Backdrop(self.model, scene.board)
@@ -63,8 +63,9 @@ class TwinCamera:
             self._specs = (get_task(task) if isinstance(task, str) else task).objects
             self._bodies = [self._load_object(spec) for spec in self._specs]
             self._settle()
-        size = f'{self.model.width}x{self.model.height} px'
-        _LOG.info('camera %s, renderer %s: %s', size, self.renderer, reason)
+        _LOG.info(
+            'camera %dx%d px, renderer %s', self.model.width, self.model.height, self.renderer
+        )
 
     def close(self) -> None:
         """Free the PyBullet client; a second call does nothing."""

@@ -1,6 +1,7 @@
 """PyBullet's EGL renderer: OpenGL without a display, on a GPU or in software."""
 
 import contextlib
+import logging
 import os
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from ibc_contract.errors import IbcError
 
 RendererChoice = Literal['auto', 'egl', 'tiny']
 
+_LOG = logging.getLogger(__name__)
+
 _SOFTWARE = ('llvmpipe', 'softpipe', 'swrast')
 _PROBE = """
 import pybullet, sys
@@ -27,8 +30,8 @@ pybullet.getCameraImage(16, 16, renderer=pybullet.ER_BULLET_HARDWARE_OPENGL)
 _PROBE_TIMEOUT = 60.0
 
 
-def choose_renderer(choice: RendererChoice) -> tuple[Literal['egl', 'tiny'], str]:
-    """Settle `auto`; return the renderer and the reason in words.
+def choose_renderer(choice: RendererChoice) -> Literal['egl', 'tiny']:
+    """Settle `auto`, and log why.
 
     EGL on a GPU is the fastest. EGL in software is slower than TinyRenderer for these few bodies.
 
@@ -37,10 +40,10 @@ def choose_renderer(choice: RendererChoice) -> tuple[Literal['egl', 'tiny'], str
     """
     match choice:
         case 'tiny':
-            return 'tiny', 'as asked'
-        case 'egl' if _egl() is not None:
-            return 'egl', f'as asked, on {_egl()}'
+            return 'tiny'
         case 'egl':
+            if _egl() is not None:
+                return 'egl'
             raise IbcError(
                 'EGL does not work here (Debian packages libegl1 and libgl1-mesa-dri, or a GPU '
                 'driver, are missing): use renderer auto or tiny'
@@ -48,10 +51,13 @@ def choose_renderer(choice: RendererChoice) -> tuple[Literal['egl', 'tiny'], str
         case 'auto':
             device = _egl()
             if device is None:
-                return 'tiny', 'EGL does not work here'
+                _LOG.info('renderer tiny: EGL does not work here')
+                return 'tiny'
             if any(name in device for name in _SOFTWARE):
-                return 'tiny', f'EGL has no GPU here, only {device}'
-            return 'egl', f'on {device}'
+                _LOG.info('renderer tiny: EGL has no GPU here, only %s', device)
+                return 'tiny'
+            _LOG.info('renderer egl: on %s', device)
+            return 'egl'
     raise IbcError(f'unknown renderer {choice!r}; known: auto, egl, tiny')
 
 
