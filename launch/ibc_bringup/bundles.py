@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ibc_bringup.report import success_text
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle import find_bundle, known_bundles, read_description
 
@@ -36,12 +37,6 @@ class ModelCard:
         """Success rate with its interval, for people."""
         result = self.results.get(self.tasks[0])
         return success_text(result) if result else 'not measured'
-
-
-def success_text(result: dict[str, Any]) -> str:
-    """Write a success rate with its interval."""
-    low, high = result['wilson95']
-    return f'{result["success_rate"]:.2f} [{low:.2f}, {high:.2f}]'
 
 
 def list_cards() -> list[ModelCard]:

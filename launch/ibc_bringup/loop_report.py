@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ibc_bringup.bundles import success_text
 from ibc_bringup.plots import loss_curve, success_bars
-from ibc_bringup.report import Section, Table, write_report
+from ibc_bringup.report import Section, Table, success_text, write_report
 from ibc_bringup.ros_trials import RESULTS as TRIALS
 from ibc_bringup.ros_trials import trials_section
 from ibc_bringup.training_run import open_run
@@ -52,7 +51,7 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
     )
     summary = (
         f'{results["trained"]["episodes"]} layouts that it had not seen: success '
-        f'{success_text(dict(results["trained"]))}. The whole loop took {total / 60:.1f} minutes.'
+        f'{success_text(results["trained"])}. The whole loop took {total / 60:.1f} minutes.'
     )
     return write_report(folder / 'report.html', f'Loop: {plan["task"]}', summary, sections)
 
@@ -74,7 +73,7 @@ def loop_table(results: Results, train_steps: int) -> Table:
     }
     rows = []
     for name, result in results.items():
-        success = success_text(dict(result)) if 'wilson95' in result else ''
+        success = success_text(result) if 'wilson95' in result else ''
         if 'successes' in result:
             success = f'{result["successes"]} of {result["episodes"]}'
         rows.append(

@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from ibc_bringup.bundles import read_card
 from ibc_contract.contract import load_contract
 from ibc_contract.errors import IbcError
 from implicit_bc.baselines import DoNothingPolicy, RandomPolicy
-from implicit_bc.bundle import load_bundle
 from implicit_bc.evaluation import EnvFactory, PolicyFactory, Summary, evaluate
-from implicit_bc.policy import Policy
+from implicit_bc.interface import Policy
 from xarm_twin.demonstrators import make_demonstrator
 from xarm_twin.envs import PlanarTaskEnv
 
@@ -63,6 +61,8 @@ def contestant(name: str, task: str | None = None, renderer: str = 'auto') -> Co
         return Contestant(
             name, task, partial(_scripted, name, task), partial(PlanarTaskEnv, task, BLIND_CONTRACT)
         )
+    from ibc_bringup.bundles import read_card
+
     card = read_card(name)
     task = task or card.task
     return Contestant(
@@ -82,4 +82,6 @@ def _scripted(name: str, task: str) -> Policy:
 
 
 def _trained(path: Path, contract: str) -> Policy:
+    from implicit_bc.bundle import load_bundle  # the others do without PyTorch
+
     return load_bundle(path, load_contract(contract)).policy

@@ -1,7 +1,9 @@
 """Run several processes as one: shared output, and all of them end together."""
 
+import contextlib
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -16,8 +18,12 @@ Sink = Callable[[str, str], None]
 """Receives the name of a process and one line of its output."""
 
 TAIL_LINES = 15
-# Signals to stop with, and how long after the request [s].
-ESCALATION = ((0.0, signal.SIGINT), (5.0, signal.SIGTERM), (10.0, signal.SIGKILL))
+LOG_PREFIX = re.compile(r'^(error: |\[[A-Z]+\] (\[[\d.]+\] )?\[[\w.]+\]: )')
+"""What ROS and Python put before a message."""
+FIRST_IS_LAST_S = 2.0
+"""How long the first process outlives the request to stop: the others may need it to end well."""
+# What follows an interrupt that did not help, and how long after the request to stop [s].
+ESCALATION = ((5.0, signal.SIGTERM), (10.0, signal.SIGKILL))
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None)
 
@@ -57,7 +63,7 @@ class Ended:
         how = f'signal {-self.code}' if self.code < 0 else f'code {self.code}'
         errors = [line for line in self.tail if 'error' in line.lower()]
         last = (errors or list(self.tail) or ['it said nothing'])[-1]
-        return f'{self.name} ended with {how}: {last.removeprefix("error: ")}'
+        return f'{self.name} ended with {how}: {LOG_PREFIX.sub("", last)}'
 
 
 @dataclass
@@ -120,13 +126,15 @@ class ProcessGroup:
         return ended
 
     def stop(self) -> None:
-        """End everything: SIGINT, after 5 s SIGTERM, after 10 s SIGKILL."""
+        """End everything: SIGINT, after 5 s SIGTERM, after 10 s SIGKILL; the first process last."""
         begin = time.monotonic()
+        first, others = self._children[:1], self._children[:0:-1]
+        _send(others, signal.SIGINT)
+        _wait(others, begin + FIRST_IS_LAST_S)
+        _send(first, signal.SIGINT)
         for delay, number in ESCALATION:
-            while self._alive() and time.monotonic() < begin + delay:
-                time.sleep(0.05)
-            for child in self._alive():
-                _send(child.process, number)
+            _wait(self._children, begin + delay)
+            _send(self._children, number)
         for child in self._children:
             child.process.wait()
             if child.reader is not None:
@@ -144,9 +152,6 @@ class ProcessGroup:
     ) -> None:
         self.stop()
 
-    def _alive(self) -> list[_Child]:
-        return [child for child in self._children if child.process.poll() is None]
-
     def _read(self, child: _Child) -> None:
         if child.process.stdout is None:
             return
@@ -161,11 +166,19 @@ def _die_with_parent() -> None:
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
-def _send(process: subprocess.Popen[str], number: signal.Signals) -> None:
-    try:
-        if number == signal.SIGKILL:
-            os.killpg(process.pid, number)  # with whatever it started
-        else:
-            process.send_signal(number)
-    except ProcessLookupError:
-        pass
+def _alive(children: Sequence[_Child]) -> list[_Child]:
+    return [child for child in children if child.process.poll() is None]
+
+
+def _wait(children: Sequence[_Child], deadline: float) -> None:
+    while _alive(children) and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _send(children: Sequence[_Child], number: signal.Signals) -> None:
+    for child in _alive(children):
+        with contextlib.suppress(ProcessLookupError):
+            if number == signal.SIGKILL:
+                os.killpg(child.process.pid, number)  # with whatever it started
+            else:
+                child.process.send_signal(number)

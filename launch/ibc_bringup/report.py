@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -42,6 +43,12 @@ class Section:
     def video_base64(self) -> str:
         """The MP4 file, as a data URL takes it."""
         return base64.b64encode(self.video.read_bytes()).decode() if self.video else ''
+
+
+def success_text(result: Mapping[str, Any]) -> str:
+    """Write a measured success rate with its interval."""
+    low, high = result['wilson95']
+    return f'{result["success_rate"]:.2f} [{low:.2f}, {high:.2f}]'
 
 
 def write_report(path: Path, title: str, summary: str, sections: Sequence[Section]) -> Path:

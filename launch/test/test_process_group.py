@@ -73,6 +73,11 @@ def test_an_end_that_was_not_planned_is_a_failure_even_with_code_0():
     assert Ended('job', -9, planned=True, tail=()).group_code == 137
 
 
+def test_the_summary_leaves_out_what_logging_adds():
+    tail = ('[ERROR] [1795457663.886] [realsense_capture]: unplugged', 'Destroying')
+    assert Ended('camera', 1, False, tail).summary() == 'camera ended with code 1: unplugged'
+
+
 def test_wait_gives_up_after_its_time():
     group, _ = make_group(command('steady', SLEEP))
     with group:

@@ -29,9 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     import os
 
-    from ibc_bringup.bundles import success_text
     from ibc_bringup.policies import SCRIPTED, contestant
-    from implicit_bc.bundle import add_result, find_bundle
+    from ibc_bringup.report import success_text
     from xarm_twin.tasks import get_task
 
     if arguments.task:
@@ -40,6 +39,8 @@ def run(arguments: argparse.Namespace) -> int:
     workers = arguments.workers or os.cpu_count() or 1
     summary = chosen.evaluate(arguments.episodes, arguments.seed, workers).to_dict()
     if arguments.save and arguments.policy not in SCRIPTED:
+        from implicit_bc.bundle import add_result, find_bundle
+
         add_result(find_bundle(arguments.policy), chosen.task, summary)
     if arguments.json:
         sys.stdout.write(json.dumps(summary) + '\n')
