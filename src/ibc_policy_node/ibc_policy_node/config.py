@@ -1,0 +1,20 @@
+"""Parameters of the policy node."""
+
+from typing import Annotated
+
+import pydantic
+from pydantic import Field
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class PolicyConfig:
+    """The rate is no parameter: it belongs to the contract that the model was trained under."""
+
+    model: Annotated[str, Field(min_length=1, description='name or folder of a trained model')]
+    enabled: Annotated[bool, Field(description='act without waiting for policy/enable')] = False
+    autostart: Annotated[bool, Field(description='configure and activate by itself')] = True
+    seed: Annotated[int, Field(ge=0, le=2**31, description='seed of the candidate actions')] = 0
+    threads: Annotated[
+        int, Field(ge=0, le=256, description="PyTorch's CPU threads; 0: its own choice")
+    ] = 0
+    device: Annotated[str, Field(description='where the network runs: cpu, cuda, cuda:1')] = 'cpu'

@@ -1,0 +1,208 @@
+"""Lifecycle node `ibc_policy`: a trained policy on live observations, at the contract's rate."""
+
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import PoseArray, PoseStamped, Vector3Stamped
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.subscription import Subscription
+from rclpy.time import Time
+from sensor_msgs.msg import CompressedImage
+from std_srvs.srv import SetBool
+
+from ibc_contract import topics
+from ibc_contract.contract import load_contract
+from ibc_contract.errors import IbcError
+from ibc_contract.observation import observation_window
+from ibc_contract.ros import Diagnostics, declare_config, newest
+from ibc_contract.runner import run
+from ibc_policy_node.config import PolicyConfig
+from ibc_policy_node.policy_loop import PolicyLoop
+from implicit_bc.bundle import Bundle, find_bundle, load_bundle, read_description
+
+INPUTS: dict[str, tuple[type, int]] = {
+    topics.CAMERA_COMPRESSED: (CompressedImage, 1),
+    topics.TWIN_OBJECTS: (PoseArray, 10),
+    topics.TCP_SETPOINT: (PoseStamped, 10),
+}
+"""Message type and queue depth of each topic that an observation may be made from."""
+
+
+class PolicyNode(LifecycleNode):
+    """Configure loads and warms up, activate ticks; it acts while `policy/enable` says so."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__('ibc_policy', **kwargs)
+        self.exit_code: int | None = None
+        self._bundle: Bundle | None = None
+        self._loop: PolicyLoop | None = None
+        self._inputs: list[Subscription] = []
+        self._failure: IbcError | None = None
+        self._config = declare_config(self, PolicyConfig)
+        self._actions = self.create_lifecycle_publisher(
+            Vector3Stamped, topics.POLICY_DELTA, newest()
+        )
+        self.create_service(SetBool, topics.POLICY_ENABLE, self._on_enable)
+        self._diagnostics = Diagnostics(self, 'policy')
+        self.create_timer(1.0, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        if self._config.autostart:
+            self._autostart()
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model and decide a few times, so that the first tick is as fast as the rest."""
+        try:
+            bundle = self._load()
+            seconds = bundle.policy.warm_up()
+        except IbcError as error:
+            self._failure = error
+            if not self._config.autostart:
+                self.get_logger().error(str(error))
+            return TransitionCallbackReturn.FAILURE
+        except Exception:  # rclpy would swallow the traceback
+            self.get_logger().error(traceback.format_exc())
+            return TransitionCallbackReturn.ERROR
+        self._bundle = bundle
+        self.get_logger().info(
+            f'{bundle.path}: contract {bundle.contract.name}, '
+            f'{1e3 * seconds:.1f} ms per decision on {self._config.device}'
+        )
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Watch, and act if enabled."""
+        if self._bundle is None:
+            return TransitionCallbackReturn.FAILURE
+        contract = self._bundle.contract
+        window = observation_window(contract)
+        self._loop = PolicyLoop(
+            self._bundle.policy,
+            window,
+            contract.observation.kind,
+            contract.period_s,
+            lambda: self.get_clock().now().nanoseconds,
+            self._publish_action,
+            self._warn_skipped,
+            self._on_failure,
+            self._config.seed,
+        )
+        for topic in window.topics:
+            message_type, depth = INPUTS[topic]
+            self._inputs.append(
+                self.create_subscription(
+                    message_type, topic, self._receiver(topic, self._loop), newest(depth)
+                )
+            )
+        self._loop.enable(self._config.enabled)
+        transition = super().on_activate(state)
+        self._loop.start()
+        return transition
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop acting and watching."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Forget the model."""
+        self._stop()
+        self._bundle = None
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop acting and watching."""
+        self._stop()
+        return TransitionCallbackReturn.SUCCESS
+
+    def close(self) -> None:
+        """Stop acting and end the thread."""
+        self._stop()
+
+    def _load(self) -> Bundle:
+        if self._config.threads:
+            torch.set_num_threads(self._config.threads)
+        path = find_bundle(self._config.model)
+        # The contract as this installation knows it: a model for another one is refused.
+        contract = load_contract(str(read_description(path)['contract'].get('name')))
+        try:
+            return load_bundle(path, contract, self._config.device)
+        except RuntimeError as error:  # PyTorch has no such device
+            reason = str(error).splitlines()[0]
+            raise IbcError(f'device {self._config.device!r}: {reason}: use device:=cpu') from None
+
+    def _autostart(self) -> None:
+        configured = self.trigger_configure() == TransitionCallbackReturn.SUCCESS
+        if not configured or self.trigger_activate() != TransitionCallbackReturn.SUCCESS:
+            self._stop()
+            self.destroy_node()
+            raise self._failure or IbcError('the policy could not start, see the log')
+
+    def _stop(self) -> None:
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.close()
+        for subscription in self._inputs:
+            self.destroy_subscription(subscription)
+        self._inputs.clear()
+
+    def _receiver(self, topic: str, loop: PolicyLoop) -> Callable[[Any], None]:
+        return lambda message: loop.add(topic, message)
+
+    def _publish_action(self, tick_ns: int, action: np.ndarray) -> None:
+        """Publish one action, stamped with its tick. In the loop's thread."""
+        message = Vector3Stamped()
+        message.header.stamp = Time(nanoseconds=tick_ns).to_msg()
+        message.header.frame_id = topics.LINK_BASE
+        message.vector.x, message.vector.y = map(float, action)
+        self._actions.publish(message)
+
+    def _warn_skipped(self, reason: str) -> None:
+        """In the loop's thread."""
+        self.get_logger().warn(f'no action: {reason}', throttle_duration_sec=2.0)
+
+    def _on_failure(self) -> None:
+        """End the process. In the loop's thread."""
+        self.get_logger().error(traceback.format_exc())
+        self.exit_code = 1
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        loop, bundle = self._loop, self._bundle
+        if loop is None or bundle is None:
+            response.success, response.message = False, 'not active: activate the policy first'
+            return response
+        loop.enable(request.data)
+        response.success = True
+        response.message = f'{bundle.name} {"acts" if request.data else "watches"}'
+        self.get_logger().info(response.message)
+        self._diagnose()
+        return response
+
+    def _diagnose(self) -> None:
+        loop, bundle = self._loop, self._bundle
+        if loop is None or bundle is None:
+            self._diagnostics.publish(DiagnosticStatus.WARN, 'not active', {})
+            return
+        status = loop.status()
+        level, message = DiagnosticStatus.OK, 'acting' if status.enabled else 'watching'
+        if status.enabled and status.stale:
+            level, message = DiagnosticStatus.WARN, status.stale
+        values = {
+            'model': bundle.name,
+            'contract': bundle.contract.hash,
+            **status.values(),
+        }
+        self._diagnostics.publish(level, message, values)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the node as a process."""
+    sys.exit(run(PolicyNode, args))
+
+
+if __name__ == '__main__':
+    main()
