@@ -1,0 +1,93 @@
+"""Everything together: record through ROS, train a few steps, run what was trained through ROS."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from geometry_msgs.msg import Vector3Stamped
+from rclpy.node import Node
+
+from ibc_bringup.ports import free_twin_ports
+from ibc_contract import topics
+from ibc_contract.contract import load_contract
+from ibc_contract.episode_reader import EpisodeReader, find_episodes
+
+IBC = [sys.executable, '-m', 'ibc_bringup.main']
+TIMEOUT_S = 240
+TINY = [
+    'steps=5', 'batch_size=8', 'negatives=8', 'holdout=0',
+    'network.image.widths=[4,4,4,4]', 'network.value.width=8', 'sampler.samples=16',
+]  # fmt: skip
+DECISIONS = 10
+
+pytestmark = pytest.mark.system
+
+
+def ibc(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*IBC, *words], env=env, capture_output=True, text=True, timeout=TIMEOUT_S
+    )
+
+
+def stack(name: str, **values: str) -> list[str]:
+    return ['up', name, *(f'{key}:={value}' for key, value in (values | free_twin_ports()).items())]
+
+
+def record(root: Path, env: dict[str, str]) -> None:
+    done = ibc(*stack('teleop_record', demonstrator='true', episodes='1', root=str(root)), env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (episode,) = find_episodes(root)
+    reader = EpisodeReader(episode)
+    assert reader.info.outcome == 'success'
+    assert reader.info.source == 'ros'
+    assert reader.info.contract_hash == load_contract().hash
+    assert set(reader.counts) >= set(topics.EPISODE_TOPICS) - {topics.POLICY_DELTA}
+    assert reader.counts[topics.TELEOP_DELTA] > 10
+    verified = ibc('bags', 'verify', str(root))
+    assert verified.returncode == 0, verified.stdout
+
+
+def train(root: Path, run: Path) -> Path:
+    changes = [word for field in TINY for word in ('--set', field)]
+    done = ibc('train', str(root), '--run', str(run), *changes, '--json')
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result['steps'] == 5
+    assert result['episodes'] == 1
+    return Path(result['bundle'])
+
+
+def run_policy(bundle: Path, ros) -> None:
+    probe = Node('probe', context=ros.context)
+    moves: list[Vector3Stamped] = []
+    probe.create_subscription(Vector3Stamped, topics.POLICY_DELTA, moves.append, 10)
+    process = subprocess.Popen(
+        [*IBC, *stack('run_policy', model=str(bundle))],
+        env=ros.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        ros.spin_until(
+            lambda: len(moves) >= DECISIONS or process.poll() is not None, probe, timeout=TIMEOUT_S
+        )
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=TIMEOUT_S)
+    finally:
+        process.kill()
+        probe.destroy_node()
+    assert process.returncode == 0, said
+    assert len(moves) >= DECISIONS, said
+    limit = load_contract().max_delta_m
+    assert all(max(abs(m.vector.x), abs(m.vector.y)) <= limit + 1e-9 for m in moves)
+    assert all(m.header.frame_id == topics.LINK_BASE and m.vector.z == 0.0 for m in moves)
+
+
+def test_record_train_run(tmp_path, ros):
+    record(tmp_path / 'bags', ros.env)
+    bundle = train(tmp_path / 'bags', tmp_path / 'run')
+    run_policy(bundle, ros)
