@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rclpy.node import Node
 from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Float64
 from std_srvs.srv import Trigger
 
@@ -53,6 +54,7 @@ class StandIn(Node):
         self._objects = self.create_publisher(PoseArray, topics.TWIN_OBJECTS, newest())
         self._score = self.create_publisher(Float64, topics.TWIN_SCORE, newest())
         self._setpoint = self.create_publisher(PoseStamped, topics.TCP_SETPOINT, newest())
+        self._camera = self.create_publisher(CameraInfo, topics.CAMERA_INFO, newest())
         self.create_subscription(Vector3Stamped, topics.TELEOP_DELTA, self._on_delta, newest(10))
         for name in (
             topics.ARM_HOME,
@@ -89,6 +91,7 @@ class StandIn(Node):
         setpoint = (*self._ramp.at(time.monotonic()), 0.03)
         self._setpoint.publish(pose_stamped_cdr(now, setpoint, (1.0, 0.0, 0.0, 0.0)))
         self._objects.publish(pose_array_cdr(now, LAYOUT))
+        self._camera.publish(CameraInfo())
         self._score.publish(Float64(data=float(len(self.commands) >= self._score_after)))
 
 
@@ -212,7 +215,9 @@ def test_absent_nodes_are_named(ros: Any, capfd: pytest.CaptureFixture[str]) -> 
         assert ros.spin_until(lambda: node.exit_code is not None, node, timeout=20.0)
         assert node.exit_code == 1
         error = capfd.readouterr().err
-        assert re.search('waited 1 s for .*arm/home.*recorder/start.*tcp_setpoint', error)
+        assert re.search(
+            'waited 1 s for .*arm/home.*recorder/start.*tcp_setpoint.*camera_info', error
+        )
     finally:
         node.close()
         node.destroy_node()

@@ -12,6 +12,7 @@ from geometry_msgs.msg import PoseArray, PoseStamped, Vector3Stamped
 from pydantic import Field
 from rclpy.client import Client
 from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Float64
 from std_srvs.srv import Trigger
 
@@ -59,6 +60,7 @@ class DemonstratorNode(Node):
         self._setpoint: tuple[float, PoseStamped] | None = None
         self._objects: tuple[float, PoseArray] | None = None
         self._score: tuple[float, Float64] | None = None
+        self._camera_is_on = not self._config.record
         self._create_subscriptions()
         self._commands = self.create_publisher(Vector3Stamped, topics.TELEOP_DELTA, newest(10))
         self._triggers = {name: self.create_client(Trigger, name) for name in self._needed()}
@@ -121,6 +123,9 @@ class DemonstratorNode(Node):
         self.create_subscription(PoseStamped, topics.TCP_SETPOINT, self._on_setpoint, newest())
         self.create_subscription(PoseArray, topics.TWIN_OBJECTS, self._on_objects, newest())
         self.create_subscription(Float64, topics.TWIN_SCORE, self._on_score, newest())
+        if self._config.record:
+            # An episode that begins before the camera does has no first observation.
+            self.create_subscription(CameraInfo, topics.CAMERA_INFO, self._on_camera, newest())
 
     def _needed(self) -> list[str]:
         needed = [topics.ARM_HOME, topics.TWIN_RESET]
@@ -145,6 +150,9 @@ class DemonstratorNode(Node):
     def _on_score(self, message: Float64) -> None:
         with self._lock:
             self._score = time.monotonic(), message
+
+    def _on_camera(self, _: CameraInfo) -> None:
+        self._camera_is_on = True
 
     def _run(self) -> None:
         try:
@@ -191,11 +199,12 @@ class DemonstratorNode(Node):
         absent = [name for name, client in self._triggers.items() if not client.service_is_ready()]
         with self._lock:
             heard = {
-                topics.TCP_SETPOINT: self._setpoint,
-                topics.TWIN_OBJECTS: self._objects,
-                topics.TWIN_SCORE: self._score,
+                topics.TCP_SETPOINT: self._setpoint is not None,
+                topics.TWIN_OBJECTS: self._objects is not None,
+                topics.TWIN_SCORE: self._score is not None,
+                topics.CAMERA_INFO: self._camera_is_on,
             }
-        return ', '.join([*absent, *(name for name, value in heard.items() if value is None)])
+        return ', '.join([*absent, *(name for name, was_heard in heard.items() if not was_heard)])
 
     def _call(self, name: str, timeout: float = ANSWER_TIMEOUT) -> None:
         """Call a Trigger service from the showing thread, while the executor spins elsewhere."""
