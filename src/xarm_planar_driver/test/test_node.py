@@ -95,7 +95,7 @@ class Stage:
         return self.until(
             lambda: (
                 topics.TCP_SETPOINT in self.operator.newest
-                and self.diagnosed('active')
+                and self.in_phase('active')
                 and all(publisher.get_subscription_count() for publisher in publishers)
             )
         )
@@ -103,6 +103,10 @@ class Stage:
     def diagnosed(self, text):
         operator = self.operator
         return topics.DIAGNOSTICS in operator.newest and text in operator.diagnosis[1]
+
+    def in_phase(self, phase):
+        operator = self.operator
+        return topics.DIAGNOSTICS in operator.newest and operator.diagnosis[2].get('phase') == phase
 
     def at(self, x, y, within=1e-6):
         """Whether setpoint and measured pose arrive at (x, y) relative to home [m]."""
@@ -203,7 +207,7 @@ def test_stop_latches_and_reset_rearms(stage):
     assert 'arm/reset' in refused.message
     assert not stage.call(topics.ARM_HOME).success
     assert stage.call(topics.ARM_RESET).success
-    assert stage.until(lambda: stage.diagnosed('active'))
+    assert stage.until(lambda: stage.in_phase('active'))
     stage.operator.move(0.02, 0.0)
     assert stage.at(0.02, 0.0, within=1e-3)
 
@@ -222,7 +226,7 @@ def test_enable_off_and_on(stage):
     assert stage.call(topics.ARM_ENABLE, SetBool, data=False).success
     assert stage.until(lambda: stage.diagnosed('idle'))
     assert stage.call(topics.ARM_ENABLE, SetBool, data=True).success
-    assert stage.until(lambda: stage.diagnosed('active'))
+    assert stage.until(lambda: stage.in_phase('active'))
 
 
 def test_a_controller_fault_is_an_error_in_diagnostics(stage, emulator):
