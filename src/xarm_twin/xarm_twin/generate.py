@@ -1,0 +1,229 @@
+"""Demonstrator episodes as bags, faster than real time: in parallel, resumable, reproducible."""
+
+import multiprocessing
+import shutil
+import signal
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ibc_contract.contract import ImageObservation, load_contract
+from ibc_contract.episode_info import new_episode_info
+from ibc_contract.episode_writer import DISCARDED, PARTIAL, EpisodeWriter
+from ibc_contract.errors import IbcError
+from xarm_twin.camera import RendererChoice, TwinCamera, choose_renderer
+from xarm_twin.cell import TICK, TICKS_PER_SECOND, SimulatedCell
+from xarm_twin.demonstrators import PERIOD, make_demonstrator
+from xarm_twin.recording import CellRecorder
+from xarm_twin.tasks import get_task
+
+OPERATOR = 'demonstrator'
+_SPARE_SEEDS = 10
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What the episodes have in common."""
+
+    task: str
+    root: Path
+    contract: str = 'planar_rgb'
+    noise: float = 0.0
+    multimodal: bool = False
+    keep_failures: bool = False
+    camera_hz: int = 5
+    frame_latency_s: float = 0.0
+    renderer: RendererChoice = 'auto'
+
+    def __post_init__(self) -> None:
+        get_task(self.task)
+        if not 1 <= self.camera_hz <= TICKS_PER_SECOND or TICKS_PER_SECOND % self.camera_hz:
+            raise IbcError(f'camera_hz is {self.camera_hz}, it must divide {TICKS_PER_SECOND}')
+
+    @property
+    def has_camera(self) -> bool:
+        """Whether the contract looks at images."""
+        return isinstance(load_contract(self.contract).observation, ImageObservation)
+
+    def name(self, seed: int) -> str:
+        """Name of the episode with this seed."""
+        return f'{self.task}_{seed:06d}'
+
+    def finished(self, seed: int) -> tuple[bool, Path | None]:
+        """Whether this seed was done before, and the episode if it was kept."""
+        path = self.root / self.name(seed)
+        if path.exists():
+            return True, path
+        return (self.root / DISCARDED / self.name(seed)).exists(), None
+
+
+def generate_episodes(
+    task: str,
+    root: Path | str,
+    episodes: int,
+    seed: int = 0,
+    workers: int = 1,
+    noise: float = 0.0,
+    **options: object,
+) -> list[Path]:
+    """Record the scripted demonstrator until there are `episodes` episodes, and return them.
+
+    Seeds count up from `seed`; what an earlier run has finished is not made again. Failures go to
+    `discarded/` unless they are kept, and are replaced by further seeds.
+
+    Args:
+        task: Name of the task.
+        root: Folder of the bags.
+        episodes: How many to have in the end, those of earlier runs included.
+        seed: First layout.
+        workers: Processes.
+        noise: Of the demonstrator, 0 to 1.
+        options: Further fields of `Recipe`.
+    """
+    recipe = Recipe(task, Path(root), noise=noise, **options)  # type: ignore[arg-type]
+    if recipe.has_camera:
+        recipe = replace(recipe, renderer=choose_renderer(recipe.renderer))
+    recipe.root.mkdir(parents=True, exist_ok=True)
+    kept: dict[int, Path] = {}
+    upcoming, end = seed, seed + 2 * episodes + _SPARE_SEEDS
+    with tqdm(total=episodes, desc=task, unit='episode') as progress:
+        while len(kept) < episodes and upcoming < end:
+            batch = range(upcoming, min(upcoming + episodes - len(kept), end))
+            upcoming = batch.stop
+            for done, path in _record_all(recipe, batch, workers):
+                if path is not None:
+                    kept[done] = path
+                    progress.update()
+    if len(kept) < episodes:
+        raise IbcError(
+            f'{task}: only {len(kept)} of {end - seed} demonstrations succeeded; {root} has them'
+        )
+    return [kept[number] for number in sorted(kept)]
+
+
+def _record_all(
+    recipe: Recipe, seeds: Iterable[int], workers: int
+) -> Iterator[tuple[int, Path | None]]:
+    """Yield each seed, as it is finished, with its episode if that was kept."""
+    missing = []
+    for seed in seeds:
+        finished, path = recipe.finished(seed)
+        if finished:
+            yield seed, path
+        else:
+            missing.append(seed)
+    if workers <= 1 or len(missing) <= 1:
+        with _studio(recipe) as studio:
+            for seed in missing:
+                yield seed, studio.record(seed)
+        return
+    context = multiprocessing.get_context('spawn')  # PyBullet and OpenGL do not survive a fork
+    stop = context.Event()
+    pool = ProcessPoolExecutor(
+        min(workers, len(missing)), context, initializer=_begin_worker, initargs=(recipe, stop)
+    )
+    try:
+        futures = {pool.submit(_record_in_worker, seed): seed for seed in missing}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+
+
+class Studio:
+    """Cell and camera of one process, episode after episode."""
+
+    def __init__(self, recipe: Recipe, stop: Event | None = None) -> None:
+        """Set up; recording ends early when `stop` is set."""
+        self._recipe = recipe
+        self._stop = stop
+        self._contract = load_contract(recipe.contract)
+        self._cell = SimulatedCell(recipe.task)
+        self._camera = TwinCamera(recipe.task, recipe.renderer) if recipe.has_camera else None
+
+    def close(self) -> None:
+        """Free the PyBullet clients."""
+        self._cell.close()
+        if self._camera is not None:
+            self._camera.close()
+
+    def record(self, seed: int) -> Path | None:
+        """Record one episode; return it if it is kept."""
+        recipe = self._recipe
+        name = recipe.name(seed)
+        # What a killed run left of this episode is made again.
+        shutil.rmtree(recipe.root / f'{name}{PARTIAL}', ignore_errors=True)
+        info = replace(
+            new_episode_info(recipe.task, self._contract, 'twin', time.time_ns()),
+            operator=OPERATOR,
+            note=f'generated, noise {recipe.noise:g}, multimodal {recipe.multimodal}',
+            seed=seed,
+        )
+        writer = EpisodeWriter(recipe.root, info, name)
+        try:
+            succeeded = self._play(seed, writer)
+        except BaseException:
+            shutil.rmtree(writer.path, ignore_errors=True)
+            raise
+        if not succeeded and not recipe.keep_failures:
+            writer.update(outcome='failure')
+            writer.discard()
+            return None
+        return writer.close('success' if succeeded else 'failure')
+
+    def _play(self, seed: int, writer: EpisodeWriter) -> bool:
+        """Let the demonstrator do the task; say whether it did."""
+        recipe, cell = self._recipe, self._cell
+        rng = np.random.default_rng((seed, 1))  # not the layout's
+        demonstrator = make_demonstrator(recipe.task, rng, recipe.noise, recipe.multimodal)
+        state = cell.reset(seed)
+        recorder = CellRecorder(
+            cell, writer, self._camera, recipe.camera_hz, recipe.frame_latency_s
+        )
+        recorder.state(state)
+        task = cell.world.task
+        for _ in range(round(task.horizon_s / PERIOD)):
+            if self._stop is not None and self._stop.is_set():
+                raise KeyboardInterrupt
+            delta = demonstrator.act(state.setpoint_xy, state.objects)
+            recorder.command(delta)
+            cell.command(delta, PERIOD)
+            for _ in range(round(PERIOD / TICK)):
+                state = cell.tick()
+                recorder.state(state)
+            if task.is_success(state.objects):
+                return True
+        return False
+
+
+@contextmanager
+def _studio(recipe: Recipe) -> Iterator[Studio]:
+    studio = Studio(recipe)
+    try:
+        yield studio
+    finally:
+        studio.close()
+
+
+_worker: Studio | None = None
+"""The studio of a worker process, made by its initializer."""
+
+
+def _begin_worker(recipe: Recipe, stop: Event) -> None:
+    global _worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent says when to stop
+    _worker = Studio(recipe, stop)
+
+
+def _record_in_worker(seed: int) -> Path | None:
+    if _worker is None:
+        raise RuntimeError('the worker was not initialised')
+    return _worker.record(seed)
