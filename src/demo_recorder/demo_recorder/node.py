@@ -1,8 +1,8 @@
 """Node `demo_recorder`: episodes of the whole ROS graph as MCAP bags."""
 
 import dataclasses
-import importlib
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,29 +11,23 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rclpy.subscription import Subscription
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 
 from demo_recorder.config import EpisodeFacts, RecorderConfig
+from demo_recorder.intake_node import RawIntake
 from demo_recorder.session import RecordingSession, SessionLimits
 from demo_recorder.stream_health import StreamHealth
 from ibc_contract import topics
 from ibc_contract.contract import load_contract
 from ibc_contract.episode_info import EpisodeInfo, new_episode_info
 from ibc_contract.errors import IbcError
-from ibc_contract.ros import Diagnostics, declare_config, latched, newest, read_config
+from ibc_contract.ros import Diagnostics, declare_config, latched, read_config
 from ibc_contract.runner import run
-
-IMAGE_DEPTH = 60
-"""Two seconds of frames."""
-DEPTH = 300
-"""Three seconds of driver ticks: more than the longest pause of this process."""
 
 
 class DemoRecorderNode(Node):
-    """Subscribes to every episode topic as raw bytes; keeps them while an episode is open."""
+    """Receives every episode topic as raw bytes and keeps them while an episode is open."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__('demo_recorder', **kwargs)
@@ -46,9 +40,8 @@ class DemoRecorderNode(Node):
             Path(self._config.root), _limits(self._config), self._make_info
         )
         self._live: dict[str, StreamHealth] = {}
-        self._publisher_counts: dict[str, int] = {}
-        self._subscriptions_by_topic: dict[str, Subscription] = {}
-        self._adapt_subscriptions()
+        self._lock = threading.RLock()
+        self._intake = RawIntake(self, self._receive, self._lock)
         self._create_services()
         self._state = self.create_publisher(String, topics.RECORDER_STATE, latched())
         self._diagnostics = Diagnostics(self, 'episodes')
@@ -59,6 +52,7 @@ class DemoRecorderNode(Node):
 
     def close(self) -> None:
         """Save the open episode."""
+        self._intake.close()
         try:
             line = self._session.close()
         except IbcError as error:
@@ -77,39 +71,12 @@ class DemoRecorderNode(Node):
             calibration=self._calibration,
         )
 
-    def _adapt_subscriptions(self) -> None:
-        """Subscribe as the publishers offer: a reliable subscriber never hears best effort."""
-        for topic in topics.EPISODE_TOPICS:
-            offers = [info.qos_profile for info in self.get_publishers_info_by_topic(topic)]
-            self._publisher_counts[topic] = len(offers)
-            best_effort = any(o.reliability == ReliabilityPolicy.BEST_EFFORT for o in offers)
-            reliability = (
-                ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE
-            )
-            known = self._subscriptions_by_topic.get(topic)
-            if known is not None and known.qos_profile.reliability == reliability:
-                continue
-            if known is not None:
-                self.destroy_subscription(known)
-            qos = newest(IMAGE_DEPTH if topic == topics.CAMERA_COMPRESSED else DEPTH)
-            qos.reliability = reliability
-            self._subscriptions_by_topic[topic] = self._subscribe(topic, qos)
-
-    def _subscribe(self, topic: str, qos: QoSProfile) -> Subscription:
-        package, _, name = topics.EPISODE_TOPICS[topic].split('/')
-        message_type = getattr(importlib.import_module(f'{package}.msg'), name)
-
-        def receive(data: bytes, info: dict[str, Any]) -> None:
-            # The middleware's own receive time: this process may have been busy since.
-            received_ns = info['received_timestamp'] or time.time_ns()
-            single = self._publisher_counts[topic] == 1
-            sequence = info['publication_sequence_number'] if single else None
-            self._live.setdefault(topic, StreamHealth()).add(received_ns, len(data), sequence)
-            sent_ns = info['source_timestamp'] or None
-            self._session.receive(topic, received_ns, data, sent_ns, sequence)
-
-        # (rclpy passes the message's info to callbacks with two arguments; its annotations do not.)
-        return self.create_subscription(message_type, topic, receive, qos, raw=True)  # type: ignore[arg-type]
+    def _receive(
+        self, topic: str, received_ns: int, data: bytes, sent_ns: int | None, sequence: int | None
+    ) -> None:
+        """Take one message. In the intake's thread, with the lock."""
+        self._live.setdefault(topic, StreamHealth()).add(received_ns, len(data), sequence)
+        self._session.receive(topic, received_ns, data, sent_ns, sequence)
 
     def _create_services(self) -> None:
         for name, act in (
@@ -126,7 +93,9 @@ class DemoRecorderNode(Node):
     ) -> Callable[[Trigger.Request, Trigger.Response], Trigger.Response]:
         def respond(_: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
             try:
-                response.message = act()
+                with self._lock:
+                    self._intake.fetch()  # what came before this request belongs before it
+                    response.message = act()
             except IbcError as error:
                 response.success, response.message = False, str(error)
                 self.get_logger().error(response.message)
@@ -139,15 +108,22 @@ class DemoRecorderNode(Node):
         return respond
 
     def _publish_state(self) -> None:
-        line = self._session.poll()
+        with self._lock:
+            line, state = self._session.poll(), self._session.describe()
         if line:
             self.get_logger().error(line)
-        self._state.publish(String(data=self._session.describe()))
+        self._state.publish(String(data=state))
 
     def _diagnose(self) -> None:
-        self._adapt_subscriptions()
-        now_ns, live = time.time_ns(), self._live
-        self._live = {}
+        self._intake.adapt()
+        with self._lock:
+            live, self._live = self._live, {}
+            level, message = self._judge(live)
+            values = self._values(live)
+        self._diagnostics.publish(level, message, values)
+
+    def _values(self, live: dict[str, StreamHealth]) -> dict[str, object]:
+        now_ns = time.time_ns()
         values: dict[str, object] = {
             'state': self._session.describe(),
             'free_gb': f'{self._session.free_bytes() / 1e9:.1f}',
@@ -162,7 +138,7 @@ class DemoRecorderNode(Node):
             )
         for topic, health in self._session.health.items():
             values[f'episode {topic}'] = health.describe()
-        self._diagnostics.publish(*self._judge(live), values)
+        return values
 
     def _judge(self, live: dict[str, StreamHealth]) -> tuple[bytes, str]:
         """Return level and message for what was received since the last time."""
