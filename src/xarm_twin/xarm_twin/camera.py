@@ -1,5 +1,6 @@
 """The twin's camera: the same bodies as in the physics, drawn in a PyBullet client of its own."""
 
+import itertools
 import logging
 
 import cv2
@@ -10,7 +11,9 @@ import pybullet
 from ibc_contract.errors import IbcError
 from planar_arm import xarm6
 from planar_arm.camera_model import CameraModel
+from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.urdf import TCP_LINK, xarm6_with_tool_urdf
+from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_twin.backdrop import Backdrop
 from xarm_twin.config import SceneConfig, load_scene
 from xarm_twin.egl import RendererChoice, choose_renderer, load_egl, quiet_stdout
@@ -24,6 +27,9 @@ _NEAR, _FAR = 0.05, 3.0
 _ARM = (0.88, 0.89, 0.90, 1.0)
 _TOOL = (0.96, 0.94, 0.88, 1.0)
 _LIGHT_FROM = (0.5, 0.9, 1.6)
+_AT_WORK = 0.005
+"""Distance from tool plane and workspace that still counts as working [m]."""
+_TRIAL_WIDTH = 160
 
 
 class TwinCamera:
@@ -59,7 +65,9 @@ class TwinCamera:
         with quiet_stdout():
             if self.renderer == 'egl' and not load_egl(self._client):
                 raise IbcError('EGL worked in a trial but not now: use renderer tiny')
-            self._arm, self._joints = self._load_arm()
+            self._arm, self._joints, self._tcp = self._load_arm()
+            self._unseen = self._unseen_links() if self.renderer == 'tiny' else []
+            self._shows_all = True
             self._specs = (get_task(task) if isinstance(task, str) else task).objects
             self._bodies = [self._load_object(spec) for spec in self._specs]
             self._settle()
@@ -81,8 +89,8 @@ class TwinCamera:
             q: Joint positions (6,) [rad].
             object_poses: Poses (n, 7) of the task's objects, xyz [m] and quaternion xyzw.
         """
-        for joint, value in zip(self._joints, np.asarray(q, dtype=float), strict=True):
-            pybullet.resetJointState(self._arm, joint, value, physicsClientId=self._client)
+        self._pose_arm(np.asarray(q, dtype=float))
+        self._show_all_links(not self._is_at_work())
         poses = np.asarray(object_poses, dtype=float)
         shadows = []
         for spec, body, pose in zip(self._specs, self._bodies, poses, strict=True):
@@ -92,6 +100,56 @@ class TwinCamera:
             shadows += [(box_corners(box, pose), 2 * box.half_extents[2]) for box in spec.boxes]
         seen, is_body = self._draw_bodies()
         return cv2.copyTo(seen, is_body, self._backdrop.with_shadows(shadows))
+
+    def _pose_arm(self, q: npt.NDArray[np.float64]) -> None:
+        for joint, value in zip(self._joints, q, strict=True):
+            pybullet.resetJointState(self._arm, joint, value, physicsClientId=self._client)
+
+    def _is_at_work(self) -> bool:
+        """Whether the tool is on its plane, inside the workspace."""
+        x, y, z = pybullet.getLinkState(
+            self._arm, self._tcp, computeForwardKinematics=True, physicsClientId=self._client
+        )[4]
+        workspace = DEFAULT_WORKSPACE
+        at_height = abs(z - workspace.tool_height) < _AT_WORK
+        return at_height and workspace.contains((x, y), -_AT_WORK)
+
+    def _unseen_links(self) -> list[int]:
+        """Links that the camera never sees while the tool works: half the triangles of the arm."""
+        x_min, y_min, x_max, y_max = DEFAULT_WORKSPACE.bounds
+        small = self.model.scaled(
+            _TRIAL_WIDTH, _TRIAL_WIDTH * self.model.height // self.model.width
+        )
+        view, projection = _matrices(small)
+        kinematics = Xarm6Kinematics()
+        seen: set[int] = set()
+        for x, y in itertools.product(np.linspace(x_min, x_max, 3), np.linspace(y_min, y_max, 3)):
+            self._pose_arm(kinematics.planar((x, y), xarm6.HOME_Q))
+            mask = pybullet.getCameraImage(
+                small.width,
+                small.height,
+                view,
+                projection,
+                renderer=pybullet.ER_TINY_RENDERER,
+                flags=pybullet.ER_SEGMENTATION_MASK_OBJECT_AND_LINKINDEX,
+                physicsClientId=self._client,
+            )[4]
+            codes = np.unique(np.asarray(mask))
+            bodies, links = codes & ((1 << 24) - 1), (codes >> 24) - 1
+            seen.update(links[(codes >= 0) & (bodies == self._arm)].tolist())
+        kinematics.close()
+        count = pybullet.getNumJoints(self._arm, physicsClientId=self._client)
+        return sorted(set(range(count)) - seen)
+
+    def _show_all_links(self, show: bool) -> None:
+        if show == self._shows_all:
+            return
+        self._shows_all = show
+        for link in self._unseen:
+            colour = (*_ARM[:3], 1.0 if show else 0.0)
+            pybullet.changeVisualShape(
+                self._arm, link, rgbaColor=colour, physicsClientId=self._client
+            )
 
     def _draw_bodies(self) -> tuple[np.ndarray, np.ndarray]:
         """Picture (H, W, 3) uint8 RGB of the bodies alone, and where (H, W) there is one."""
@@ -123,7 +181,7 @@ class TwinCamera:
                 poses[:, 0], poses[:, 6] = scale, 1.0
                 self.render(xarm6.HOME_Q * scale, poses)
 
-    def _load_arm(self) -> tuple[int, list[int]]:
+    def _load_arm(self) -> tuple[int, list[int], int]:
         body = pybullet.loadURDF(
             xarm6_with_tool_urdf(),
             useFixedBase=True,
@@ -132,13 +190,14 @@ class TwinCamera:
         )
         count = pybullet.getNumJoints(body, physicsClientId=self._client)
         infos = [pybullet.getJointInfo(body, i, physicsClientId=self._client) for i in range(count)]
+        tcp = next(info[0] for info in infos if info[12].decode() == TCP_LINK)
         for info in infos:
-            colour = _TOOL if info[12].decode() == TCP_LINK else _ARM
+            colour = _TOOL if info[0] == tcp else _ARM
             pybullet.changeVisualShape(
                 body, info[0], rgbaColor=colour, physicsClientId=self._client
             )
         index = {info[1].decode(): info[0] for info in infos}
-        return body, [index[name] for name in xarm6.JOINT_NAMES]
+        return body, [index[name] for name in xarm6.JOINT_NAMES], tcp
 
     def _load_object(self, spec: ObjectSpec) -> int:
         boxes = spec.boxes
