@@ -1,10 +1,11 @@
 """The emulated controller inside: kinematics, lag, states, faults, frames."""
 
 import struct
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planar_arm import xarm6
@@ -57,13 +58,17 @@ def test_flange_pose_matches_the_vendors_examples() -> None:
     np.testing.assert_allclose(turned[:3], (103.5, 179.27, 112.0), atol=0.02)
 
 
-@given(st.lists(st.floats(-1.2, 0.1), min_size=6, max_size=6))
-def test_flange_pose_agrees_with_the_urdf(q: list[float]) -> None:
+@pytest.fixture(scope='module')
+def kinematics() -> Iterator[Xarm6Kinematics]:
     kinematics = Xarm6Kinematics()
-    try:
-        tool = kinematics.forward(q)
-    finally:
-        kinematics.close()
+    yield kinematics
+    kinematics.close()
+
+
+@settings(deadline=None)
+@given(q=st.lists(st.floats(-1.2, 0.1), min_size=6, max_size=6))
+def test_flange_pose_agrees_with_the_urdf(kinematics: Xarm6Kinematics, q: list[float]) -> None:
+    tool = kinematics.forward(q)
     flange = flange_transform_mm(q)
     tip_mm = flange @ (0.0, 0.0, 1000.0 * xarm6.TOOL_LENGTH, 1.0)
     np.testing.assert_allclose(tip_mm[:3], 1000.0 * tool.position, atol=0.1)
@@ -237,6 +242,7 @@ def test_stop_drops_queued_moves(state: ControllerState, clock: Clock) -> None:
     assert state.snapshot().q_command[0] == 0.0
 
 
+@settings(deadline=None)
 @given(register=st.integers(0, 255), params=st.binary(max_size=60))
 def test_every_request_gets_a_well_formed_reply(register: int, params: bytes) -> None:
     reply = CommandTable(ControllerState(LagPlant())).answer(Request(7, 3, register, params))

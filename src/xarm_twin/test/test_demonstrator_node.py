@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from geometry_msgs.msg import PoseArray, PoseStamped, Vector3Stamped
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -117,6 +117,7 @@ def show(ros: Any) -> Iterator[Callable[..., tuple[DemonstratorNode, StandIn]]]:
         node.destroy_node()
 
 
+@settings(deadline=None)
 @given(start=point, deltas=st.lists(move, min_size=1, max_size=8), share=st.floats(0.55, 1.0))
 def test_goal_is_known_while_the_driver_is_still_on_its_way(
     start: tuple[float, float], deltas: list[tuple[float, float]], share: float

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xarm_twin.loopback import PortUnavailable
@@ -31,6 +31,7 @@ def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> bool:
     return condition()
 
 
+@settings(deadline=None)
 @given(stamp=st.integers(0, 2**62), objects=st.integers(0, 20), task=st.text(max_size=30))
 def test_packing_loses_nothing(stamp: int, objects: int, task: str) -> None:
     rng = np.random.default_rng(0)
@@ -38,6 +39,7 @@ def test_packing_loses_nothing(stamp: int, objects: int, task: str) -> None:
     assert_same(SceneState.unpack(state.pack()), state)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=64))
 def test_other_bytes_are_refused(data: bytes) -> None:
     with pytest.raises(BadSceneState):
