@@ -96,10 +96,10 @@ class TwinSource:
 
     def _set_up(self, state: SceneState) -> None:
         self._close_camera()
-        self._camera = TwinCamera(state.task, self._renderer, *self._size)
-        self._task = state.task
+        camera = TwinCamera(state.task, self._renderer, *self._size)
         # The first picture takes half a second: too old to be a frame.
-        self._camera.render(state.q, state.objects)
+        camera.render(state.q, state.objects)
+        self._camera, self._task = camera, state.task
 
     def _close_camera(self) -> None:
         if self._camera is not None:

@@ -35,6 +35,8 @@ class Field:
     colour: Colour = WHITE
     lamp: bool = False
     """Show a filled dot before the text."""
+    share: int = 1
+    """Its part of the row's width, relative to the others."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,11 @@ def draw_panel(width: int, fields: tuple[Field, ...], message: Message) -> Image
 
 def _draw_fields(panel: Image, fields: tuple[Field, ...], width: int, row: int) -> None:
     scale = text_scale(width)
-    column = (width - 2 * _margin(width)) // max(1, len(fields))
+    column = (width - 2 * _margin(width)) // max(1, sum(field.share for field in fields))
     baseline = round(0.68 * row)
-    for index, field in enumerate(fields):
-        x = _margin(width) + index * column
+    right = _margin(width)
+    for field in fields:
+        x, right = right, right + field.share * column
         x += _text(panel, f'{field.name} ', (x, baseline), scale, GREY) + round(8 * scale)
         if field.lamp:
             radius = round(9 * scale)
@@ -74,8 +77,7 @@ def _draw_fields(panel: Image, fields: tuple[Field, ...], width: int, row: int) 
             cv2.circle(panel, centre, radius, field.colour, -1, cv2.LINE_AA)
             x += 2 * radius + round(10 * scale)
         weight = 2 if field.lamp else 1
-        room = _margin(width) + (index + 1) * column - round(10 * scale) - x
-        text = fit_text(field.text, scale, weight, room)
+        text = fit_text(field.text, scale, weight, right - round(10 * scale) - x)
         _text(panel, text, (x, baseline), scale, field.colour, weight)
     cv2.line(panel, (0, row), (width, row), CAP_FACE, 1)
 

@@ -62,39 +62,42 @@ def render(screen: Screen, size: tuple[int, int], workspace: Workspace) -> np.nd
         if screen.frame_age_s > FROZEN_S:
             draw_banner(image, f'camera frozen for {screen.frame_age_s:.0f} s', RED)
         elif screen.arm_trouble:
-            draw_banner(image, f'arm {screen.arm_trouble}', RED)
+            draw_banner(image, f'arm {screen.arm_trouble} (key C)', RED)
     fields = (_recorder(screen), _camera(screen), _arm(screen), _mouse(screen))
     return np.vstack([image, draw_panel(width, fields, screen.message)])
 
 
 def _recorder(screen: Screen) -> Field:
     if not screen.recorder:
-        return Field('recorder', 'not running', GREY)
+        return Field('recorder', 'not running', GREY, share=6)
     recording = screen.recorder.lower().startswith('recording')
-    return Field('recorder', screen.recorder, RED if recording else WHITE, lamp=recording)
+    colour = RED if recording else WHITE
+    return Field('recorder', screen.recorder, colour, lamp=recording, share=6)
 
 
 def _camera(screen: Screen) -> Field:
     age = screen.frame_age_s
     if screen.rgb is None:
-        return Field('camera', 'no image', RED)
+        return Field('camera', 'no image', RED, share=4)
     colour = WHITE if age < LATE_S else AMBER if age < FROZEN_S else RED
-    return Field('camera', f'{screen.frame_rate_hz:.0f} Hz  {min(age, 99) * 1e3:.0f} ms', colour)
+    return Field(
+        'camera', f'{screen.frame_rate_hz:.0f} Hz  {min(age, 99) * 1e3:.0f} ms', colour, share=4
+    )
 
 
 def _arm(screen: Screen) -> Field:
     if screen.arm_trouble:
-        return Field('arm', 'stopped', RED)
+        return Field('arm', 'stopped', RED, share=4)
     if screen.marks.setpoint is None:
-        return Field('arm', 'no setpoint', RED)
+        return Field('arm', 'no setpoint', RED, share=4)
     x, y = screen.marks.setpoint
-    return Field('arm', f'{x:.3f}, {y:.3f} m')
+    return Field('arm', f'{x:.3f}, {y:.3f} m', share=4)
 
 
 def _mouse(screen: Screen) -> Field:
     if screen.speed is None:
-        return Field('mouse', 'hold to lead', GREY)
-    return Field('mouse', f'leading {screen.speed:.2f} m/s', GREEN, lamp=True)
+        return Field('mouse', 'hold to lead', GREY, share=5)
+    return Field('mouse', f'leading {screen.speed:.2f} m/s', GREEN, lamp=True, share=5)
 
 
 def _no_camera(width: int, height: int) -> np.ndarray:
