@@ -15,7 +15,6 @@ setup(
     ],
     install_requires=[
         'ibc_contract',
-        'planar_arm',
         'numpy',
         'mcap',
         'pydantic>=2',

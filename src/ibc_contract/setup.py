@@ -20,6 +20,7 @@ setup(
         'pydantic>=2',
         'mcap',
         'rosbags',
+        'zstandard',
     ],
     extras_require={'test': ['pytest', 'hypothesis']},
     zip_safe=False,

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from demo_recorder.tracking import Track, TrackingError, read_track, tracking_error
+from demo_recorder.tracking import Track, TrackingError, read_tracks, tracking_error
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.pacing import ticks
@@ -33,9 +33,9 @@ class ReplayReport:
     duration_s: float
     commands: int
     setpoint: TrackingError
-    """Of the commanded point: what the driver made of the commands."""
+    """Of the commanded point against the recorded one."""
     measured: TrackingError
-    """Of the measured tool: what the arm made of them."""
+    """Of the measured tool against the recorded one."""
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data for JSON."""
@@ -87,7 +87,7 @@ class Replay:
     ) -> None:
         """Read the bag at once: a bad one moves nothing. `approach_speed` [m/s]."""
         self._bag = bag
-        self._track = read_track(bag)
+        self._track, self._tool_track = read_tracks(bag)
         self._link = link
         self._period = 1.0 / rate_hz
         self._approach_speed = approach_speed
@@ -108,7 +108,7 @@ class Replay:
             duration_s=self._track.duration_s,
             commands=commands,
             setpoint=tracking_error(self._track, setpoints),
-            measured=tracking_error(self._track, measured),
+            measured=tracking_error(self._tool_track, measured),
         )
 
     def _approach(self, clock: Iterator[tuple[float, int]]) -> None:

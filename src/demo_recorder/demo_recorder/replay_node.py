@@ -55,7 +55,7 @@ class ReplayNode(Node):
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._newest: np.ndarray | None = None
-        self._zero_ns: int | None = None
+        self._zero_ns = 0
         self._setpoints: list[tuple[int, np.ndarray]] = []
         self._measured: list[tuple[int, np.ndarray]] = []
         config = self._config

@@ -13,7 +13,7 @@ from pathlib import Path
 from demo_recorder.background_writer import BackgroundWriter
 from demo_recorder.stream_health import StreamHealth
 from ibc_contract.episode_info import EpisodeInfo, Outcome
-from ibc_contract.episode_writer import EpisodeWriter, mark_episode
+from ibc_contract.episode_writer import DISCARDED, EpisodeWriter, mark_episode
 from ibc_contract.errors import IbcError, RecordingFailed
 
 
@@ -225,7 +225,7 @@ class RecordingSession:
         return f'{text}; WARNING: {"; ".join(problems)}' if problems else text
 
     def _discard_last(self, path: Path) -> str:
-        target = self.root / 'discarded' / path.name
+        target = self.root / DISCARDED / path.name
         try:
             target.parent.mkdir(exist_ok=True)
             path.rename(target)

@@ -47,15 +47,25 @@ def make_track(samples: Sequence[tuple[int, np.ndarray]], start_ns: int | None =
     )
 
 
-def read_track(path: Path) -> Track:
-    """Read the recorded setpoints of an episode, or raise BadEpisode."""
+def read_tracks(path: Path) -> tuple[Track, Track]:
+    """Read the setpoints and the measured tool points of an episode.
+
+    Time zero of both is the first setpoint's stamp.
+
+    Raises:
+        BadEpisode: The bag is damaged, or there is nothing to replay.
+    """
     reader = EpisodeReader(path)
-    reader.require(topics.TCP_SETPOINT)
-    messages = [message for _, _, message in reader.messages(topics.TCP_SETPOINT)]
-    track = make_track([(stamp_ns(message), pose_xy(message)) for message in messages])
-    if track.duration_s <= 0:
+    reader.require(topics.TCP_SETPOINT, topics.TCP_POSE)
+    names = (topics.TCP_SETPOINT, topics.TCP_POSE)
+    samples: dict[str, list[tuple[int, np.ndarray]]] = {name: [] for name in names}
+    for topic, _, message in reader.messages(*samples):
+        samples[topic].append((stamp_ns(message), pose_xy(message)))
+    zero_ns = min(stamp for stamp, _ in samples[topics.TCP_SETPOINT])
+    setpoints = make_track(samples[topics.TCP_SETPOINT], zero_ns)
+    if setpoints.duration_s <= 0:
         raise BadEpisode(f'{path}: has a single setpoint: there is nothing to replay')
-    return track
+    return setpoints, make_track(samples[topics.TCP_POSE], zero_ns)
 
 
 @dataclass(frozen=True)

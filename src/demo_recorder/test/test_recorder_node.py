@@ -1,5 +1,7 @@
 """The recorder on a real graph: services, raw recording, adaptation, diagnostics."""
 
+import errno
+import os
 import time
 
 import pytest
@@ -272,6 +274,32 @@ def test_a_nearly_full_disk_is_refused_and_seen_in_diagnostics(ros, tmp_path):
         )
     finally:
         stage.close()
+
+
+def test_a_disk_that_fills_up_while_recording(stage, monkeypatch):
+    stage.connect()
+    stage.call(topics.RECORDER_START)
+    stage.publish(5)
+    write, attempts = os.write, []
+
+    def fail_once(descriptor, data):
+        attempts.append(descriptor)
+        if len(attempts) == 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, 'write', fail_once)
+    assert stage.until(lambda: stage.operator.states[-1].startswith('idle - '))
+    assert 'the disk is full' in stage.operator.states[-1]
+    answer = stage.call(topics.RECORDER_STOP)
+    assert not answer.success
+    assert 'the disk is full' in answer.message
+    assert '\n' not in answer.message
+    assert stage.until(
+        lambda: any(array.status[0].level == b'\x02' for array in stage.operator.diagnostics)
+    )
+    (path,) = find_episodes(stage.root)
+    assert EpisodeReader(path).counts[topics.TCP_SETPOINT] == 5
 
 
 @pytest.mark.parametrize(

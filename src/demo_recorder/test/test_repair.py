@@ -15,7 +15,7 @@ from ibc_contract.errors import BadEpisode
 
 START_NS = 1_700_000_000_000_000_000
 SETTINGS = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -76,7 +76,7 @@ def test_an_open_recording_is_left_alone(episodes, one_line):
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(part=st.floats(0.0, 1.0))
 def test_wherever_a_bag_is_cut_whole_chunks_come_back(episodes, part):
@@ -94,7 +94,7 @@ def test_wherever_a_bag_is_cut_whole_chunks_come_back(episodes, part):
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(part=st.floats(0.0, 1.0, exclude_max=True), flip=st.integers(1, 255))
 def test_whatever_byte_is_wrong_nothing_false_comes_back(episodes, part, flip):

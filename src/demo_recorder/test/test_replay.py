@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from demo_recorder.replay import Replay
-from demo_recorder.tracking import make_track, read_track, tracking_error
+from demo_recorder.tracking import make_track, read_tracks, tracking_error
 from ibc_contract.errors import BadEpisode, IbcError
 
 
@@ -22,7 +22,7 @@ class PerfectArm:
         self.moves = []
         self.homed = 0
         self.clock_ns = 10**18
-        self.zero_ns = None
+        self.zero_ns = 0
         self.samples = []
 
     def home(self):
@@ -60,7 +60,7 @@ def test_a_perfect_arm_follows_exactly(episodes):
     assert report.commands >= 25
     assert report.setpoint.max_mm < 0.05  # interpolation between commands
     assert report.setpoint.delay_ms == 0.0
-    np.testing.assert_allclose(arm.xy, read_track(path).xy[-1], atol=1e-9)
+    np.testing.assert_allclose(arm.xy, read_tracks(path)[0].xy[-1], atol=1e-9)
     assert json.loads(json.dumps(report.to_dict()))['setpoint']['samples'] > 20
     assert report.line().startswith(f'replayed {path} (0.5 s): setpoint error mean 0.0')
 
