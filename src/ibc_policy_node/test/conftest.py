@@ -16,6 +16,8 @@ from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.normalization import ActionBounds, Affine
 from implicit_bc.samplers import DerivativeFreeConfig
 
+torch.set_num_threads(1)
+
 
 @pytest.fixture
 def make_bundle(tmp_path: Path) -> Callable[[str], Path]:

@@ -53,10 +53,11 @@ class Scaling:
     ) -> 'Scaling':
         """Measure `observations` (K, h, w, 3) uint8 or (K, D), and `actions` (N, A) [m]."""
         if observations.dtype == np.uint8:
-            observed = Affine.z_score(observations.reshape(-1, 3) / 255.0, MIN_PIXEL_STD)
+            observed = _pixel_statistics(observations)
         else:
             observed = Affine.z_score(observations)
         bounds = ActionBounds.of_data(actions, config.buffer, limit)
+        bounds.require_inside(actions, 'dataset')
         if config.action == 'z_score':
             action = Affine.z_score(actions)
         else:
@@ -97,6 +98,25 @@ class ImplicitModel(nn.Module):
     def forward(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Energies (B, N) of normalized `actions` (B, N, A) for raw observations."""
         return self.score(self.embed(observation), actions)
+
+
+def _pixel_statistics(frames: np.ndarray) -> Affine:
+    """Mean and spread of each color of `frames` (K, h, w, 3) uint8, as fractions of 255.
+
+    From histograms: a float copy of a few thousand frames would not fit into memory.
+    """
+    levels = np.arange(256) / 255.0
+    shares = [
+        np.bincount(frames[..., i].ravel(), minlength=256) / frames[..., i].size for i in range(3)
+    ]
+    means = [float(share @ levels) for share in shares]
+    spreads = [
+        float(share @ (levels - mean) ** 2) ** 0.5
+        for share, mean in zip(shares, means, strict=True)
+    ]
+    return Affine(
+        tuple(means), tuple(spread if spread > MIN_PIXEL_STD else 1.0 for spread in spreads)
+    )
 
 
 def stack_frames(frames: Tensor, normalizer: Normalizer) -> Tensor:

@@ -83,14 +83,9 @@ class ImplicitPolicy:
         return [self.infer(empty, rng).seconds for _ in range(max(1, rounds))][-1]
 
     def _expected(self) -> tuple[str, type]:
-        return (
-            ('image', np.uint8)
-            if self.contract.observation.kind == 'image'
-            else (
-                'state',
-                np.float32,
-            )
-        )
+        if self.contract.observation.kind == 'image':
+            return 'image', np.uint8
+        return 'state', np.float32
 
     def _checked(self, observation: Observation) -> np.ndarray:
         key, dtype = self._expected()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from ibc_contract import messages, topics
 from ibc_contract.contract import Contract, ImageObservation, StateObservation, load_contract
@@ -13,6 +14,9 @@ from ibc_contract.episode_info import new_episode_info
 from ibc_contract.episode_writer import EpisodeWriter
 from ibc_contract.images import encode_jpeg
 from implicit_bc.dataset import Dataset, DatasetMeta, EpisodeEntry
+
+# Networks this small gain nothing from a second thread, and lose much on a busy machine.
+torch.set_num_threads(1)
 
 START_NS = 1_700_000_000_000_000_000
 

@@ -124,6 +124,16 @@ def test_shape_mistakes_in_a_configuration_are_refused():
         ValueConfig(width=64, depth=3, kind='bottleneck')
 
 
+def test_colors_are_measured_exactly():
+    frames = np.random.default_rng(0).integers(0, 256, (5, 8, 6, 3)).astype(np.uint8)
+    frames[..., 2] = 51
+    scaling = Scaling.of_data(frames, np.zeros((3, 2)), NormalizationConfig(), 0.04)
+    pixels = frames.reshape(-1, 3) / 255
+    assert scaling.observation.offset == pytest.approx(tuple(pixels.mean(axis=0)))
+    assert scaling.observation.scale[:2] == pytest.approx(tuple(pixels.std(axis=0)[:2]))
+    assert scaling.observation.scale[2] == 1.0  # a color that never changes
+
+
 def test_model_normalizes_inputs_and_bounds():
     contract = load_contract('planar_state')
     rng = np.random.default_rng(0)

@@ -20,10 +20,11 @@ class RunLog:
 
     def __init__(self, run_dir: Path, start: int, steps: int, progress: bool = True) -> None:
         """Continue at step `start`: what an interrupted run logged beyond it is dropped."""
-        self._path = run_dir / METRICS
+        self.run_dir = run_dir
+        path = run_dir / METRICS
         kept = [row for row in read_metrics(run_dir) if row['step'] <= start]
-        self._path.write_text(''.join(json.dumps(row) + '\n' for row in kept))
-        self._file = self._path.open('a')
+        path.write_text(''.join(json.dumps(row) + '\n' for row in kept))
+        self._file = path.open('a')
         self._board = SummaryWriter(str(run_dir / 'tensorboard'), purge_step=start + 1)
         self._bar = tqdm(
             total=steps,

@@ -1,6 +1,8 @@
 """The training loop."""
 
 import logging
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -24,8 +26,8 @@ from implicit_bc.training.config import TrainConfig
 from implicit_bc.training.run_log import RunLog, Stopwatch, interruptible
 from implicit_bc.training.validation import validate
 
-SCALING_SAMPLES = 2000
-"""Samples that normalizers are measured on, spread over the whole dataset."""
+SCALING_SAMPLES = 500
+"""Frames whose colors are measured, spread over the whole dataset."""
 
 log = logging.getLogger(__name__)
 
@@ -63,51 +65,65 @@ def train(
     state = _fresh_state(config, dataset, device)
     _start_or_resume(run_dir, state, config, dataset.meta.hash, resume)
 
-    model, optimizer = state.model, state.optimizer
-    watch = Stopwatch(state.seconds)
-    run_log = RunLog(run_dir, state.step, config.steps, progress)
-    losses: list[Tensor] = []
-    finished = False
-    with interruptible() as interrupted:
-        for batch_rows in data_order(rows, config.batch_size, config.seed, state.step):
-            progress_now = _progress(config, state.step, watch.seconds)
-            finished = progress_now >= 1.0
-            if finished or interrupted.is_set():
-                break
-            for group in optimizer.param_groups:
-                group['lr'] = config.learning_rate.at(state.step, progress_now)
-
-            observation, action = load_batch(
-                dataset, batch_rows, device, config.random_shift_px, state.augmentation
+    with closing(RunLog(run_dir, state.step, config.steps, progress)) as run_log:
+        with interruptible() as interrupted:
+            finished = _loop(config, dataset, state, rows, held_out, run_log, interrupted)
+        save_checkpoint(run_dir, state, config, dataset.meta.hash)
+        if not finished:
+            raise TrainingInterrupted(
+                f'stopped after {state.step} steps, checkpoint saved: resume the run in {run_dir}'
             )
-            losses.append(_update(state, observation, action, config.negatives))
-            state.step += 1
-            run_log.advance()
-            if state.step % config.log_every == 0:
-                values = {'loss': _finite_mean(losses, state.step, run_dir)}
-                values['learning_rate'] = optimizer.param_groups[0]['lr']
-                values['steps_per_s'] = state.step / watch.seconds
-                losses.clear()
-                run_log.write(state.step, values)
-            if state.step % config.validate_every == 0 and len(held_out):
-                run_log.write(state.step, validate(model, dataset, held_out, config))
-            if state.step % config.checkpoint_every == 0:
-                _finite_mean(losses, state.step, run_dir)
-                state.seconds = watch.seconds
-                save_checkpoint(run_dir, state, config, dataset.meta.hash)
-    _finite_mean(losses, state.step, run_dir)
-    state.seconds = watch.seconds
-    save_checkpoint(run_dir, state, config, dataset.meta.hash)
-    if not finished:
-        run_log.close()
-        raise TrainingInterrupted(
-            f'stopped after {state.step} steps, checkpoint saved: resume the run in {run_dir}'
-        )
-    final = validate(model, dataset, held_out, config) if len(held_out) else {}
-    run_log.write(state.step, final)
-    run_log.close()
+        final = validate(state.model, dataset, held_out, config) if len(held_out) else {}
+        run_log.write(state.step, final)
     provenance = describe_training(config, dataset.meta, state.step, state.seconds, final)
-    return save_bundle(run_dir / 'bundle', model, config.sampler, dataset.meta.tasks, provenance)
+    return save_bundle(
+        run_dir / 'bundle', state.model, config.sampler, dataset.meta.tasks, provenance
+    )
+
+
+def _loop(
+    config: TrainConfig,
+    dataset: Dataset,
+    state: TrainState,
+    rows: np.ndarray,
+    held_out: np.ndarray,
+    run_log: RunLog,
+    interrupted: threading.Event,
+) -> bool:
+    """Train until the budget is spent (True) or until interrupted (False)."""
+    watch = Stopwatch(state.seconds)
+    device = state.model.low.device
+    losses: list[Tensor] = []
+    for batch_rows in data_order(rows, config.batch_size, config.seed, state.step):
+        state.seconds = watch.seconds
+        progress = _progress(config, state)
+        if progress >= 1.0 or interrupted.is_set():
+            _finite_mean(losses, state.step, run_log.run_dir)
+            return progress >= 1.0
+        for group in state.optimizer.param_groups:
+            group['lr'] = config.learning_rate.at(state.step, progress)
+
+        observation, action = load_batch(
+            dataset, batch_rows, device, config.random_shift_px, state.augmentation
+        )
+        losses.append(_update(state, observation, action, config.negatives))
+        state.step += 1
+        run_log.advance()
+
+        if state.step % config.log_every == 0:
+            values = {
+                'loss': _finite_mean(losses, state.step, run_log.run_dir),
+                'learning_rate': state.optimizer.param_groups[0]['lr'],
+                'steps_per_s': state.step / watch.seconds,
+            }
+            losses.clear()
+            run_log.write(state.step, values)
+        if state.step % config.validate_every == 0 and len(held_out):
+            run_log.write(state.step, validate(state.model, dataset, held_out, config))
+        if state.step % config.checkpoint_every == 0:
+            _finite_mean(losses, state.step, run_log.run_dir)
+            save_checkpoint(run_log.run_dir, state, config, dataset.meta.hash)
+    raise RuntimeError('the order of the data has no end')
 
 
 def _update(state: TrainState, observation: Tensor, action: Tensor, negatives: int) -> Tensor:
@@ -125,22 +141,20 @@ def _update(state: TrainState, observation: Tensor, action: Tensor, negatives: i
 
 def _fresh_state(config: TrainConfig, dataset: Dataset, device: torch.device) -> TrainState:
     torch.manual_seed(config.seed)
-    spread = spread_rows(len(dataset.observations), SCALING_SAMPLES)
+    samples = dataset.observations
+    if samples.dtype == np.uint8:
+        samples = samples[spread_rows(len(samples), SCALING_SAMPLES)]
     # Bounds come from every action, so that held-out ones lie inside as well.
     scaling = Scaling.of_data(
-        np.asarray(dataset.observations[spread]),
+        np.asarray(samples),
         dataset.actions,
         config.normalization,
         dataset.contract.max_delta_m,
     )
-    scaling.bounds.require_inside(dataset.actions, 'dataset')
     model = ImplicitModel(dataset.contract, config.network, scaling).to(device)
     log.info('%d parameters', sum(p.numel() for p in model.parameters()))
     optimizer = torch.optim.Adam(
-        model.parameters(),
-        lr=config.learning_rate.initial,
-        eps=config.adam_epsilon,
-        fused=True,
+        model.parameters(), config.learning_rate.initial, eps=config.adam_epsilon, fused=True
     )
     negatives = torch.Generator(device).manual_seed(config.seed)
     return TrainState(model, optimizer, negatives, np.random.default_rng(config.seed))
@@ -161,10 +175,10 @@ def _start_or_resume(
         )
 
 
-def _progress(config: TrainConfig, step: int, seconds: float) -> float:
+def _progress(config: TrainConfig, state: TrainState) -> float:
     """Fraction of the run that is done, by steps or by time, whichever is ahead."""
-    by_time = seconds / config.time_limit_s if config.time_limit_s else 0.0
-    return max(step / config.steps, by_time)
+    by_time = state.seconds / config.time_limit_s if config.time_limit_s else 0.0
+    return max(state.step / config.steps, by_time)
 
 
 def _finite_mean(losses: list[Tensor], step: int, run_dir: Path) -> float:
