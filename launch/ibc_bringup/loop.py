@@ -34,6 +34,7 @@ PLAN = 'plan.json'
 RESULTS = 'results.json'
 EPISODE_OVERHEAD_S = 30.0
 """Homing, reset and start-up around each episode that is recorded in real time [s]."""
+RUN_TRIALS = 3
 GENERATED_SEED = 1000
 EVALUATION_SEED = 100_000
 """Layouts of the evaluation are never those of the demonstrations."""
@@ -53,7 +54,7 @@ class LoopPlan:
     train_seconds: float = 240.0
     evaluated: int = 20
     """Episodes per policy."""
-    run_seconds: float = 30.0
+    run_seconds: float = 45.0
     seed: int = 0
 
 
@@ -145,16 +146,18 @@ class Loop:
             bundle = self.folder / 'train' / 'bundle'
             chosen = contestant(str(bundle) if name == 'trained' else name, self.plan.task)
             workers = os.cpu_count() or 1
-            summary = chosen.evaluate(self.plan.evaluated, EVALUATION_SEED, workers).to_dict()
+            summary = chosen.evaluate(self.plan.evaluated, EVALUATION_SEED, workers)
             if name == 'trained':
-                add_result(bundle, self.plan.task, summary)
-            return summary
+                add_result(bundle, self.plan.task, summary.to_dict())
+            return summary.to_dict() | {'steps': sum(r.steps for r in summary.rollouts)}
 
         return work
 
     def _run(self) -> dict[str, Any]:
         bundle = self.folder / 'train' / 'bundle'
-        trials = try_model(str(bundle), self.plan.task, self.folder, 5, self.plan.run_seconds)
+        trials = try_model(
+            str(bundle), self.plan.task, self.folder, RUN_TRIALS, self.plan.run_seconds
+        )
         return {'episodes': len(trials), 'successes': sum(trial.success for trial in trials)}
 
 

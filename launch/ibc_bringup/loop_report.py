@@ -80,7 +80,7 @@ def loop_table(results: Results, train_steps: int) -> Table:
             (
                 labels.get(name, f'{name} policy, evaluated'),
                 str(result['episodes']),
-                str(steps.get(name, '')),
+                str(steps.get(name, result.get('steps', ''))),
                 f'{result["seconds"]:.0f}',
                 success,
             )

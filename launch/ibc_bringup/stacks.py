@@ -144,7 +144,6 @@ TRIALS = Process(
     executable='trials',
     parameters={
         'task': From('task'),
-        'title': From('model'),
         'episodes': From('trials'),
         'seconds': From('seconds'),
         'video': From('video'),

@@ -39,7 +39,6 @@ class TrialsConfig:
     """What is tried, how often, and what is written."""
 
     task: Annotated[str, Field(description='task of the twin')] = 'push_red'
-    title: Annotated[str, Field(description='what the film is captioned with')] = ''
     episodes: Annotated[int, Field(ge=1, le=10_000, description='trials to make')] = 1
     seconds: Annotated[
         float,
@@ -137,7 +136,7 @@ class TrialsNode(Node):
         if self._film is None or self._jpeg is None:
             return
         words = (
-            self._config.title or self._config.task,
+            self._config.task,
             f'trial {len(self._trials) + 1}',
             f'{seconds:4.1f} s',
             f'score {score:.2f}',

@@ -22,6 +22,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         '--noise', type=float, default=0.0, help='noise of the demonstrator, 0 to 1 (0)'
     )
+    parser.add_argument(
+        '--multimodal', action='store_true', help='pass obstacles on either side, not the nearest'
+    )
     parser.set_defaults(run=run)
 
 
@@ -38,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         seed=arguments.seed,
         workers=arguments.workers or os.cpu_count() or 1,
         noise=arguments.noise,
+        multimodal=arguments.multimodal,
     )
     sys.stdout.write(f'{len(paths)} episodes of {arguments.task} in {arguments.root}\n')
     return 0
