@@ -48,7 +48,9 @@ def list_cards() -> list[ModelCard]:
 def read_card(name: str) -> ModelCard:
     """Describe the bundle with this name or in this folder; IbcError lists the known ones."""
     path = find_bundle(name)
-    return _card(path.resolve().name, path)
+    folder = path.resolve()
+    # A training run keeps its bundle in a folder of that name.
+    return _card(folder.parent.name if folder.name == 'bundle' else folder.name, path)
 
 
 def _card(name: str, path: Path) -> ModelCard:
