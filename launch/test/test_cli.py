@@ -92,25 +92,42 @@ def test_models_as_json(tmp_path, monkeypatch, capsys):
         assert set(entry) == {'name', 'path', 'tasks', 'contract', 'results'}
 
 
+def last_line_of_stack(env: dict[str, str], *words: str) -> str:
+    """Run `ibc up` until it fails; the last line on stderr."""
+    done = subprocess.run(
+        [sys.executable, '-m', 'ibc_bringup.main', 'up', *words],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    return done.stderr.strip().splitlines()[-1]
+
+
+def assignments(values: dict[str, str]) -> list[str]:
+    return [f'{name}:={value}' for name, value in values.items()]
+
+
 @pytest.mark.system
 def test_a_taken_port_ends_the_stack_with_one_line(tmp_path, ros):
     ports = free_twin_ports()
+    words = ['teleop_record', 'demonstrator:=true', f'root:={tmp_path}', *assignments(ports)]
     with socket.socket() as taken:
         taken.bind(('127.0.0.1', int(ports['control_port'])))
         taken.listen()
-        words = ['up', 'teleop_record', 'demonstrator:=true', f'root:={tmp_path}']
-        words += [f'{name}:={port}' for name, port in ports.items()]
-        done = subprocess.run(
-            [sys.executable, '-m', 'ibc_bringup.main', *words],
-            env=ros.env,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-    assert done.returncode != 0
-    last = done.stderr.strip().splitlines()[-1]
+        last = last_line_of_stack(ros.env, *words)
     assert last.startswith('error: xarm_twin ended with code 1')
     assert ports['control_port'] in last
+
+
+@pytest.mark.system
+def test_a_missing_display_ends_the_stack_with_one_line(tmp_path, ros):
+    env = {name: value for name, value in ros.env.items() if name != 'DISPLAY'}
+    words = ['teleop_record', f'root:={tmp_path}', *assignments(free_twin_ports())]
+    last = last_line_of_stack(env, *words)
+    assert last.startswith('error: teleop_mouse ended with code 1')
+    assert 'DISPLAY' in last
 
 
 @pytest.mark.system
