@@ -1,0 +1,38 @@
+"""What ships in models/ is complete, small enough for git, and says how good it is."""
+
+from pathlib import Path
+
+import pytest
+
+from implicit_bc.bundle import load_bundle, read_description
+from xarm_twin.tasks import TASK_NAMES
+
+ROOT = Path(__file__).resolve().parents[1] / 'models'
+BUNDLES = sorted(path.parent for path in ROOT.glob('*/policy.yaml'))
+LARGEST_FILE = 16_000_000
+KINDS = {'.safetensors', '.yaml', '.md', '.json'}
+
+every_bundle = pytest.mark.parametrize('path', BUNDLES, ids=lambda path: path.name)
+
+
+@every_bundle
+def test_a_bundle_holds_weights_and_text_only(path):
+    for file in path.iterdir():
+        assert file.suffix in KINDS, file
+        assert file.stat().st_size < LARGEST_FILE, file
+    assert (path / 'README.md').is_file()
+
+
+@every_bundle
+def test_a_bundle_loads_and_decides(path):
+    assert load_bundle(path).policy.warm_up(rounds=1) > 0
+
+
+@every_bundle
+def test_a_bundle_says_how_often_it_succeeds(path):
+    description = read_description(path)
+    assert description['tasks']
+    assert set(description['tasks']) <= set(TASK_NAMES)
+    for task in description['tasks']:
+        low, high = description['results'][task]['wilson95']
+        assert 0.0 <= low <= description['results'][task]['success_rate'] <= high <= 1.0
