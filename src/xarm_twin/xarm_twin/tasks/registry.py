@@ -25,7 +25,7 @@ PUSH_RED_THEN_GREEN = PushTask(
     label="push the red block into the tray on the robot's left, then the green one into the other",
     horizon_s=60.0,
     blocks=(block('red', RED), block('green', GREEN)),
-    block_areas=(Area((0.31, 0.42), (-0.19, 0.19)), Area((0.31, 0.42), (-0.19, 0.19))),
+    block_areas=(Area((0.31, 0.42), (-0.16, 0.16)), Area((0.31, 0.42), (-0.16, 0.16))),
     tray_areas=(
         Area((0.535, 0.555), (0.105, 0.135), (-TILT, TILT)),
         Area((0.535, 0.555), (-0.135, -0.105), (-TILT, TILT)),

@@ -1,0 +1,166 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ibc_contract.errors import IbcError
+from planar_arm.xarm6 import HOME_XY
+from xarm_twin.cell import TICK, SimulatedCell
+from xarm_twin.demonstrators import PERIOD, make_demonstrator
+from xarm_twin.demonstrators.contact import face_for, motion_of_contact, translating_slope
+from xarm_twin.demonstrators.routes import Footprint, Obstacles, route, travel
+from xarm_twin.tasks import TASK_NAMES, get_task
+from xarm_twin.tasks.layout import Planar
+
+WALL = Footprint(Planar(0.40, 0.0, 0.0), (0.02, 0.02))
+
+
+@pytest.fixture(scope='module')
+def cells():
+    made = {name: SimulatedCell(name) for name in TASK_NAMES}
+    yield made
+    for cell in made.values():
+        cell.close()
+
+
+def play(cell, seed, demonstrator):
+    """Let the demonstrator work; return seconds, success, moves (K, 2) and setpoints (K, 2)."""
+    state = cell.reset(seed)
+    task = cell.world.task
+    moves, setpoints = [], []
+    for _ in range(round(task.horizon_s / PERIOD)):
+        delta = demonstrator.act(state.setpoint_xy, state.objects)
+        moves.append(delta)
+        setpoints.append(state.setpoint_xy)
+        cell.command(delta, PERIOD)
+        for _ in range(round(PERIOD / TICK)):
+            state = cell.tick()
+        if task.is_success(state.objects):
+            break
+    return len(moves) * PERIOD, task.is_success(state.objects), np.array(moves), np.array(setpoints)
+
+
+@pytest.mark.parametrize('name', TASK_NAMES)
+@pytest.mark.parametrize('seed', [0, 1])
+def test_demonstrators_do_their_task_at_human_pace(cells, name, seed):
+    cell = cells[name]
+    demonstrator = make_demonstrator(name, np.random.default_rng(seed))
+    seconds, succeeded, moves, _ = play(cell, seed, demonstrator)
+    assert succeeded
+    assert 4.0 < seconds < get_task(name).horizon_s
+    assert np.linalg.norm(moves, axis=1).max() <= 0.12 * PERIOD
+    assert cell.gate.interventions == {}
+
+
+@pytest.mark.parametrize('name', TASK_NAMES)
+def test_noise_and_detours_do_not_spoil_the_task(cells, name):
+    demonstrator = make_demonstrator(name, np.random.default_rng(5), noise=0.2, multimodal=True)
+    assert play(cells[name], 5, demonstrator)[1]
+
+
+def test_red_goes_first(cells):
+    cell = cells['push_red_then_green']
+    demonstrator = make_demonstrator('push_red_then_green', np.random.default_rng(0))
+    state = cell.reset(4)
+    green = state.objects[1].copy()
+    task = cell.world.task
+    while task.score(state.objects) == 0.0:
+        cell.command(demonstrator.act(state.setpoint_xy, state.objects), PERIOD)
+        for _ in range(round(PERIOD / TICK)):
+            state = cell.tick()
+    np.testing.assert_allclose(state.objects[1][:2], green[:2], atol=1e-3)
+
+
+def test_without_noise_a_move_depends_on_what_is_seen_alone():
+    task = get_task('push_red')
+    poses = task.sample_layout(np.random.default_rng(0))
+    demonstrator = make_demonstrator('push_red', np.random.default_rng(0))
+    first = demonstrator.act(HOME_XY, poses)
+    demonstrator.act((0.5, 0.1), task.sample_layout(np.random.default_rng(1)))
+    np.testing.assert_array_equal(demonstrator.act(HOME_XY, poses), first)
+
+
+def test_noise_is_as_large_as_asked_for_and_repeats_with_its_rng():
+    poses = get_task('push_red').sample_layout(np.random.default_rng(0))
+
+    def moves(noise):
+        demonstrator = make_demonstrator('push_red', np.random.default_rng(1), noise)
+        return np.array([demonstrator.act(HOME_XY, poses) for _ in range(400)])
+
+    steady = moves(0.0)[0]
+    unsteady = moves(0.3)
+    assert (unsteady - steady).std() == pytest.approx(0.3 * np.linalg.norm(steady), rel=0.25)
+    np.testing.assert_array_equal(moves(0.3), unsteady)
+
+
+def test_detours_take_both_sides():
+    task = get_task('push_red')
+    poses = task.sample_layout(np.random.default_rng(0))
+    # The block's far side must be reached from the near side: both ways round are about as long.
+    poses[0] = 0.42, 0.0, 0.04, 0, 0, 0, 1
+    poses[1, :2] = 0.25, 0.0
+    poses[1, 3:] = 0, 0, 1, 0
+    sides = set()
+    for seed in range(20):
+        demonstrator = make_demonstrator('push_red', np.random.default_rng(seed), multimodal=True)
+        sides.add(np.sign(demonstrator.act((0.35, 0.0), poses)[1]))
+    assert sides == {-1.0, 1.0}
+
+
+@pytest.mark.parametrize('noise', [-0.1, 1.5])
+def test_noise_out_of_range_is_refused(noise):
+    with pytest.raises(IbcError, match='allowed are 0 to 1'):
+        make_demonstrator('push_red', np.random.default_rng(0), noise)
+
+
+def test_the_way_is_straight_when_nothing_is_in_between():
+    free = Obstacles([WALL], grow=0.02)
+    way = route(np.array((0.25, 0.1)), np.array((0.55, 0.1)), free)
+    np.testing.assert_allclose(way, [(0.55, 0.1)])
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.floats(0.21, 0.34),
+    st.floats(-0.1, 0.1),
+    st.floats(0.46, 0.59),
+    st.floats(-0.1, 0.1),
+    st.floats(-np.pi, np.pi),
+    st.sampled_from([-0.25, 0.0, 0.25]),
+)
+def test_the_way_goes_around_an_obstacle(x0, y0, x1, y1, yaw, bias):
+    obstacles = Obstacles([Footprint(Planar(0.40, 0.0, yaw), (0.02, 0.02))], grow=0.0177)
+    start, goal = np.array((x0, y0)), np.array((x1, y1))
+    way = route(start, goal, obstacles, bias)
+    np.testing.assert_allclose(way[-1], goal)
+    points = np.vstack([start, way])
+    assert not obstacles.cut(points[:-1], points[1:]).any()
+    length = np.linalg.norm(np.diff(points, axis=0), axis=1).sum()
+    assert length < np.linalg.norm(goal - start) + 0.12
+
+
+def test_the_way_out_of_an_obstacle_is_the_nearest():
+    obstacles = Obstacles([WALL], grow=0.02)
+    way = route(np.array((0.365, 0.005)), np.array((0.25, 0.005)), obstacles)
+    assert way[0][0] == pytest.approx(0.36, abs=1e-3)
+    assert way[0][1] == pytest.approx(0.005)
+
+
+def test_travel_stops_where_the_distance_ends():
+    way = np.array([(0.1, 0.0), (0.1, 0.2)])
+    np.testing.assert_allclose(travel(np.zeros(2), way, 0.15), (0.1, 0.05))
+    np.testing.assert_allclose(travel(np.zeros(2), way, 9.0), (0.1, 0.2))
+
+
+def test_a_block_is_pushed_on_the_face_behind_it():
+    face = face_for(Planar(0.4, 0.0, 0.1), np.array((1.0, 0.0)), np.array((0.3, 0.0)))
+    assert face.frame.yaw == pytest.approx(0.1)
+    np.testing.assert_allclose(face.touching(0.0)[0], 0.4 - 0.0327 * np.cos(0.1), atol=1e-4)
+    gap, offset = face.gap_and_offset(face.touching(0.005, 0.01))
+    assert (gap, offset) == (pytest.approx(0.01), pytest.approx(0.005))
+
+
+def test_a_force_through_the_centre_moves_a_block_along_itself():
+    slope = translating_slope(0.005)
+    motion = motion_of_contact(0.005, slope)
+    assert motion[1] / motion[0] == pytest.approx(slope)

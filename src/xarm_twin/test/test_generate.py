@@ -1,0 +1,139 @@
+import threading
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ibc_contract import messages, topics
+from ibc_contract.contract import load_contract
+from ibc_contract.episode_arrays import read_steps
+from ibc_contract.episode_reader import EpisodeReader, find_episodes
+from ibc_contract.errors import IbcError
+from xarm_twin import generate
+from xarm_twin.demonstrators import make_demonstrator
+from xarm_twin.envs import PlanarTaskEnv
+from xarm_twin.generate import Recipe, Studio, generate_episodes
+from xarm_twin.tasks import get_task, registry
+
+
+class Idle:
+    """A demonstrator that does nothing, on a task that does not last long."""
+
+    def act(self, setpoint_xy, object_poses):
+        return np.zeros(2)
+
+
+@pytest.fixture
+def idle(monkeypatch):
+    short = replace(get_task('push_red'), horizon_s=2.0)
+    monkeypatch.setitem(registry.TASKS, 'push_red', short)
+    monkeypatch.setattr(generate, 'make_demonstrator', lambda *args: Idle())
+
+
+@pytest.fixture
+def studio(tmp_path):
+    studio = Studio(Recipe('push_red', tmp_path, contract='planar_state'))
+    yield studio
+    studio.close()
+
+
+def test_an_episode_is_what_the_environment_shows_byte_for_byte(tmp_path):
+    (path,) = generate_episodes('push_red', tmp_path, 1, seed=4, renderer='tiny')
+    contract = load_contract('planar_rgb')
+    steps = read_steps(path, contract)
+
+    env = PlanarTaskEnv('push_red', contract, renderer='tiny')
+    demonstrator = make_demonstrator('push_red', np.random.default_rng((4, 1)))
+    observation, info = env.reset(seed=4)
+    for row, action in zip(steps.index, steps.actions, strict=True):
+        np.testing.assert_array_equal(observation['image'], steps.observations[row])
+        delta = demonstrator.act(info['setpoint'], info['objects'])
+        np.testing.assert_allclose(delta, action, atol=1e-6)
+        observation, _, done, _, info = env.step(delta)
+    assert done
+    assert steps.skipped == 0
+    env.close()
+
+    reader = EpisodeReader(path)
+    assert set(reader.counts) == set(topics.EPISODE_TOPICS) - {topics.POLICY_DELTA}
+    seconds = len(steps.actions) * contract.period_s
+    assert reader.counts[topics.TCP_SETPOINT] == round(seconds * 100) + 1
+    assert reader.counts[topics.TWIN_OBJECTS] == round(seconds * 20) + 1
+    assert reader.counts[topics.CAMERA_INFO] == round(seconds * 5) + 1
+    info = reader.info
+    assert (info.task, info.source, info.outcome, info.seed) == ('push_red', 'twin', 'success', 4)
+    assert info.contract_hash == contract.hash
+
+
+def test_frames_arrive_as_late_as_asked_for(tmp_path):
+    recipe = Recipe('push_red', tmp_path, renderer='tiny', camera_hz=10, frame_latency_s=0.05)
+    studio = Studio(recipe)
+    path = studio.record(4)
+    studio.close()
+    frames = [
+        (log_ns - messages.stamp_ns(message), messages.stamp_ns(message))
+        for _, log_ns, message in EpisodeReader(path).messages(topics.CAMERA_COMPRESSED)
+    ]
+    assert {late for late, _ in frames} == {50_000_000}
+    assert set(np.diff([stamp for _, stamp in frames])) == {100_000_000}
+
+
+def test_work_is_shared_and_not_done_twice(tmp_path):
+    options = {'seed': 20, 'workers': 2, 'contract': 'planar_state'}
+    first = generate_episodes('push_red', tmp_path, 2, **options)
+    written = [path.stat().st_mtime_ns for path in first]
+    more = generate_episodes('push_red', tmp_path, 3, **options)
+    assert [path.name for path in more] == [f'push_red_{seed:06d}' for seed in (20, 21, 22)]
+    assert [path.stat().st_mtime_ns for path in more[:2]] == written
+    assert find_episodes(tmp_path) == more
+
+
+def test_a_failure_is_put_aside_and_not_tried_again(idle, studio, tmp_path):
+    assert studio.record(0) is None
+    assert find_episodes(tmp_path) == []
+    aside = tmp_path / 'discarded' / 'push_red_000000'
+    assert EpisodeReader(aside).info.outcome == 'failure'
+    assert Recipe('push_red', tmp_path).finished(0) == (True, None)
+
+
+def test_too_many_failures_are_said(idle, tmp_path, monkeypatch):
+    monkeypatch.setattr(generate, '_SPARE_SEEDS', 0)
+    with pytest.raises(IbcError, match='only 0 of 2 demonstrations succeeded'):
+        generate_episodes('push_red', tmp_path, 1, contract='planar_state')
+
+
+def test_a_failure_is_kept_when_asked_for(idle, tmp_path):
+    (path,) = generate_episodes(
+        'push_red', tmp_path, 1, contract='planar_state', keep_failures=True
+    )
+    assert EpisodeReader(path).info.outcome == 'failure'
+
+
+def test_an_interruption_leaves_nothing_half_done(tmp_path):
+    stop = threading.Event()
+    stop.set()
+    recipe = Recipe('push_red', tmp_path, contract='planar_state')
+    studio = Studio(recipe, stop)
+    with pytest.raises(KeyboardInterrupt):
+        studio.record(0)
+    studio.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_made_again(studio, tmp_path):
+    (tmp_path / 'push_red_000004.partial').mkdir()
+    (tmp_path / 'push_red_000004.partial' / 'push_red_000004_0.mcap').write_bytes(b'half')
+    path = studio.record(4)
+    assert EpisodeReader(path).info.outcome == 'success'
+    assert [p.name for p in tmp_path.iterdir()] == ['push_red_000004']
+
+
+def test_an_impossible_camera_rate_is_refused(tmp_path):
+    with pytest.raises(IbcError, match='must divide 100'):
+        generate_episodes('push_red', tmp_path, 1, camera_hz=30)
+
+
+def test_an_unknown_task_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(IbcError, match='unknown task'):
+        generate_episodes('juggle', tmp_path / 'bags', 1)
+    assert not (tmp_path / 'bags').exists()
