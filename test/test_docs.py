@@ -1,0 +1,150 @@
+"""What the guides say can be done, can be done: commands, links, topics, parameters."""
+
+import argparse
+import dataclasses
+import importlib
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from ibc_bringup.main import parser
+from ibc_bringup.stacks import STACKS
+from ibc_contract import topics
+
+ROOT = Path(__file__).resolve().parents[1]
+GUIDES = [ROOT / 'README.md', ROOT / 'docker' / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
+INTERFACE = ROOT / 'docs' / 'ros_interface.md'
+CONFIGS = {
+    'xarm_planar_driver': ['xarm_planar_driver.config:DriverConfig'],
+    'realsense_capture': ['realsense_capture.config:CaptureConfig'],
+    'teleop_mouse': ['teleop_mouse.config:TeleopConfig'],
+    'demo_recorder': ['demo_recorder.config:RecorderConfig', 'demo_recorder.config:EpisodeFacts'],
+    'ibc_policy': ['ibc_policy_node.config:PolicyConfig'],
+    'xarm_twin': ['xarm_twin.node:TwinConfig'],
+    'demonstrator': ['xarm_twin.demonstrator_node:DemonstratorConfig'],
+    'replay_bag': ['demo_recorder.replay_node:ReplayConfig'],
+    'trials': ['ibc_bringup.trials_node:TrialsConfig'],
+}
+
+guides = pytest.mark.parametrize('guide', GUIDES, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def shell_lines(guide: Path) -> list[str]:
+    """Lines of shell blocks, continued ones joined."""
+    text = guide.read_text().replace('\\\n', ' ')
+    blocks = re.findall(r'^```(?:bash|sh)\n(.*?)^```', text, re.DOTALL | re.MULTILINE)
+    return [line.strip() for block in blocks for line in block.splitlines()]
+
+
+def inline_code(guide: Path) -> list[str]:
+    """What stands between backticks in running text and tables."""
+    text = re.sub(r'^```.*?^```', '', guide.read_text(), flags=re.DOTALL | re.MULTILINE)
+    return re.findall(r'`([^`\n]+)`', text)
+
+
+def check_stack(words: list[str]) -> None:
+    """Check `STACK name:=value ...`; words without := are left alone."""
+    known = {argument.name for argument in STACKS[words[0]].arguments}
+    given = {word.partition(':=')[0] for word in words[1:] if ':=' in word}
+    assert given <= known, words
+
+
+def rows(node: str) -> dict[str, list[str]]:
+    """Table rows of a node's section: parameter -> cells."""
+    section = INTERFACE.read_text().split(f'\n### {node}\n')[1].split('\n### ')[0]
+    cells = [
+        [cell.strip() for cell in line.strip('|').split('|')]
+        for line in section.splitlines()
+        if line.startswith('| `')
+    ]
+    return {row[0].strip('`'): row for row in cells}
+
+
+def fields(node: str) -> dict[str, dataclasses.Field]:
+    found = {}
+    for path in CONFIGS[node]:
+        module, name = path.split(':')
+        config = getattr(importlib.import_module(module), name)
+        found |= {field.name: field for field in dataclasses.fields(config)}
+    return found
+
+
+@guides
+def test_commands_are_understood(guide):
+    for line in shell_lines(guide):
+        words = shlex.split(line, comments=True)
+        if words[:1] == ['ibc'] and '...' not in words:
+            parser().parse_args(words[1:])
+            if words[1] == 'up':
+                check_stack(words[2:])
+
+
+@guides
+def test_commands_in_running_text_have_these_names_and_options(guide):
+    (subparsers,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    for code in inline_code(guide):
+        words = code.split()
+        if words[:1] != ['ibc'] or len(words) < 2 or words[1].isupper():
+            continue
+        options = {word for word in words if word.startswith('--')} - {'--json'}
+        assert options <= subparsers.choices[words[1]]._option_string_actions.keys(), code
+        if words[1] == 'up' and len(words) > 2 and not words[2].isupper():
+            check_stack(words[2:])
+
+
+@guides
+def test_launch_files_and_their_arguments_exist(guide):
+    for line in [*shell_lines(guide), *inline_code(guide)]:
+        match = re.search(r'(\w+)\.launch\.py(.*)', line.split('#')[0])
+        if match is not None:
+            check_stack([match[1], *match[2].split()])
+
+
+@guides
+def test_links_lead_somewhere(guide):
+    for target in re.findall(r'\]\(([^)\s]+)\)', guide.read_text()):
+        if '://' in target:
+            continue
+        path, _, anchor = target.partition('#')
+        place = (guide.parent / path).resolve() if path else guide
+        # Pictures and measured results are made by runs that come after the text.
+        if place.suffix in ('.gif', '.png', '.jpg', '.mp4') or place.name == 'results.md':
+            continue
+        assert place.exists(), target
+        if anchor:
+            titles = re.findall(r'^#+ (.*)$', place.read_text(), re.MULTILINE)
+            slugs = {re.sub(r'[^\w -]', '', t).strip().lower().replace(' ', '-') for t in titles}
+            assert anchor in slugs, target
+
+
+@pytest.mark.parametrize('node', CONFIGS)
+def test_parameters_are_all_described_with_their_defaults(node):
+    described, actual = rows(node), fields(node)
+    assert list(described) == list(actual)
+    for name, field in actual.items():
+        default = field.default
+        said = described[name][1]
+        if default is dataclasses.MISSING:
+            assert said == 'required'
+        elif isinstance(default, bool):
+            assert said == str(default).lower()
+        elif isinstance(default, str):
+            assert said.strip("'") == default
+        elif isinstance(default, int | float):
+            assert float(said) == default, name
+
+
+def test_every_name_on_the_wire_is_described():
+    text = INTERFACE.read_text()
+    for name, value in vars(topics).items():
+        if name.isupper() and isinstance(value, str):
+            assert f'`{value}`' in text, value
+
+
+def test_recorded_topics_are_described():
+    text = (ROOT / 'docs' / 'data_format.md').read_text()
+    for topic, message_type in topics.EPISODE_TOPICS.items():
+        assert f'`/{topic}`' in text, topic
+        assert message_type in text, message_type
