@@ -48,5 +48,5 @@ class EpisodeFacts:
     operator: Annotated[str, Field(description='who shows it')] = ''
     note: Annotated[str, Field(description='anything worth remembering')] = ''
     seed: Annotated[
-        int, Field(ge=-1, le=2**53, description="seed of the twin's layout; -1: none")
+        int, Field(ge=-1, le=2**53, description='seed of the layout; -1: the one the twin tells')
     ] = -1

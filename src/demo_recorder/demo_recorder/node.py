@@ -11,7 +11,7 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from std_msgs.msg import String
+from std_msgs.msg import Int64, String
 from std_srvs.srv import Trigger
 
 from demo_recorder.config import EpisodeFacts, RecorderConfig
@@ -42,6 +42,8 @@ class DemoRecorderNode(Node):
         self._live: dict[str, StreamHealth] = {}
         self._lock = threading.RLock()
         self._intake = RawIntake(self, self._receive, self._lock)
+        self._layout_seed: int | None = None
+        self.create_subscription(Int64, topics.TWIN_SEED, self._on_layout_seed, latched())
         self._create_services()
         self._state = self.create_publisher(String, topics.RECORDER_STATE, latched())
         self._diagnostics = Diagnostics(self, 'episodes')
@@ -67,9 +69,12 @@ class DemoRecorderNode(Node):
             new_episode_info(facts.task, self._contract, 'ros', started_ns),
             operator=facts.operator,
             note=facts.note,
-            seed=None if facts.seed < 0 else facts.seed,
+            seed=self._layout_seed if facts.seed < 0 else facts.seed,
             calibration=self._calibration,
         )
+
+    def _on_layout_seed(self, message: Int64) -> None:
+        self._layout_seed = message.data
 
     def _receive(
         self, topic: str, received_ns: int, data: bytes, sent_ns: int | None, sequence: int | None

@@ -168,7 +168,7 @@ class RecordingSession:
             mark = '' if take.outcome == 'unlabelled' else f' [{take.outcome}]'
             problems = self.warnings()
             alarm = f' - {problems[0]}' if problems else ''
-            return f'recording {take.writer.name} {self.duration_s:.1f} s{mark}{alarm}'
+            return f'recording {self.duration_s:.1f} s{mark}{alarm} ({take.writer.name})'
         return f'idle - {self.problem}' if self.problem else 'idle'
 
     def warnings(self) -> list[str]:

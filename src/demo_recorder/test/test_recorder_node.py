@@ -11,7 +11,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage
-from std_msgs.msg import Float64, String
+from std_msgs.msg import Float64, Int64, String
 from std_srvs.srv import Trigger
 
 from demo_recorder.node import DemoRecorderNode
@@ -196,10 +196,20 @@ def test_facts_can_change_between_episodes(stage):
     }
 
 
+def test_the_seed_of_the_twins_layout_is_kept(stage):
+    publisher = stage.operator.create_publisher(Int64, topics.TWIN_SEED, latched())
+    publisher.publish(Int64(data=7))
+    assert stage.until(lambda: stage.recorder._layout_seed == 7)
+    stage.call(topics.RECORDER_START)
+    stage.call(topics.RECORDER_STOP)
+    [path] = find_episodes(stage.root)
+    assert EpisodeReader(path).info.seed == 7
+
+
 def test_the_state_is_shown(stage):
     assert stage.until(lambda: 'idle' in stage.operator.states)
     stage.call(topics.RECORDER_START)
-    assert stage.until(lambda: stage.operator.states[-1].startswith('recording 20'))
+    assert stage.until(lambda: stage.operator.states[-1].startswith('recording 0.'))
     stage.call(topics.RECORDER_MARK_SUCCESS)
     assert stage.until(lambda: '[success]' in stage.operator.states[-1])
     # Nothing is published: the operator reads it while recording, not afterwards.

@@ -27,6 +27,7 @@ RECORDER_STATE = 'recorder/state'
 # Ground truth that only a twin has (xarm_twin).
 TWIN_OBJECTS = 'twin/objects'
 TWIN_SCORE = 'twin/score'
+TWIN_SEED = 'twin/seed'
 
 DIAGNOSTICS = '/diagnostics'
 

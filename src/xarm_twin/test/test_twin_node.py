@@ -11,13 +11,13 @@ import pytest
 from geometry_msgs.msg import PoseArray
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from std_msgs.msg import Float64
+from std_msgs.msg import Float64, Int64
 from std_srvs.srv import Trigger
 
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.messages import poses_array, stamp_ns
-from ibc_contract.ros import newest
+from ibc_contract.ros import latched, newest
 from planar_arm import xarm6
 from xarm_twin.node import XarmTwinNode
 from xarm_twin.real_time import RealTimeTwin
@@ -67,6 +67,10 @@ class Probe(Node):
         self.create_subscription(PoseArray, topics.TWIN_OBJECTS, self.objects.append, newest(10))
         self.create_subscription(
             Float64, topics.TWIN_SCORE, lambda message: self.scores.append(message.data), newest(10)
+        )
+        self.seeds: list[int] = []
+        self.create_subscription(
+            Int64, topics.TWIN_SEED, lambda message: self.seeds.append(message.data), latched()
         )
         self.reset = self.create_client(Trigger, topics.TWIN_RESET)
 
@@ -151,6 +155,7 @@ def test_ground_truth_and_reset(
     assert ros.spin_until(future.done, node, probe)
     response = future.result()
     assert (response.success, response.message) == (True, 'layout of seed 4')
+    assert ros.spin_until(lambda: bool(probe.seeds) and probe.seeds[-1] == 4, node, probe)
     probe.objects.clear()
     assert ros.spin_until(lambda: len(probe.objects) >= 2, node, probe)
     layout = task.sample_layout(np.random.default_rng(4))

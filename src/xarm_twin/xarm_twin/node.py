@@ -15,13 +15,13 @@ from geometry_msgs.msg import PoseArray
 from pydantic import Field
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
-from std_msgs.msg import Float64
+from std_msgs.msg import Float64, Int64
 from std_srvs.srv import Trigger
 
 from ibc_contract import topics
 from ibc_contract.messages import float64_cdr, pose_array_cdr
 from ibc_contract.pacing import ticks
-from ibc_contract.ros import Diagnostics, declare_config, newest
+from ibc_contract.ros import Diagnostics, declare_config, latched, newest
 from ibc_contract.runner import run
 from xarm_twin.controller import EmulatedController
 from xarm_twin.controller.reports import KINDS
@@ -79,11 +79,13 @@ class XarmTwinNode(Node):
         self._stop = threading.Event()
         self._objects_publisher = self.create_publisher(PoseArray, topics.TWIN_OBJECTS, newest())
         self._score_publisher = self.create_publisher(Float64, topics.TWIN_SCORE, newest())
+        self._seed_publisher = self.create_publisher(Int64, topics.TWIN_SEED, latched())
         self._diagnostics = Diagnostics(self, 'simulation')
         with contextlib.ExitStack() as resources:
             self._start(resources)
             self._resources = resources.pop_all()
         self.create_service(Trigger, topics.TWIN_RESET, self._on_reset)
+        self._seed_publisher.publish(Int64(data=self._seed))
         self.create_timer(1.0, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.get_logger().info(
             f'{self._task.name}, seed {self._seed}: controller at '
@@ -127,6 +129,7 @@ class XarmTwinNode(Node):
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         self._seed += 1
         self.twin.reset(self._seed)
+        self._seed_publisher.publish(Int64(data=self._seed))
         response.success, response.message = True, f'layout of seed {self._seed}'
         self.get_logger().info(response.message)
         return response
