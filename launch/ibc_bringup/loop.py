@@ -51,7 +51,7 @@ class LoopPlan:
     noise: float = 0.3
     """Of the generated demonstrations: it shows how to come back from errors."""
     preset: str = 'cpu_small'
-    train_seconds: float = 240.0
+    train_seconds: float = 300.0
     evaluated: int = 20
     """Episodes per policy."""
     run_seconds: float = 45.0
