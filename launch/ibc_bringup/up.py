@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TextIO
 
 from ibc_bringup.arguments import Value
@@ -44,23 +44,17 @@ def process_group(
     return ProcessGroup(commands, sink, environment)
 
 
-def run_stack(
-    stack: Stack,
-    values: Mapping[str, Value],
-    out: TextIO = sys.stdout,
-    stop: Callable[[], bool] = lambda: False,
-) -> int:
+def run_stack(stack: Stack, values: Mapping[str, Value]) -> int:
     """Run a stack in the foreground until it ends, or until Ctrl-C; return its exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         # A shell script's `&` leaves SIGINT ignored, and then Python installs no handler.
         signal.signal(number, signal.default_int_handler)
     names = [call.process.name for call in stack.calls(values)]
-    group = process_group(stack, values, prefixed(names, out), ros_environment())
+    group = process_group(stack, values, prefixed(names, sys.stdout), ros_environment())
     ended = None
     try:
         group.start()
-        while ended is None and not stop():
-            ended = group.wait(timeout_s=0.5)
+        ended = group.wait()
     except KeyboardInterrupt:
         pass
     finally:
