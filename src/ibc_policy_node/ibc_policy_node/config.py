@@ -16,5 +16,6 @@ class PolicyConfig:
     seed: Annotated[int, Field(ge=0, le=2**31, description='seed of the candidate actions')] = 0
     threads: Annotated[
         int, Field(ge=0, le=256, description="PyTorch's CPU threads; 0: its own choice")
-    ] = 0
+    ] = 1
+    """One: beside driver and camera, threads that wait for each other make late ticks."""
     device: Annotated[str, Field(description='where the network runs: cpu, cuda, cuda:1')] = 'cpu'

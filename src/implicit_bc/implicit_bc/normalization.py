@@ -32,9 +32,7 @@ class Affine:
         mean, std = data.mean(axis=0, dtype=np.float64), data.std(axis=0, dtype=np.float64)
         constant = std < floor
         if constant.any():
-            log.warning(
-                'constant in the data, left unscaled: dimensions %s', np.flatnonzero(constant)
-            )
+            log.info('constant in the data, left unscaled: dimensions %s', np.flatnonzero(constant))
         return cls(_numbers(mean), _numbers(np.where(constant, 1.0, std)))
 
     @classmethod
