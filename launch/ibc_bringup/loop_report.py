@@ -16,6 +16,7 @@ from implicit_bc.bundle import read_description
 from implicit_bc.training.run_log import read_metrics
 
 RIVALS = ('random', 'nothing', 'demonstrator')
+ORDER = ('record', 'generate', 'verify', 'train', 'trained', *RIVALS, 'run')
 
 Results = Mapping[str, Mapping[str, Any]]
 
@@ -72,7 +73,8 @@ def loop_table(results: Results, train_steps: int) -> Table:
         'run': 'trained policy through ROS 2',
     }
     rows = []
-    for name, result in results.items():
+    for name in (name for name in ORDER if name in results):
+        result = results[name]
         success = success_text(result) if 'wilson95' in result else ''
         if 'successes' in result:
             success = f'{result["successes"]} of {result["episodes"]}'
