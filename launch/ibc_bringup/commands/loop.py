@@ -32,6 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
     from dataclasses import fields
 
     from ibc_bringup.loop import Loop, LoopPlan, open_loop
+    from implicit_bc.training.trainer import TrainingInterrupted
     from xarm_twin.tasks import get_task
 
     if arguments.resume:
@@ -44,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
         loop = Loop(folder, plan)
     try:
         report = loop.run()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, TrainingInterrupted):
         sys.stderr.write(f'stopped; go on with: ibc loop --resume {loop.folder}\n')
-        raise
+        return 130
     sys.stdout.write(f'report: {report}\n')
     return 0

@@ -40,13 +40,18 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ibc_bringup.training_run import open_run
     from implicit_bc.bundle import read_description
+    from implicit_bc.training.trainer import TrainingInterrupted
 
     if arguments.resume:
         training = open_run(arguments.resume)
     else:
         training = _new_run(arguments)
         training.save()
-    bundle = training.train(resume=arguments.resume is not None)
+    try:
+        bundle = training.train(resume=arguments.resume is not None)
+    except TrainingInterrupted as stopped:
+        sys.stderr.write(f'{stopped}: ibc train --resume {training.folder}\n')
+        return 130
     if arguments.bundle:
         bundle = Path(shutil.copytree(bundle, arguments.bundle, dirs_exist_ok=True))
     if arguments.json:
