@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import torch
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseArray, PoseStamped, Vector3Stamped
 from rclpy.clock import Clock, ClockType
@@ -25,6 +24,7 @@ from ibc_contract.runner import run
 from ibc_policy_node.config import PolicyConfig
 from ibc_policy_node.policy_loop import PolicyLoop
 from implicit_bc.bundle import Bundle, find_bundle, load_bundle, read_description
+from implicit_bc.threads import use_threads
 
 INPUTS: dict[str, tuple[type, int]] = {
     topics.CAMERA_COMPRESSED: (CompressedImage, 1),
@@ -125,7 +125,7 @@ class PolicyNode(LifecycleNode):
 
     def _load(self) -> Bundle:
         if self._config.threads:
-            torch.set_num_threads(self._config.threads)
+            use_threads(self._config.threads)
         path = find_bundle(self._config.model)
         # The contract as this installation knows it: a model for another one is refused.
         contract = load_contract(str(read_description(path)['contract'].get('name')))

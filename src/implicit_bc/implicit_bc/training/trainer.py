@@ -15,6 +15,7 @@ from implicit_bc.dataset import Dataset
 from implicit_bc.losses.info_nce import info_nce
 from implicit_bc.model import ImplicitModel, Scaling
 from implicit_bc.samplers.uniform import uniform_actions
+from implicit_bc.threads import use_threads
 from implicit_bc.training.batches import data_order, load_batch, spread_rows
 from implicit_bc.training.checkpoint import (
     TrainState,
@@ -59,7 +60,7 @@ def train(
     run_dir = Path(run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
     if config.threads is not None:
-        torch.set_num_threads(config.threads)
+        use_threads(config.threads)
     device = _device(config)
     rows, held_out = dataset.split(config.holdout, config.seed)
     state = _fresh_state(config, dataset, device)
