@@ -6,7 +6,9 @@ checkpoints/ metrics.jsonl tensorboard/ bundle/
 """
 
 import json
-from dataclasses import asdict, dataclass
+import logging
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +16,15 @@ import yaml
 
 from ibc_contract.contract import load_contract
 from ibc_contract.errors import IbcError
-from implicit_bc.dataset import META, Dataset, load_dataset
-from implicit_bc.dataset_builder import BuildOptions, build_dataset
+from implicit_bc.dataset import META, Dataset, load_dataset, read_meta
+from implicit_bc.dataset_builder import BuildOptions, build_dataset, is_up_to_date
+from implicit_bc.training.checkpoint import MAY_CHANGE
 from implicit_bc.training.config import TrainConfig, config_from_dict
 from implicit_bc.training.trainer import train
 
 DESCRIPTION = 'run.yaml'
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -33,33 +38,72 @@ class TrainingRun:
     include_failures: bool = False
 
     def save(self) -> None:
-        """Write `run.yaml`; IbcError if the folder already holds a run."""
-        file = self.folder / DESCRIPTION
-        if file.exists():
+        """Open the data, then write `run.yaml`: bad data leaves nothing behind.
+
+        Raises:
+            IbcError: The folder already holds a run, or the data is unusable.
+        """
+        if self._begun:
             raise IbcError(
                 f'{self.folder} already holds a run: resume it with `ibc train --resume '
                 f'{self.folder}`, or choose another folder with --run'
             )
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.dataset()
+        self._write()
+
+    def change(self, fields: Mapping[str, Any]) -> 'TrainingRun':
+        """Give fields of the configuration other values, in `run.yaml` as well.
+
+        Raises:
+            IbcError: A value is wrong, or a field decides what is learned.
+        """
+        for name in fields:
+            if name not in MAY_CHANGE:
+                raise IbcError(
+                    f'{name} cannot change in a run that has begun, only {", ".join(MAY_CHANGE)}: '
+                    'leave it out or start a new run'
+                )
+        config = config_from_dict({**self.config.to_dict(), **fields}, str(self.folder))
+        changed = replace(self, config=config)
+        changed._write()
+        return changed
+
+    def dataset(self) -> Dataset:
+        """Open the data, decoding bags into a cache first where needed.
+
+        A run that has begun keeps its cache: with other bags it would be another run.
+        """
+        if len(self.data) == 1 and (self.data[0] / META).is_file():
+            return load_dataset(self.data[0])
+        contract = load_contract(self.config.contract)
+        options = BuildOptions(include_failures=self.include_failures)
+        cache = self.folder / 'dataset'
+        if not self._begun or read_meta(cache) is None:
+            return build_dataset(self.data, contract, cache, options)
+        if not is_up_to_date(self.data, contract, cache, options):
+            log.warning(
+                'the bags have changed: this run goes on with %s, without newer ones', cache
+            )
+        return load_dataset(cache)
+
+    def train(self, resume: bool = False, progress: bool = True) -> Path:
+        """Train and return the bundle's folder."""
+        return train(self.config, self.dataset(), self.folder, resume, progress)
+
+    @property
+    def _begun(self) -> bool:
+        return (self.folder / DESCRIPTION).exists()
+
+    def _write(self) -> None:
         description = {
             'data': [str(path.resolve()) for path in self.data],
             'include_failures': self.include_failures,
             'config': self.config.to_dict(),
         }
+        self.folder.mkdir(parents=True, exist_ok=True)
         # By way of JSON: YAML's safe subset has no tuples.
-        file.write_text(yaml.safe_dump(json.loads(json.dumps(description)), sort_keys=False))
-
-    def dataset(self) -> Dataset:
-        """Open the data, decoding bags into a cache first where needed."""
-        if len(self.data) == 1 and (self.data[0] / META).is_file():
-            return load_dataset(self.data[0])
-        contract = load_contract(self.config.contract)
-        options = BuildOptions(include_failures=self.include_failures)
-        return build_dataset(self.data, contract, self.folder / 'dataset', options)
-
-    def train(self, resume: bool = False, progress: bool = True) -> Path:
-        """Train and return the bundle's folder."""
-        return train(self.config, self.dataset(), self.folder, resume, progress)
+        text = yaml.safe_dump(json.loads(json.dumps(description)), sort_keys=False)
+        (self.folder / DESCRIPTION).write_text(text)
 
     def facts(self) -> dict[str, Any]:
         """Return the configuration as flat names and values, for people."""

@@ -68,14 +68,6 @@ def test_bad_input_gets_one_line_and_exit_code_1(words, expected, capsys, tmp_pa
     assert expected in error_line(capsys)
 
 
-def test_training_on_a_folder_without_bags_leaves_no_bundle(tmp_path, capsys):
-    (tmp_path / 'bags').mkdir()
-    folder = tmp_path / 'run'
-    assert run('train', str(tmp_path / 'bags'), '--run', str(folder)) == 1
-    assert 'no usable episode' in error_line(capsys)
-    assert not (folder / 'bundle').exists()
-
-
 def test_up_lists_stacks_and_their_arguments(capsys):
     assert run('up') == 0
     assert 'run_policy' in capsys.readouterr().out

@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+PRESET = 'cpu_small'
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to `subparsers`."""
@@ -15,7 +17,7 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument('data', nargs='*', type=Path, help='folders of bags, or a dataset cache')
     parser.add_argument('--run', dest='folder', type=Path, help='folder of the run (runs/NEW)')
-    parser.add_argument('--preset', default='cpu_small', help='preset or YAML file (cpu_small)')
+    parser.add_argument('--preset', help=f'preset or YAML file ({PRESET})')
     parser.add_argument(
         '--set',
         dest='overrides',
@@ -38,12 +40,11 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     import shutil
 
-    from ibc_bringup.training_run import open_run
     from implicit_bc.bundle import read_description
     from implicit_bc.training.trainer import TrainingInterrupted
 
     if arguments.resume:
-        training = open_run(arguments.resume)
+        training = _resumed_run(arguments)
     else:
         training = _new_run(arguments)
         training.save()
@@ -68,23 +69,54 @@ def run(arguments: argparse.Namespace) -> int:
 def _new_run(arguments: argparse.Namespace) -> Any:
     import time
 
-    import yaml
-
     from ibc_bringup.training_run import TrainingRun
     from ibc_contract.errors import IbcError
     from implicit_bc.training.config import load_config
 
     if not arguments.data:
         raise IbcError('ibc train needs folders of bags, such as: ibc train bags')
+    overrides = _overrides(arguments)
+    if arguments.seed is not None:
+        overrides['seed'] = arguments.seed
+    config = load_config(arguments.preset or PRESET, overrides)
+    folder = arguments.folder or Path('runs') / time.strftime('train-%Y%m%d-%H%M%S')
+    return TrainingRun(folder, tuple(arguments.data), config, arguments.failures)
+
+
+def _resumed_run(arguments: argparse.Namespace) -> Any:
+    from ibc_bringup.training_run import open_run
+    from ibc_contract.errors import IbcError
+
+    given = {
+        'data': bool(arguments.data),
+        '--run': arguments.folder is not None,
+        '--preset': arguments.preset is not None,
+        '--seed': arguments.seed is not None,
+        '--failures': arguments.failures,
+    }
+    refused = [name for name, is_given in given.items() if is_given]
+    if refused:
+        raise IbcError(
+            f'ibc train --resume takes these from the run itself: leave out {", ".join(refused)}, '
+            'or start a new run'
+        )
+    training = open_run(arguments.resume)
+    overrides = _overrides(arguments)
+    return training.change(overrides) if overrides else training
+
+
+def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Fields of the configuration that `--set` and `--steps` replace."""
+    import yaml
+
+    from ibc_contract.errors import IbcError
+
     overrides: dict[str, Any] = {}
     for word in arguments.overrides:
         key, separator, text = word.partition('=')
         if not separator:
             raise IbcError(f'--set {word} is not of the form key=value')
         overrides[key] = yaml.safe_load(text)
-    for key in ('seed', 'steps'):
-        if getattr(arguments, key) is not None:
-            overrides[key] = getattr(arguments, key)
-    config = load_config(arguments.preset, overrides)
-    folder = arguments.folder or Path('runs') / time.strftime('train-%Y%m%d-%H%M%S')
-    return TrainingRun(folder, tuple(arguments.data), config, arguments.failures)
+    if arguments.steps is not None:
+        overrides['steps'] = arguments.steps
+    return overrides

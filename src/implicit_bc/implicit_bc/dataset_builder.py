@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -57,7 +57,7 @@ def build_dataset(
         ContractMismatch: An episode was recorded under another contract.
     """
     cache_dir = Path(cache_dir)
-    paths = sorted({path for root in bag_roots for path in find_episodes(Path(root))})
+    paths = _episodes(bag_roots)
     fingerprint = _fingerprint(paths, contract, options)
     known = read_meta(cache_dir)
     if known is not None and known.fingerprint == fingerprint:
@@ -90,11 +90,31 @@ def build_dataset(
     return load_dataset(cache_dir)
 
 
+def is_up_to_date(
+    bag_roots: Sequence[Path],
+    contract: Contract,
+    cache_dir: Path,
+    options: BuildOptions = BuildOptions(),
+) -> bool:
+    """Tell whether `cache_dir` was made from just what is below `bag_roots` now."""
+    known = read_meta(Path(cache_dir))
+    try:
+        paths = _episodes(bag_roots)
+    except IbcError:  # a folder is gone
+        return False
+    return known is not None and known.fingerprint == _fingerprint(paths, contract, options)
+
+
+def _episodes(bag_roots: Iterable[Path]) -> list[Path]:
+    """Find episodes, in an order that does not depend on how their folders were spelled."""
+    return sorted({path.resolve() for root in bag_roots for path in find_episodes(Path(root))})
+
+
 def _fingerprint(paths: Iterable[Path], contract: Contract, options: BuildOptions) -> str:
     files = [
         (str(file), file.stat().st_size, file.stat().st_mtime_ns)
         for path in paths
-        for file in sorted(path.resolve().iterdir())
+        for file in sorted(path.iterdir())
     ]
     text = json.dumps([SCHEMA, contract.hash, asdict(options), files])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -104,6 +124,7 @@ def _fingerprint(paths: Iterable[Path], contract: Contract, options: BuildOption
 def _scratch(folder: Path) -> Iterator[None]:
     """Give an empty `folder`, and leave nothing of it behind if the build fails."""
     shutil.rmtree(folder, ignore_errors=True)
+    new_parents = [parent for parent in folder.parents if not parent.exists()]
     try:
         folder.mkdir(parents=True)
         yield
@@ -111,6 +132,9 @@ def _scratch(folder: Path) -> Iterator[None]:
         raise IbcError(f'{folder}: cannot write the dataset: {error.strerror}') from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # not empty: the build went well
+            for parent in new_parents:
+                parent.rmdir()
 
 
 def _convert_all(

@@ -1,0 +1,139 @@
+"""`ibc train`: what a run keeps, what resuming may change, what bad data leaves behind."""
+
+import json
+
+import numpy as np
+import pytest
+import yaml
+
+from ibc_bringup.main import main
+from ibc_contract import messages, topics
+from ibc_contract.contract import load_contract
+from ibc_contract.episode_info import new_episode_info
+from ibc_contract.episode_writer import EpisodeWriter
+
+TINY = """
+contract: planar_state
+steps: 4
+batch_size: 8
+negatives: 8
+network: {value: {width: 8, depth: 1}}
+sampler: {samples: 16}
+holdout: 0
+threads: 1
+device: cpu
+"""
+STEP_NS = 200_000_000
+
+
+@pytest.fixture
+def bags(tmp_path, monkeypatch):
+    """Work in an empty folder with two episodes in `bags` and a preset `tiny.yaml`."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'tiny.yaml').write_text(TINY)
+    for speed in (0.01, 0.02):
+        record(tmp_path / 'bags', speed)
+    return tmp_path / 'bags'
+
+
+def record(root, speed, outcome='success'):
+    start = 1_700_000_000_000_000_000
+    info = new_episode_info('push_red', load_contract('planar_state'), 'twin', start)
+    writer = EpisodeWriter(root, info)
+    for step in range(12):
+        stamp = start + step * STEP_NS
+        place = (0.3 + step * speed, 0.0, 0.03)
+        pose = messages.pose_stamped_cdr(stamp, place, (1.0, 0.0, 0.0, 0.0))
+        writer.write(topics.TCP_SETPOINT, stamp, pose)
+        objects = np.tile([0.4 + 0.01 * step, 0.1, 0.04, 0, 0, 0, 1.0], (4, 1))
+        writer.write(topics.TWIN_OBJECTS, stamp, messages.pose_array_cdr(stamp, objects))
+    writer.close(outcome)
+
+
+def train(capsys, *words):
+    """Run `ibc train`: exit code, the JSON object on stdout (None after an error), stderr."""
+    with pytest.raises(SystemExit) as ended:
+        main(['train', '--json', *words])
+    said = capsys.readouterr()
+    return ended.value.code, json.loads(said.out) if said.out else None, said.err
+
+
+@pytest.fixture
+def finished(bags, capsys):
+    code, result, _ = train(capsys, 'bags', '--preset', 'tiny.yaml', '--run', 'run')
+    assert code == 0
+    return result
+
+
+def test_resuming_takes_more_steps_and_remembers_them(finished, bags, capsys):
+    words = ['--steps', '9', '--set', 'time_limit_s=600', '--set', 'log_every=3']
+    code, result, _ = train(capsys, '--resume', 'run', *words)
+    assert code == 0
+    assert result['steps'] == 9
+    config = yaml.safe_load((bags.parent / 'run' / 'run.yaml').read_text())['config']
+    assert (config['steps'], config['time_limit_s'], config['log_every']) == (9, 600, 3)
+    assert config['batch_size'] == 8
+    assert train(capsys, '--resume', 'run')[1]['steps'] == 9
+
+
+@pytest.mark.parametrize(
+    ('words', 'named'),
+    [
+        (['bags'], 'data'),
+        (['--run', 'other'], '--run'),
+        (['--preset', 'cpu_small'], '--preset'),
+        (['--seed', '0'], '--seed'),
+        (['--failures'], '--failures'),
+        (['--set', 'negatives=16'], 'negatives'),
+        (['--set', 'learning_rate.initial=0.1'], 'learning_rate.initial'),
+        (['--set', 'steps=none'], "'steps'"),
+        (['--steps', '0'], "'steps'"),
+    ],
+)
+def test_resuming_refuses_what_would_make_another_run(finished, bags, capsys, words, named):
+    description = (bags.parent / 'run' / 'run.yaml').read_bytes()
+    code, _, said = train(capsys, '--resume', 'run', *words)
+    assert code == 1
+    assert said.startswith('error: ')
+    assert said.count('\n') == 1
+    assert named in said
+    assert (bags.parent / 'run' / 'run.yaml').read_bytes() == description
+
+
+def test_a_resumed_run_goes_on_with_the_bags_that_it_began_with(finished, bags, capsys, caplog):
+    assert train(capsys, '--resume', 'run', '--steps', '5')[0] == 0
+    assert not caplog.records
+    record(bags, 0.03)
+    code, result, _ = train(capsys, '--resume', 'run', '--steps', '6')
+    assert code == 0
+    assert (result['steps'], result['episodes']) == (6, 2)
+    assert result['dataset_hash'] == finished['dataset_hash']
+    assert 'without newer ones' in caplog.text
+    code, result, _ = train(capsys, 'bags', '--preset', 'tiny.yaml', '--run', 'another')
+    assert result['episodes'] == 3
+
+
+def test_a_resumed_run_does_not_need_its_bags(finished, bags, capsys):
+    bags.rename(bags.with_name('moved'))
+    code, result, _ = train(capsys, '--resume', 'run', '--steps', '5')
+    assert (code, result['steps']) == (0, 5)
+
+
+@pytest.mark.parametrize('data', ['nowhere', 'empty', 'failed'])
+def test_bad_data_leaves_nothing_behind(bags, capsys, data):
+    root = bags.parent
+    (root / 'empty').mkdir()
+    record(root / 'failed', 0.01, 'failure')
+    before = sorted(root.iterdir())
+    words = ['--preset', 'tiny.yaml', '--run', 'runs/run']
+    code, _, said = train(capsys, data, *words)
+    assert code == 1
+    assert data in said.splitlines()[-1]
+    assert sorted(root.iterdir()) == before
+    assert train(capsys, 'bags', *words)[0] == 0
+
+
+def test_a_folder_that_holds_a_run_is_refused_before_any_bag_is_read(finished, bags, capsys):
+    code, _, said = train(capsys, 'nowhere', '--preset', 'tiny.yaml', '--run', 'run')
+    assert code == 1
+    assert 'run already holds a run' in said
