@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ibc_contract.errors import IbcError
@@ -32,11 +32,11 @@ def save_tensors(folder: Path, name: str, tensors: Mapping[str, Tensor]) -> list
         shards[-1][key] = tensor
         room -= tensor.nbytes
     if len(shards) == 1:
-        save_file(shards[0], folder / f'{name}.safetensors')
+        _write(folder / f'{name}.safetensors', shards[0])
         return [f'{name}.safetensors']
     files = [f'{name}-{i:05d}-of-{len(shards):05d}.safetensors' for i in range(1, len(shards) + 1)]
     for file, shard in zip(files, shards, strict=True):
-        save_file(shard, folder / file)
+        _write(folder / file, shard)
     where = {key: file for file, shard in zip(files, shards, strict=True) for key in shard}
     index = f'{name}.safetensors.index.json'
     (folder / index).write_text(json.dumps({'weight_map': where}, indent=1))
@@ -82,6 +82,12 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> 
         if not torch.isfinite(tensors[key]).all():
             raise IbcError(f'{source}: {key} holds numbers that are not finite')
     module.load_state_dict(dict(tensors))
+
+
+def _write(path: Path, shard: dict[str, Tensor]) -> None:
+    # Not safetensors' own save_file: its files are readable by their owner alone, whatever the
+    # umask says, and bundles are for others too.
+    path.write_bytes(save(shard))
 
 
 def _pieces(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -105,6 +106,15 @@ def test_a_tensor_above_the_limit_is_cut_and_joined(tmp_path):
     assert loaded.keys() == big.keys()
     assert torch.equal(loaded['big'], big['big'])
     assert loaded['small'].shape == ()
+
+
+def test_files_may_be_read_by_whom_the_umask_lets(tmp_path):
+    before = os.umask(0o027)
+    try:
+        tensors.save_tensors(tmp_path, 'policy', {'one': torch.ones(2)})
+    finally:
+        os.umask(before)
+    assert (tmp_path / 'policy.safetensors').stat().st_mode & 0o777 == 0o640
 
 
 def test_another_contract_is_refused(tmp_path, one_line):
