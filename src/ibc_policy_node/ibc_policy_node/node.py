@@ -32,6 +32,7 @@ INPUTS: dict[str, tuple[type, int]] = {
     topics.TCP_SETPOINT: (PoseStamped, 10),
 }
 """Message type and queue depth of each topic that an observation may be made from."""
+FASTER = 'use fewer candidates, a smaller network or device:=cuda'
 
 
 class PolicyNode(LifecycleNode):
@@ -43,6 +44,7 @@ class PolicyNode(LifecycleNode):
         self._bundle: Bundle | None = None
         self._loop: PolicyLoop | None = None
         self._inputs: list[Subscription] = []
+        self._slow_told = 0
         self._failure: IbcError | None = None
         self._config = declare_config(self, PolicyConfig)
         self._actions = self.create_lifecycle_publisher(
@@ -88,6 +90,7 @@ class PolicyNode(LifecycleNode):
             lambda: self.get_clock().now().nanoseconds,
             self._publish_action,
             self._warn_skipped,
+            self._warn_slow,
             self._on_failure,
             self._config.seed,
         )
@@ -98,7 +101,10 @@ class PolicyNode(LifecycleNode):
                     message_type, topic, self._receiver(topic, self._loop), newest(depth)
                 )
             )
+        self._slow_told = 0
         self._loop.enable(self._config.enabled)
+        if not self._config.enabled:
+            self.get_logger().info(f'only watching: {topics.POLICY_ENABLE} lets it act')
         transition = super().on_activate(state)
         self._loop.start()
         return transition
@@ -165,6 +171,13 @@ class PolicyNode(LifecycleNode):
         """In the loop's thread."""
         self.get_logger().warn(f'no action: {reason}', throttle_duration_sec=2.0)
 
+    def _warn_slow(self, seconds: float) -> None:
+        """In the loop's thread."""
+        self.get_logger().warn(
+            f'a decision took {1e3 * seconds:.0f} ms, longer than its period: {FASTER}',
+            throttle_duration_sec=2.0,
+        )
+
     def _on_failure(self) -> None:
         """End the process. In the loop's thread."""
         self.get_logger().error(traceback.format_exc())
@@ -188,9 +201,13 @@ class PolicyNode(LifecycleNode):
             self._diagnostics.publish(DiagnosticStatus.WARN, 'not active', {})
             return
         status = loop.status()
+        slow, self._slow_told = status.slow - self._slow_told, status.slow
         level, message = DiagnosticStatus.OK, 'acting' if status.enabled else 'watching'
         if status.enabled and status.stale:
             level, message = DiagnosticStatus.WARN, status.stale
+        elif slow:
+            message = f'{slow} decisions took longer than the period: {FASTER}'
+            level = DiagnosticStatus.WARN
         values = {
             'model': bundle.name,
             'contract': bundle.contract.hash,

@@ -51,6 +51,8 @@ class LoopStatus:
     """Ticks without an action, because the observation was stale."""
     missed: int
     """Periods that passed without a tick, because the machine was too slow."""
+    slow: int
+    """Decisions that took longer than a period."""
     stale: str
     """Why the last tick was skipped; empty if it was not."""
     inference_p50_ms: float
@@ -63,6 +65,7 @@ class LoopStatus:
             'ticks': self.ticks,
             'skipped': self.skipped,
             'missed': self.missed,
+            'slow': self.slow,
             'inference_p50_ms': round(self.inference_p50_ms, 2),
             'inference_p99_ms': round(self.inference_p99_ms, 2),
         }
@@ -80,6 +83,7 @@ class PolicyLoop:
         now_ns: Callable[[], int],
         on_action: Callable[[int, np.ndarray], None],
         on_skip: Callable[[str], None],
+        on_slow: Callable[[float], None],
         on_failure: Callable[[], None],
         seed: int = 0,
     ) -> None:
@@ -93,18 +97,20 @@ class PolicyLoop:
             now_ns: Clock of the header stamps [ns].
             on_action: Gets the tick's time [ns] and the move of the setpoint (2,) [m].
             on_skip: Gets the reason for which a tick has no action.
+            on_slow: Gets the time [s] of a decision that took longer than the period.
             on_failure: Called inside the handler of an unexpected exception; the loop has ended.
             seed: Seed of the policy's randomness.
         """
         self._policy, self._window, self._key, self._period = policy, window, key, period
         self._now_ns = now_ns
-        self._on_action, self._on_skip, self._on_failure = on_action, on_skip, on_failure
+        self._on_action, self._on_skip = on_action, on_skip
+        self._on_slow, self._on_failure = on_slow, on_failure
         self._rng = np.random.default_rng(seed)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._enabled = threading.Event()
         self._seconds: collections.deque[float] = collections.deque(maxlen=REMEMBERED_TICKS)
-        self._ticks = self._skipped = self._missed = 0
+        self._ticks = self._skipped = self._missed = self._slow = 0
         self._stale = ''
         self._fresh = True
         self._thread = threading.Thread(target=self._run, name='policy', daemon=True)
@@ -139,6 +145,7 @@ class PolicyLoop:
             ticks=self._ticks,
             skipped=self._skipped,
             missed=self._missed,
+            slow=self._slow,
             stale=self._stale,
             inference_p50_ms=float(np.percentile(times, 50)),
             inference_p99_ms=float(np.percentile(times, 99)),
@@ -158,6 +165,7 @@ class PolicyLoop:
 
     def _tick(self, tick_ns: int) -> None:
         self._ticks += 1
+        begin = time.monotonic()
         if self._fresh:
             self._policy.reset(self._rng)
             self._fresh = False
@@ -172,6 +180,11 @@ class PolicyLoop:
         self._stale = ''
         if self._enabled.is_set():
             self._on_action(tick_ns, decision.action)
+        # All of it counts, such as the decoding of a frame, not only what the network took.
+        took = time.monotonic() - begin
+        if took > self._period:
+            self._slow += 1
+            self._on_slow(took)
 
     def _skip(self, reason: str) -> None:
         self._skipped += 1

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -21,6 +22,7 @@ from ibc_contract.observation import observation_window
 from ibc_contract.ros import newest, to_ns
 from ibc_policy_node.node import PolicyNode
 from implicit_bc.bundle import load_bundle
+from implicit_bc.policy import ImplicitPolicy
 
 PERIOD_NS = 200_000_000
 
@@ -170,6 +172,29 @@ def test_stale_frames_skip_ticks_and_say_so(ros, world, start, make_bundle):
     assert ros.spin_until(lambda: len(world.actions) > count, world, node)
 
 
+def test_decisions_longer_than_the_period_are_warned_of(
+    ros, world, start, make_bundle, monkeypatch
+):
+    decide = ImplicitPolicy.infer
+
+    def slowly(*arguments):
+        time.sleep(1.2e-9 * PERIOD_NS)
+        return decide(*arguments)
+
+    monkeypatch.setattr(ImplicitPolicy, 'infer', slowly)
+    node = start(model=make_bundle(), enabled=True)
+    world.stream_frames()
+    assert ros.spin_until(
+        lambda: bool(world.diagnoses) and 'longer than the period' in world.diagnoses[-1].message,
+        world,
+        node,
+    )
+    assert world.diagnoses[-1].level == DiagnosticStatus.WARN
+    assert 'device:=cuda' in world.diagnoses[-1].message
+    assert int(world.values()['slow']) > 0
+    assert world.actions
+
+
 def test_diagnostics(ros, world, start, make_bundle):
     node = start(model=make_bundle(), enabled=True)
     world.stream_frames()
@@ -185,7 +210,7 @@ def test_diagnostics(ros, world, start, make_bundle):
     assert values['model'] == 'tiny'
     assert values['contract'] == load_contract('planar_rgb').hash
     assert float(values['inference_p99_ms']) >= float(values['inference_p50_ms'])
-    assert {'ticks', 'skipped', 'missed', 'enabled'} <= values.keys()
+    assert {'ticks', 'skipped', 'missed', 'slow', 'enabled'} <= values.keys()
 
 
 def test_states(ros, world, start, make_bundle):

@@ -53,7 +53,7 @@ class Policy:
 class Rig:
     def __init__(self):
         self.window, self.policy = Window(), Policy()
-        self.actions, self.reasons = [], []
+        self.actions, self.reasons, self.slow = [], [], []
         self.failed = threading.Event()
         self.loop = PolicyLoop(
             self.policy,
@@ -63,6 +63,7 @@ class Rig:
             time.time_ns,
             lambda tick, action: self.actions.append((tick, action)),
             self.reasons.append,
+            self.slow.append,
             self.failed.set,
         )
 
@@ -144,7 +145,10 @@ def test_periods_lost_to_a_slow_policy_are_counted_not_caught_up(rig):
     rig.loop.add('numbers', 1.0)
     rig.loop.enable(True)
     rig.wait_for(lambda: len(rig.actions) >= 4)
-    assert rig.loop.status().missed >= 6
+    status = rig.loop.status()
+    assert status.missed >= 6
+    assert status.slow == status.values()['slow'] >= 3
+    assert min(rig.slow) > PERIOD
     assert np.diff([tick for tick, _ in rig.actions]).min() > 2.5 * PERIOD * 1e9
 
 
