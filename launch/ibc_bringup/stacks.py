@@ -25,6 +25,11 @@ def task_of_model(values: Values) -> str:
     return read_card(str(values['model'])).task
 
 
+def in_twin(values: Values) -> bool:
+    """Tell whether the arm is the twin: on a real one, a person lets the policy act."""
+    return bool(values['sim'])
+
+
 def task_of_bag(values: Values) -> str:
     """Name the task that the bag in `bag:=` shows."""
     return _bag_info(values).task
@@ -203,8 +208,8 @@ STACKS = {
                 ),
                 Argument(
                     'enabled',
-                    'act at once, without waiting for policy/enable',
-                    default=True,
+                    'act without waiting for policy/enable; if left out: in the twin only',
+                    in_twin,
                     kind=bool,
                 ),
                 Argument('trials', 'how often to try in the twin, then end; 0: go on', 0, kind=int),

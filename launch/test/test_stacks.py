@@ -2,6 +2,7 @@ import dataclasses
 import importlib
 import importlib.util
 import shlex
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -35,6 +36,19 @@ def test_twin_and_driver_meet_at_the_same_ports():
     assert found['xarm_planar_driver'].parameters['control_port'] == 1234
     assert found['xarm_twin'].parameters['report_port_base'] == 2000
     assert found['xarm_planar_driver'].parameters['report_port_base'] == 2000
+
+
+def test_on_the_robot_a_person_lets_the_policy_act(monkeypatch):
+    monkeypatch.setattr('ibc_bringup.bundles.read_card', lambda _: SimpleNamespace(task='push_red'))
+
+    def enabled(**given):
+        return calls('run_policy', model='mine', **given)['ibc_policy'].parameters['enabled']
+
+    assert enabled() is True
+    assert enabled(enabled='false') is False
+    robot = {'sim': 'false', 'robot_ip': '10.0.0.5'}
+    assert enabled(**robot) is False
+    assert enabled(**robot, enabled='true') is True
 
 
 def test_the_demonstrator_takes_the_place_of_the_mouse():
