@@ -4,18 +4,23 @@ Run by `make setup`. Needs nothing but the standard library.
 """
 
 import ctypes
+import importlib.util
+import shutil
 import sys
 import sysconfig
+from pathlib import Path
 
-# What fails without each library, and the Debian/Ubuntu package that brings it.
+# What fails without each library, and the Debian/Ubuntu packages that bring it.
 LIBRARIES = {
     'libusb-1.0.so.0': ('libusb-1.0-0', 'pyrealsense2 cannot be imported'),
     'libudev.so.1': ('libudev1', 'pyrealsense2 cannot be imported'),
     'libGL.so.1': ('libgl1', 'cv2 cannot be imported'),
     'libglib-2.0.so.0': ('libglib2.0-0', 'cv2 cannot be imported'),
     'libEGL.so.1': ('libegl1 libgl1-mesa-dri', 'the twin cannot render with EGL'),
+    'libSM.so.6': ('libsm6 libice6', 'the mouse window cannot open'),
 }
 OLDEST, NEWEST = (3, 11), (3, 14)
+NEWEST_WITH_PYBULLET_WHEEL = (3, 11)
 
 
 def is_missing(library: str) -> bool:
@@ -37,8 +42,13 @@ def main() -> int:
         )
         return 1
     missing = [LIBRARIES[name] for name in LIBRARIES if is_missing(name)]
-    if not sysconfig.get_path('include'):
-        missing.append(('python3-dev', 'pybullet cannot be compiled'))
+    if importlib.util.find_spec('ensurepip') is None:
+        missing.append(('python3-venv', 'no virtual environment can be made'))
+    if version > NEWEST_WITH_PYBULLET_WHEEL:
+        if shutil.which('g++') is None:
+            missing.append(('build-essential', 'pybullet cannot be compiled'))
+        if not Path(sysconfig.get_path('include'), 'Python.h').is_file():
+            missing.append(('python3-dev', 'pybullet cannot be compiled'))
     if missing:
         packages = ' '.join(package for package, _ in missing)
         reasons = '; '.join(f'{package}: {reason}' for package, reason in missing)

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from ibc_bringup.checks import LIBRARIES
+
 ROOT = Path(__file__).resolve().parents[1]
 DOCKER = ROOT / 'docker'
 SETUP_FILES = [*ROOT.glob('src/*/setup.py'), ROOT / 'launch' / 'setup.py']
@@ -48,6 +50,19 @@ def test_the_image_installs_what_the_packages_need():
         ours = {name for name in names if (ROOT / 'src' / name).is_dir() or name == 'ibc_models'}
         assert names - ours <= listed, file
     assert not listed & {path.parent.name for path in SETUP_FILES}
+
+
+def test_everybody_asks_apt_for_the_same_libraries(dockerfile):
+    checks = ast.parse((DOCKER / 'check_system.py').read_text()).body
+    table = next(node for node in checks if isinstance(node, ast.Assign))
+    asked = {library: packages for library, (packages, _) in ast.literal_eval(table.value).items()}
+    assert asked == LIBRARIES  # `make setup` and `ibc doctor`
+    wanted = set(' '.join(LIBRARIES.values()).split())
+    for name in ('README.md', '.ci/run', 'docker/Dockerfile'):
+        text = (ROOT / name).read_text()
+        # Ubuntu 24.04 renamed packages when times got 64 bits; the old name still finds them.
+        found = set(re.findall(r'\blib[a-z0-9.+-]*[a-z0-9]\b', text.replace('t64', '')))
+        assert wanted <= found, name
 
 
 def test_what_the_image_refers_to_is_installed_there(dockerfile):

@@ -23,13 +23,14 @@ MODULES = (
     'xarm', 'pyrealsense2', 'torch', 'safetensors', 'tensorboard', 'matplotlib', 'jinja2',
     'imageio_ffmpeg',
 )  # fmt: skip
-# Shared library -> Debian package.
+# Shared library -> Debian packages; docker/check_system.py says what each is for.
 LIBRARIES = {
     'libusb-1.0.so.0': 'libusb-1.0-0',
     'libudev.so.1': 'libudev1',
     'libGL.so.1': 'libgl1',
     'libglib-2.0.so.0': 'libglib2.0-0',
     'libEGL.so.1': 'libegl1 libgl1-mesa-dri',
+    'libSM.so.6': 'libsm6 libice6',
 }
 PROBE_TIMEOUT_S = 60.0
 IMPORT_PROBE = """
