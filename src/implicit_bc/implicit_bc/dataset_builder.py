@@ -3,11 +3,9 @@
 import hashlib
 import json
 import logging
-import multiprocessing
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -20,6 +18,7 @@ from ibc_contract.contract import Contract
 from ibc_contract.episode_arrays import EpisodeSteps, read_steps
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from ibc_contract.errors import BadEpisode, IbcError
+from ibc_contract.process_pool import spawn_pool
 from implicit_bc.dataset import SCHEMA, Dataset, DatasetMeta, EpisodeEntry, load_dataset, read_meta
 
 log = logging.getLogger(__name__)
@@ -150,8 +149,7 @@ def _convert_all(
     bar = partial(tqdm, total=len(jobs), desc='bags', unit='episode', disable=None)
     if workers <= 1:
         return list(bar(map(convert, jobs)))
-    spawn = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(workers, mp_context=spawn) as pool:
+    with spawn_pool(workers) as pool:
         return list(bar(pool.map(convert, jobs, chunksize=4)))
 
 

@@ -1,11 +1,9 @@
 """Roll policies out in Gymnasium environments and count, with an interval."""
 
 import logging
-import multiprocessing
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -14,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ibc_contract.errors import IbcError
+from ibc_contract.process_pool import spawn_pool
 from implicit_bc.interface import Policy
 from implicit_bc.wilson import wilson_interval
 
@@ -130,12 +129,8 @@ def evaluate(
         finally:
             env.close()
     else:
-        with ProcessPoolExecutor(
-            min(workers, episodes),
-            mp_context=multiprocessing.get_context('spawn'),
-            initializer=_begin_worker,
-            initargs=(policy_factory, env_factory),
-        ) as pool:
+        factories = (policy_factory, env_factory)
+        with spawn_pool(min(workers, episodes), _begin_worker, factories) as pool:
             results = list(bar(pool.map(_rollout_in_worker, seeds)))
     return summarize(results, seed, time.monotonic() - start)
 
