@@ -7,6 +7,8 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
+from implicit_bc.precision import full_precision
+
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
 class ValueConfig:
@@ -75,4 +77,6 @@ class ValueNetwork(nn.Module):
 
     def forward(self, fused: Tensor) -> Tensor:
         """Score `fused`, which is overwritten."""
-        return self.head(self.hidden(fused))[..., 0]
+        hidden = self.hidden(fused)
+        with full_precision(hidden.device):
+            return self.head(hidden.float())[..., 0]

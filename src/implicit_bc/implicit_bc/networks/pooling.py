@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from implicit_bc.precision import full_precision
+
 
 def coordinate_maps(height: int, width: int) -> Tensor:
     """Two maps (2, height, width): x over the width and y over the height, both in [-1, 1]."""
@@ -43,7 +45,9 @@ class SpatialSoftArgmax(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, 2 * keypoints), each in [-1, 1]."""
-        return soft_argmax(self.logits(maps) * torch.exp(-self.log_temperature), self.grid)
+        with full_precision(maps.device):
+            logits = self.logits(maps.float()) * torch.exp(-self.log_temperature)
+            return soft_argmax(logits, self.grid)
 
 
 def soft_argmax(logits: Tensor, grid: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from ibc_contract.errors import IbcError
 from implicit_bc.model import NormalizationConfig
 from implicit_bc.networks.energy import NetworkConfig
+from implicit_bc.precision import Precision
 from implicit_bc.samplers.derivative_free import DerivativeFreeConfig
 
 
@@ -64,6 +65,9 @@ class TrainConfig:
     keep_checkpoints: Annotated[int, Field(ge=1)] = 2
     time_limit_s: Annotated[float, Field(gt=0)] | None = None
     """End the run after this long [s]; the decay follows whichever of steps and time is ahead."""
+    precision: Precision = 'auto'
+    """Of matrix products and convolutions while training; weights, loss and inference are float32.
+    'auto' is bfloat16 where the hardware multiplies it."""
     threads: Annotated[int, Field(ge=1)] | None = None
     """CPU threads of PyTorch; its own choice by default."""
     device: Literal['auto', 'cpu', 'cuda'] = 'auto'

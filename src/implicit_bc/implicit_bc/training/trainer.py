@@ -14,6 +14,7 @@ from implicit_bc.bundle import describe_training, save_bundle
 from implicit_bc.dataset import Dataset
 from implicit_bc.losses.info_nce import info_nce
 from implicit_bc.model import ImplicitModel, Scaling
+from implicit_bc.precision import autocast
 from implicit_bc.samplers.uniform import uniform_actions
 from implicit_bc.threads import use_threads
 from implicit_bc.training.batches import data_order, load_batch, spread_rows
@@ -107,7 +108,7 @@ def _loop(
         observation, action = load_batch(
             dataset, batch_rows, device, config.random_shift_px, state.augmentation
         )
-        losses.append(_update(state, observation, action, config.negatives))
+        losses.append(_update(state, observation, action, config))
         state.step += 1
         run_log.advance()
 
@@ -127,12 +128,13 @@ def _loop(
     raise RuntimeError('the order of the data has no end')
 
 
-def _update(state: TrainState, observation: Tensor, action: Tensor, negatives: int) -> Tensor:
+def _update(state: TrainState, observation: Tensor, action: Tensor, config: TrainConfig) -> Tensor:
     """Do one step of gradient descent on a batch; return its loss."""
     model = state.model
     positive = model.action(action)[:, None]
-    uniform = uniform_actions(model.low, model.high, len(action), negatives, state.negatives)
-    energies = model(observation, torch.cat((positive, uniform), dim=1))
+    uniform = uniform_actions(model.low, model.high, len(action), config.negatives, state.negatives)
+    with autocast(config.precision, model.low.device):
+        energies = model(observation, torch.cat((positive, uniform), dim=1))
     loss = info_nce(energies)
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()

@@ -1,0 +1,62 @@
+import pytest
+import torch
+
+from ibc_contract.contract import load_contract
+from ibc_contract.errors import IbcError
+from implicit_bc import precision
+from implicit_bc.networks.energy import NetworkConfig, make_energy
+from implicit_bc.networks.pooling import SpatialSoftArgmax
+from implicit_bc.precision import autocast
+
+CPU = torch.device('cpu')
+
+
+@pytest.fixture
+def capable(monkeypatch):
+    monkeypatch.setattr(precision, '_multiplies_bfloat16', lambda device: True)
+
+
+def products_in(context: torch.autocast) -> torch.dtype:
+    with context:
+        return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+
+
+def test_auto_follows_the_hardware(monkeypatch):
+    for capable, expected in ((True, torch.bfloat16), (False, torch.float32)):
+        monkeypatch.setattr(precision, '_multiplies_bfloat16', lambda device, c=capable: c)
+        assert products_in(autocast('auto', CPU)) is expected
+        assert products_in(autocast('float32', CPU)) is torch.float32
+
+
+def test_emulated_bfloat16_is_refused(monkeypatch):
+    monkeypatch.setattr(precision, '_multiplies_bfloat16', lambda device: False)
+    with pytest.raises(IbcError, match='only emulates it'):
+        autocast('bfloat16', CPU)
+
+
+def test_energies_stay_float32_and_close(capable):
+    torch.manual_seed(0)
+    network = make_energy(load_contract('planar_rgb'), NetworkConfig())
+    frames, actions = torch.randn(2, 6, 90, 120), torch.randn(2, 50, 2)
+    exact = network(frames, actions)
+    with autocast('bfloat16', CPU):
+        mixed = network(frames, actions)
+    assert mixed.dtype is torch.float32
+    spread = (exact - exact.mean(dim=1, keepdim=True)).std()
+    assert (mixed - exact).std() < 0.1 * spread
+
+
+def test_positions_are_not_rounded(capable):
+    torch.manual_seed(0)
+    pooling = SpatialSoftArgmax(4, 3, 5, 7)
+    maps = torch.randn(1, 4, 5, 7)
+    exact = pooling(maps)
+    with autocast('bfloat16', CPU):
+        torch.testing.assert_close(pooling(maps), exact, rtol=0, atol=1e-6)
+
+
+def test_weights_get_float32_gradients(capable):
+    network = make_energy(load_contract('planar_state'), NetworkConfig())
+    with autocast('bfloat16', CPU):
+        network(torch.randn(2, 2, 18), torch.randn(2, 8, 2)).sum().backward()
+    assert all(p.grad is not None and p.grad.dtype is torch.float32 for p in network.parameters())
