@@ -27,7 +27,7 @@ from ibc_contract.episode_reader import find_episodes
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle import add_result
 from implicit_bc.training.config import load_config
-from xarm_twin.generate import generate_episodes
+from xarm_twin.generate import FIRST_SEED, generate_episodes
 from xarm_twin.tasks import get_task
 
 PLAN = 'plan.json'
@@ -35,9 +35,8 @@ RESULTS = 'results.json'
 EPISODE_OVERHEAD_S = 30.0
 """Homing, reset and start-up around each episode that is recorded in real time [s]."""
 RUN_TRIALS = 3
-GENERATED_SEED = 1000
-EVALUATION_SEED = 100_000
-"""Layouts of the evaluation are never those of the demonstrations."""
+EVALUATION_SEED = 0
+"""Layouts of the evaluation are never those of the demonstrations, which start at FIRST_SEED."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,9 @@ class LoopPlan:
     recorded: int = 3
     """Episodes through ROS."""
     generated: int = 100
-    noise: float = 0.3
-    """Of the generated demonstrations: it shows how to come back from errors."""
+    lead_in_s: float = 8.0
+    """Unrecorded, unsteady play before each generated episode, at most: what is recorded then shows
+    how to come back from errors."""
     preset: str = 'cpu_small'
     train_seconds: float = 300.0
     evaluated: int = 20
@@ -99,7 +99,7 @@ class Loop:
             'root': str(root),
             'demonstrator': 'true',
             'episodes': str(missing),
-            'seed': str(self.plan.seed),
+            'seed': str(FIRST_SEED + self.plan.seed),
         }
         if missing > 0:
             horizon = get_task(self.plan.task).horizon_s + EPISODE_OVERHEAD_S
@@ -111,9 +111,9 @@ class Loop:
             self.plan.task,
             self.folder / 'bags' / 'generated',
             episodes=self.plan.generated,
-            seed=GENERATED_SEED + self.plan.seed,
+            seed=FIRST_SEED + self.plan.recorded + self.plan.seed,
             workers=os.cpu_count() or 1,
-            noise=self.plan.noise,
+            lead_in_s=self.plan.lead_in_s,
         )
         return {'episodes': len(paths)}
 

@@ -20,6 +20,8 @@ from xarm_twin.envs import PlanarTaskEnv
 
 BLIND_CONTRACT = 'planar_state'
 """For policies that look at no image: nothing is rendered."""
+FRAME_AGE_S = 0.08
+"""Age of the newest frame at a tick, in the middle of what the ROS graph has [s]."""
 SCRIPTED = ('demonstrator', 'random', 'nothing')
 
 
@@ -69,8 +71,23 @@ def contestant(name: str, task: str | None = None, renderer: str = 'auto') -> Co
         card.name,
         task,
         partial(_trained, card.path, card.contract),
-        partial(PlanarTaskEnv, task, card.contract, renderer),
+        partial(PlanarTaskEnv, task, card.contract, renderer, FRAME_AGE_S),
     )
+
+
+def player(model: str) -> PolicyFactory:
+    """Return a factory of the trained policy `model`, a name or a folder; IbcError if unknown."""
+    from ibc_bringup.bundles import read_card
+
+    card = read_card(model)
+    return partial(_trained_alone, card.path, card.contract)
+
+
+def _trained_alone(path: Path, contract: str) -> Policy:
+    from implicit_bc.threads import use_threads
+
+    use_threads(1)  # there are as many processes as cores
+    return _trained(path, contract)
 
 
 def _scripted(name: str, task: str) -> Policy:

@@ -17,10 +17,27 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument('--task', default='push_red', help='task of the twin (push_red)')
     parser.add_argument('--root', type=Path, default=Path('bags'), help='bags go here (bags)')
     parser.add_argument('--episodes', type=int, default=100, help='episodes wanted in all (100)')
-    parser.add_argument('--seed', type=int, default=0, help='seed of the first layout (0)')
+    parser.add_argument('--seed', type=int, help='seed of the first layout (1000000)')
     parser.add_argument('--workers', type=int, default=0, help='processes (0: one per core)')
     parser.add_argument(
         '--noise', type=float, default=0.0, help='noise of the demonstrator, 0 to 1 (0)'
+    )
+    parser.add_argument(
+        '--lead-in',
+        type=float,
+        default=0.0,
+        metavar='SECONDS',
+        help='let a very unsteady hand play for up to so long before an episode begins, so that '
+        'the demonstration shows how to mend what went wrong (0)',
+    )
+    parser.add_argument(
+        '--lead-in-model',
+        metavar='MODEL',
+        help='let this trained model play before the episode begins, instead of the unsteady hand: '
+        'the demonstration then shows how to mend what the model does wrong',
+    )
+    parser.add_argument(
+        '--contract', default='planar_rgb', help='contract to record under (planar_rgb)'
     )
     parser.add_argument(
         '--multimodal', action='store_true', help='pass obstacles on either side, not the nearest'
@@ -32,16 +49,20 @@ def run(arguments: argparse.Namespace) -> int:
     """Generate, then say how many there are."""
     import os
 
-    from xarm_twin.generate import generate_episodes
+    from ibc_bringup.policies import player
+    from xarm_twin.generate import FIRST_SEED, generate_episodes
 
     paths = generate_episodes(
         arguments.task,
         arguments.root,
         episodes=arguments.episodes,
-        seed=arguments.seed,
+        seed=FIRST_SEED if arguments.seed is None else arguments.seed,
         workers=arguments.workers or os.cpu_count() or 1,
         noise=arguments.noise,
         multimodal=arguments.multimodal,
+        lead_in_s=arguments.lead_in,
+        player=player(arguments.lead_in_model) if arguments.lead_in_model else None,
+        contract=arguments.contract,
     )
     sys.stdout.write(f'{len(paths)} episodes of {arguments.task} in {arguments.root}\n')
     return 0

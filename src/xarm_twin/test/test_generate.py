@@ -27,7 +27,7 @@ class Idle:
 def idle(monkeypatch):
     short = replace(get_task('push_red'), horizon_s=2.0)
     monkeypatch.setitem(registry.TASKS, 'push_red', short)
-    monkeypatch.setattr(generate, 'make_demonstrator', lambda *args: Idle())
+    monkeypatch.setattr(generate, 'make_demonstrator', lambda *args, **options: Idle())
 
 
 @pytest.fixture
@@ -38,7 +38,9 @@ def studio(tmp_path):
 
 
 def test_an_episode_is_what_the_environment_shows_byte_for_byte(tmp_path):
-    (path,) = generate_episodes('push_red', tmp_path, 1, seed=4, renderer='tiny')
+    (path,) = generate_episodes(
+        'push_red', tmp_path, 1, seed=4, renderer='tiny', frame_latency_s=(0.0, 0.0)
+    )
     contract = load_contract('planar_rgb')
     steps = read_steps(path, contract)
 
@@ -66,7 +68,8 @@ def test_an_episode_is_what_the_environment_shows_byte_for_byte(tmp_path):
 
 
 def test_frames_arrive_as_late_as_asked_for(tmp_path):
-    recipe = Recipe('push_red', tmp_path, renderer='tiny', camera_hz=10, frame_latency_s=0.05)
+    latency = (0.05, 0.05)
+    recipe = Recipe('push_red', tmp_path, renderer='tiny', camera_hz=10, frame_latency_s=latency)
     studio = Studio(recipe)
     path = studio.record(4)
     studio.close()
@@ -94,6 +97,22 @@ def test_a_failure_is_put_aside_and_not_tried_again(idle, studio, tmp_path):
     aside = tmp_path / 'discarded' / 'push_red_000000'
     assert EpisodeReader(aside).info.outcome == 'failure'
     assert Recipe('push_red', tmp_path).finished(0) == (True, None)
+
+
+def test_after_a_lead_in_the_bag_begins_in_the_middle_of_the_task(studio, tmp_path):
+    root = tmp_path / 'lead_in'
+    led_in = Studio(Recipe('push_red', root, contract='planar_state', lead_in_s=6.0))
+    contract = load_contract('planar_state')
+    start = read_steps(studio.record(2), contract).observations[0]
+    first, again = led_in.record(2), led_in.record(3)
+    led_in.close()
+    steps = read_steps(first, contract)
+    assert EpisodeReader(first).info.outcome == 'success'
+    assert np.linalg.norm(steps.observations[0][:2] - start[:2]) > 0.01
+    np.testing.assert_array_equal(steps.observations[0][6:10], start[6:10])  # the tray stands still
+    assert 'lead-in up to 6 s by an unsteady hand' in EpisodeReader(again).info.note
+    # The recorded moves are the steady hand's: at human pace, never the lead-in's jerks.
+    assert np.linalg.norm(steps.actions, axis=1).max() < 0.1 * 0.2 * 1.2
 
 
 def test_too_many_failures_are_said(idle, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import shutil
 import signal
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.synchronize import Event
@@ -18,13 +18,20 @@ from ibc_contract.contract import ImageObservation, load_contract
 from ibc_contract.episode_info import new_episode_info
 from ibc_contract.episode_writer import DISCARDED, PARTIAL, EpisodeWriter
 from ibc_contract.errors import IbcError
+from ibc_contract.process_pool import spawn_pool
 from xarm_twin.camera import RendererChoice, TwinCamera, choose_renderer
-from xarm_twin.cell import TICK, TICKS_PER_SECOND, SimulatedCell
+from xarm_twin.cell import TICK, TICKS_PER_SECOND
 from xarm_twin.demonstrators import PERIOD, make_demonstrator
+from xarm_twin.envs import PlanarTaskEnv
+from xarm_twin.lead_in import PlayerFactory, UnsteadyHand, play_lead_in
 from xarm_twin.recording import CellRecorder
 from xarm_twin.tasks import get_task
 
 OPERATOR = 'demonstrator'
+BLIND_CONTRACT = 'planar_state'
+PLAYER_FRAME_AGE_S = 0.08
+FIRST_SEED = 1_000_000
+"""Layout seeds from here on are for demonstrations; those below are left to evaluations."""
 _SPARE_SEEDS = 10
 
 
@@ -39,7 +46,13 @@ class Recipe:
     multimodal: bool = False
     keep_failures: bool = False
     camera_hz: int = 5
-    frame_latency_s: float = 0.0
+    lead_in_s: float = 0.0
+    """Longest unrecorded play before an episode begins [s]."""
+    player: PlayerFactory | None = None
+    """Who plays then; a very unsteady hand by default."""
+    frame_latency_s: tuple[float, float] = (0.03, 0.12)
+    """Range from which each episode draws the time from a frame's stamp to its arrival [s]: as
+    measured in the ROS graph."""
     renderer: RendererChoice = 'auto'
 
     def __post_init__(self) -> None:
@@ -56,6 +69,14 @@ class Recipe:
         """Name of the episode with this seed."""
         return f'{self.task}_{seed:06d}'
 
+    @property
+    def note(self) -> str:
+        """What the bags say about how they were made."""
+        return (
+            f'generated, noise {self.noise:g}, multimodal {self.multimodal}, lead-in up to '
+            f'{self.lead_in_s:g} s by {"a policy" if self.player else "an unsteady hand"}'
+        )
+
     def finished(self, seed: int) -> tuple[bool, Path | None]:
         """Whether this seed was done before, and the episode if it was kept."""
         path = self.root / self.name(seed)
@@ -68,7 +89,7 @@ def generate_episodes(
     task: str,
     root: Path | str,
     episodes: int,
-    seed: int = 0,
+    seed: int = FIRST_SEED,
     workers: int = 1,
     noise: float = 0.0,
     **options: object,
@@ -124,11 +145,8 @@ def _record_all(
             for seed in missing:
                 yield seed, studio.record(seed)
         return
-    context = multiprocessing.get_context('spawn')  # PyBullet and OpenGL do not survive a fork
-    stop = context.Event()
-    pool = ProcessPoolExecutor(
-        min(workers, len(missing)), context, initializer=_begin_worker, initargs=(recipe, stop)
-    )
+    stop = multiprocessing.get_context('spawn').Event()
+    pool = spawn_pool(min(workers, len(missing)), _begin_worker, (recipe, stop))
     try:
         futures = {pool.submit(_record_in_worker, seed): seed for seed in missing}
         for future in as_completed(futures):
@@ -146,12 +164,16 @@ class Studio:
         self._recipe = recipe
         self._stop = stop
         self._contract = load_contract(recipe.contract)
-        self._cell = SimulatedCell(recipe.task)
+        self._player = recipe.player() if recipe.player else UnsteadyHand(recipe.task)
+        # The unsteady hand needs no pictures, a policy does.
+        seen = recipe.contract if recipe.player else BLIND_CONTRACT
+        self._env = PlanarTaskEnv(recipe.task, seen, recipe.renderer, PLAYER_FRAME_AGE_S)
+        self._cell = self._env.cell
         self._camera = TwinCamera(recipe.task, recipe.renderer) if recipe.has_camera else None
 
     def close(self) -> None:
         """Free the PyBullet clients."""
-        self._cell.close()
+        self._env.close()
         if self._camera is not None:
             self._camera.close()
 
@@ -164,7 +186,7 @@ class Studio:
         info = replace(
             new_episode_info(recipe.task, self._contract, 'twin', time.time_ns()),
             operator=OPERATOR,
-            note=f'generated, noise {recipe.noise:g}, multimodal {recipe.multimodal}',
+            note=recipe.note,
             seed=seed,
         )
         writer = EpisodeWriter(recipe.root, info, name)
@@ -184,10 +206,10 @@ class Studio:
         recipe, cell = self._recipe, self._cell
         rng = np.random.default_rng((seed, 1))  # not the layout's
         demonstrator = make_demonstrator(recipe.task, rng, recipe.noise, recipe.multimodal)
-        state = cell.reset(seed)
-        recorder = CellRecorder(
-            cell, writer, self._camera, recipe.camera_hz, recipe.frame_latency_s
-        )
+        before = np.random.default_rng((seed, 2))
+        state = play_lead_in(self._env, self._player, seed, recipe.lead_in_s, before)
+        latency = before.uniform(*recipe.frame_latency_s)
+        recorder = CellRecorder(cell, writer, self._camera, recipe.camera_hz, latency)
         recorder.state(state)
         task = cell.world.task
         for _ in range(round(task.horizon_s / PERIOD)):

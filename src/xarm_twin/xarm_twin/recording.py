@@ -18,7 +18,7 @@ _TRUTH_EVERY = 5
 
 
 class CellRecorder:
-    """Writes what happens in a cell to an episode. Stamps begin at the episode's start."""
+    """Writes what happens in a cell, from now on, to an episode; stamps begin at its start."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class CellRecorder:
         self._camera = camera
         self._frame_every = TICKS_PER_SECOND // camera_hz if camera_hz else 0
         self._latency_ns = round(frame_latency_s * 1e9)
-        self._start_ns = writer.info.started_ns
+        self._start_ns = writer.info.started_ns - cell.state.stamp_ns
         self._ticks = 0
         self._under_way: deque[tuple[int, bytes]] = deque()
 
