@@ -118,8 +118,11 @@ def config_for_fixture() -> Callable[..., DriverConfig]:
 @pytest.fixture
 def emulator() -> Iterator[EmulatedController]:
     """An emulated arm with the tool at home."""
-    with EmulatedController(LagPlant(xarm6.HOME_Q)) as controller:
-        yield controller
+    controller = EmulatedController(LagPlant(xarm6.HOME_Q))
+    controller.start()
+    yield controller
+    # The next test has ports of its own and need not wait until every thread here has woken up.
+    threading.Thread(target=controller.stop, daemon=True).start()
 
 
 @pytest.fixture

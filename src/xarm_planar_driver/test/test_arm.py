@@ -19,14 +19,16 @@ def arm(emulator):
     connected.disconnect()
 
 
-def test_streams_in_servo_mode_and_reads_what_is_measured(arm, emulator):
+def test_streams_in_servo_mode_and_reads_what_is_measured(arm, emulator, wait_for):
     arm.enable()
     target = xarm6.HOME_Q + 0.01
     arm.send_joints(target)
-    time.sleep(0.3)
-    positions, velocities = arm.joint_states()
-    np.testing.assert_allclose(positions, target, atol=1e-5)
-    np.testing.assert_allclose(velocities, 0.0, atol=1e-3)
+
+    def there():
+        positions, velocities = arm.joint_states()
+        return np.abs(positions - target).max() < 1e-5 and np.abs(velocities).max() < 1e-3
+
+    assert wait_for(there)
     assert emulator.state.snapshot().mode == 1
 
 
@@ -116,7 +118,8 @@ def test_a_refused_port_is_one_line_with_the_remedy():
         XarmArm('127.0.0.1', port).connect()
 
 
-def test_something_that_listens_but_never_answers_is_not_waited_for_long():
+def test_something_that_listens_but_never_answers_is_not_waited_for_long(monkeypatch):
+    monkeypatch.setattr('xarm_planar_driver.arm.SETUP_TIMEOUT', 0.2)
     with (
         socket.create_server(('127.0.0.1', 0)) as mute,
         pytest.raises(ArmError, match='does not answer'),

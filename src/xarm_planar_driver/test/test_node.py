@@ -127,7 +127,9 @@ class Stage:
 
 
 @pytest.fixture
-def make_stage(ros, config_for, emulator):
+def make_stage(ros, config_for, emulator, monkeypatch):
+    # Most tests wait for the first diagnostics, and then for the next.
+    monkeypatch.setattr('xarm_planar_driver.node.DIAGNOSE_PERIOD', 0.1)
     made = []
 
     def make(**settings):

@@ -31,6 +31,8 @@ from xarm_planar_driver.errors import ArmError
 from xarm_planar_driver.motion import Outcome, Phase, Request
 from xarm_planar_driver.servo_loop import TickReport
 
+DIAGNOSE_PERIOD = 1.0
+"""Between two diagnostics [s]; changes of the phase are told at once."""
 DISABLE_TIMEOUT = 2.0
 """How long deactivating may take [s]."""
 
@@ -50,7 +52,8 @@ class XarmPlanarDriverNode(LifecycleNode):
         self._create_subscriptions()
         self._create_services()
         self._diagnostics = Diagnostics(self, 'arm')
-        self.create_timer(1.0, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(DIAGNOSE_PERIOD, self._diagnose, clock=steady)
         if self._config.autostart:
             self._autostart()
 
