@@ -27,8 +27,8 @@ from ibc_contract.episode_reader import find_episodes
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle import add_result
 from implicit_bc.training.config import load_config
-from xarm_twin.generate import FIRST_SEED, generate_episodes
-from xarm_twin.tasks import get_task
+from xarm_twin.generate import generate_episodes
+from xarm_twin.tasks import DEMONSTRATION_SEED, get_task
 
 PLAN = 'plan.json'
 RESULTS = 'results.json'
@@ -36,7 +36,8 @@ EPISODE_OVERHEAD_S = 30.0
 """Homing, reset and start-up around each episode that is recorded in real time [s]."""
 RUN_TRIALS = 3
 EVALUATION_SEED = 0
-"""Layouts of the evaluation are never those of the demonstrations, which start at FIRST_SEED."""
+"""Layouts of the evaluation are never those of the demonstrations, which start at
+DEMONSTRATION_SEED."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ class Loop:
             'root': str(root),
             'demonstrator': 'true',
             'episodes': str(missing),
-            'seed': str(FIRST_SEED + self.plan.seed),
+            'seed': str(DEMONSTRATION_SEED + self.plan.seed),
         }
         if missing > 0:
             horizon = get_task(self.plan.task).horizon_s + EPISODE_OVERHEAD_S
@@ -111,7 +112,7 @@ class Loop:
             self.plan.task,
             self.folder / 'bags' / 'generated',
             episodes=self.plan.generated,
-            seed=FIRST_SEED + self.plan.recorded + self.plan.seed,
+            seed=DEMONSTRATION_SEED + self.plan.recorded + self.plan.seed,
             workers=os.cpu_count() or 1,
             lead_in_s=self.plan.lead_in_s,
         )

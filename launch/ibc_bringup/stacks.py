@@ -30,6 +30,13 @@ def in_twin(values: Values) -> bool:
     return bool(values['sim'])
 
 
+def demonstration_seed(_: Values) -> int:
+    """Return a seed whose layouts no evaluation uses."""
+    from xarm_twin.tasks import DEMONSTRATION_SEED
+
+    return DEMONSTRATION_SEED
+
+
 def task_of_bag(values: Values) -> str:
     """Name the task that the bag in `bag:=` shows."""
     return _bag_info(values).task
@@ -181,7 +188,12 @@ STACKS = {
             'record demonstrations with the mouse, or with the scripted demonstrator',
             (
                 *COMMON,
-                SEED,
+                Argument(
+                    'seed',
+                    "seed of the twin's first layout; one that no evaluation uses if left out",
+                    demonstration_seed,
+                    kind=int,
+                ),
                 RENDERER,
                 TASK,
                 ROOT,

@@ -50,13 +50,14 @@ def run(arguments: argparse.Namespace) -> int:
     import os
 
     from ibc_bringup.policies import player
-    from xarm_twin.generate import FIRST_SEED, generate_episodes
+    from xarm_twin.generate import generate_episodes
+    from xarm_twin.tasks import DEMONSTRATION_SEED
 
     paths = generate_episodes(
         arguments.task,
         arguments.root,
         episodes=arguments.episodes,
-        seed=FIRST_SEED if arguments.seed is None else arguments.seed,
+        seed=DEMONSTRATION_SEED if arguments.seed is None else arguments.seed,
         workers=arguments.workers or os.cpu_count() or 1,
         noise=arguments.noise,
         multimodal=arguments.multimodal,

@@ -25,13 +25,11 @@ from xarm_twin.demonstrators import PERIOD, make_demonstrator
 from xarm_twin.envs import PlanarTaskEnv
 from xarm_twin.lead_in import PlayerFactory, UnsteadyHand, play_lead_in
 from xarm_twin.recording import CellRecorder
-from xarm_twin.tasks import get_task
+from xarm_twin.tasks import DEMONSTRATION_SEED, get_task
 
 OPERATOR = 'demonstrator'
 BLIND_CONTRACT = 'planar_state'
 PLAYER_FRAME_AGE_S = 0.08
-FIRST_SEED = 1_000_000
-"""Layout seeds from here on are for demonstrations; those below are left to evaluations."""
 _SPARE_SEEDS = 10
 
 
@@ -89,7 +87,7 @@ def generate_episodes(
     task: str,
     root: Path | str,
     episodes: int,
-    seed: int = FIRST_SEED,
+    seed: int = DEMONSTRATION_SEED,
     workers: int = 1,
     noise: float = 0.0,
     **options: object,

@@ -11,6 +11,9 @@ from xarm_twin.tasks.objects import BLOCK_SIZE, Box, ObjectSpec
 BOARD_TOP = 0.02
 """Height of the board's upper face in `link_base` [m]."""
 
+DEMONSTRATION_SEED = 1_000_000
+"""Layouts of seeds from here on are for demonstrations; those below are left to evaluations."""
+
 MAX_DRAWS = 2000
 _SIGNS = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)], dtype=float)
 
