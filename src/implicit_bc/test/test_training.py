@@ -37,7 +37,7 @@ TINY = TrainConfig(
     learning_rate=LearningRate(3e-3, final_fraction=0.05),
     network=NetworkConfig(
         ConvMaxPoolConfig((8, 16), (True, False), coord_conv=False, keypoints=8),
-        ValueConfig(width=32, depth=3),
+        value=ValueConfig(width=32, depth=3),
     ),
     sampler=DerivativeFreeConfig(samples=256),
     holdout=0.2,
