@@ -16,7 +16,7 @@ from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
 from ibc_contract.contract import Contract
-from implicit_bc.networks.energy import NetworkConfig, make_energy
+from implicit_bc.networks.energy import NetworkConfig, make_energy, samples_seen
 from implicit_bc.normalization import ActionBounds, Affine, Normalizer
 
 MIN_PIXEL_STD = 0.01
@@ -76,6 +76,7 @@ class ImplicitModel(nn.Module):
         self.contract = contract
         self.network_config = network
         self.scaling = scaling
+        self.samples_seen = samples_seen(contract, network)
         self.network = make_energy(contract, network)
         self.observation = Normalizer(scaling.observation)
         self.action = Normalizer(scaling.action)
@@ -85,6 +86,7 @@ class ImplicitModel(nn.Module):
 
     def embed(self, observation: Tensor) -> Tensor:
         """Encode raw observations once, for any number of actions: (B, width)."""
+        observation = observation[:, -self.samples_seen :]
         if observation.dtype == torch.uint8:
             observation = stack_frames(observation, self.observation)
         else:

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from ibc_contract.contract import load_contract
+from ibc_contract.errors import IbcError
 from implicit_bc.model import ImplicitModel, NormalizationConfig, Scaling, stack_frames
 from implicit_bc.networks.conv_maxpool import ConvMaxPool, ConvMaxPoolConfig
 from implicit_bc.networks.energy import EnergyNetwork, FlatEncoder, NetworkConfig, make_energy
@@ -51,6 +52,35 @@ def test_late_fusion_equals_a_dense_layer_over_the_concatenation(kind):
     assert torch.allclose(network(observation, actions), network.value(fused), atol=1e-5)
 
 
+@pytest.mark.parametrize('name', ['planar_rgb', 'planar_state'])
+def test_a_network_without_history_sees_the_newest_sample_only(name):
+    torch.manual_seed(0)
+    contract = load_contract(name)
+    width = contract.observation_shape[-1]
+    scaling = Scaling.of_data(
+        np.zeros((4, *contract.observation_shape[1:]), np.uint8)
+        if name == 'planar_rgb'
+        else np.zeros((4, width)),
+        np.array([[-0.01, -0.01], [0.01, 0.01]]),
+        NormalizationConfig(),
+        contract.max_delta_m,
+    )
+    observation = torch.randint(0, 255, (1, *contract.observation_shape), dtype=torch.uint8)
+    observation = observation if name == 'planar_rgb' else observation.float() / 255
+    changed = observation.clone()
+    changed[:, 0] = changed[:, 0].flip(-1) + 1
+    actions = torch.randn(1, 5, 2)
+    alone = ImplicitModel(contract, NetworkConfig(history=1), scaling)
+    assert torch.equal(alone(observation, actions), alone(changed, actions))
+    both = ImplicitModel(contract, NetworkConfig(), scaling)
+    assert not torch.equal(both(observation, actions), both(changed, actions))
+
+
+def test_more_history_than_the_contract_gives_is_refused():
+    with pytest.raises(IbcError, match='network.history is 3'):
+        make_energy(load_contract('planar_state'), NetworkConfig(history=3))
+
+
 def test_energies_of_one_observation_do_not_depend_on_the_others():
     torch.manual_seed(0)
     network = make_energy(load_contract('planar_state'), NetworkConfig())
@@ -63,7 +93,7 @@ def test_energies_of_one_observation_do_not_depend_on_the_others():
 
 def test_images_are_encoded_once_for_any_number_of_actions():
     network = make_energy(
-        load_contract('planar_rgb'), NetworkConfig(ConvMaxPoolConfig((4, 4), (True, True)))
+        load_contract('planar_rgb'), NetworkConfig(image=ConvMaxPoolConfig((4, 4), (True, True)))
     )
     encoded = []
     network.encoder.register_forward_hook(lambda *_: encoded.append(1))

@@ -16,6 +16,7 @@ from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
 from ibc_contract.contract import Contract, ImageObservation
+from ibc_contract.errors import IbcError
 from implicit_bc.networks.conv_maxpool import ConvMaxPool, ConvMaxPoolConfig
 from implicit_bc.networks.mlp import ValueConfig, ValueNetwork
 from implicit_bc.precision import full_precision
@@ -27,6 +28,10 @@ ACTION_DIM = 2
 class NetworkConfig:
     """An energy network; `image` counts only for contracts that have images."""
 
+    history: Annotated[int, Field(ge=1)] | None = None
+    """How many of the newest samples of an observation the network sees; all by default. Two show
+    where the tool is going, and where demonstrations are smooth a network may learn no more than to
+    go on like that (the copycat problem: de Haan et al. 2019, Wen et al. 2020)."""
     image: ConvMaxPoolConfig = ConvMaxPoolConfig()
     trunk: tuple[Annotated[int, Field(ge=1)], ...] = ()
     """Widths of dense layers with ReLU between encoder and fusion; none in the paper."""
@@ -88,15 +93,27 @@ class EnergyNetwork(nn.Module):
         return self.score(self.embed(observation), actions)
 
 
+def samples_seen(contract: Contract, config: NetworkConfig) -> int:
+    """Number of an observation's samples that the network sees."""
+    if config.history is None:
+        return contract.history
+    if config.history > contract.history:
+        raise IbcError(
+            f'network.history is {config.history}, but contract {contract.name} gives '
+            f'{contract.history} samples'
+        )
+    return config.history
+
+
 def make_energy(contract: Contract, config: NetworkConfig) -> EnergyNetwork:
     """Build the network for the observations of `contract`."""
-    observed = contract.observation
+    observed, history = contract.observation, samples_seen(contract, config)
     encoder: ConvMaxPool | FlatEncoder
     if isinstance(observed, ImageObservation):
-        channels = 3 * contract.history
+        channels = 3 * history
         encoder = ConvMaxPool(channels, observed.height_px, observed.width_px, config.image)
     else:
-        encoder = FlatEncoder(contract.history * observed.width)
+        encoder = FlatEncoder(history * observed.width)
     return EnergyNetwork(encoder, config.value, trunk=config.trunk)
 
 
