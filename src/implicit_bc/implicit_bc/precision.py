@@ -1,4 +1,8 @@
-"""Training in bfloat16 where the processor computes faster with it; weights stay float32."""
+"""Convolutions in bfloat16 while training, where the processor computes faster with it.
+
+Everything else stays float32: weights, positions in the image, and the dense layers that score
+actions, whose rounding would be seen in the actions.
+"""
 
 from typing import Literal
 
@@ -10,10 +14,10 @@ Precision = Literal['auto', 'float32', 'bfloat16']
 
 
 def autocast(precision: Precision, device: torch.device) -> torch.autocast:
-    """Context in which large matrix products and convolutions use `precision`.
+    """Context in which convolutions use `precision`; for encoding observations only.
 
-    `auto` is bfloat16 where the hardware multiplies it: 2.5 times the steps per second on a CPU
-    with AVX512-BF16. Raises IbcError if bfloat16 was asked for and would only be emulated.
+    `auto` is bfloat16 where the hardware multiplies it, such as CPUs with AVX512-BF16. Raises
+    IbcError if bfloat16 was asked for and would only be emulated.
     """
     capable = _multiplies_bfloat16(device)
     if precision == 'bfloat16' and not capable:

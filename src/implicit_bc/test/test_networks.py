@@ -77,7 +77,7 @@ def test_a_network_without_history_sees_the_newest_sample_only(name):
 
 
 def test_more_history_than_the_contract_gives_is_refused():
-    with pytest.raises(IbcError, match='network.history is 3'):
+    with pytest.raises(IbcError, match='history is 3'):
         make_energy(load_contract('planar_state'), NetworkConfig(history=3))
 
 

@@ -36,7 +36,7 @@ TINY = TrainConfig(
     negatives=32,
     learning_rate=LearningRate(3e-3, final_fraction=0.05),
     network=NetworkConfig(
-        ConvMaxPoolConfig((8, 16), (True, False), coord_conv=False, keypoints=8),
+        image=ConvMaxPoolConfig((8, 16), (True, False), coord_conv=False, keypoints=8),
         value=ValueConfig(width=32, depth=3),
     ),
     sampler=DerivativeFreeConfig(samples=256),

@@ -84,9 +84,7 @@ class EnergyNetwork(nn.Module):
 
     def score(self, embedded: Tensor, actions: Tensor) -> Tensor:
         """Energies (B, N) of normalized `actions` (B, N, A) for `embedded` (B, width)."""
-        with full_precision(actions.device):
-            fused = self.action_half(actions) + embedded[:, None]
-        return self.value(fused)
+        return self.value(self.action_half(actions) + embedded[:, None])
 
     def forward(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Energies (B, N): `embed`, then `score`."""

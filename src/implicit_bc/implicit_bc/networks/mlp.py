@@ -7,8 +7,6 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
-from implicit_bc.precision import full_precision
-
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
 class ValueConfig:
@@ -77,6 +75,4 @@ class ValueNetwork(nn.Module):
 
     def forward(self, fused: Tensor) -> Tensor:
         """Score `fused`, which is overwritten."""
-        hidden = self.hidden(fused)
-        with full_precision(hidden.device):
-            return self.head(hidden.float())[..., 0]
+        return self.head(self.hidden(fused))[..., 0]

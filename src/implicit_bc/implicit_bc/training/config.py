@@ -66,8 +66,8 @@ class TrainConfig:
     time_limit_s: Annotated[float, Field(gt=0)] | None = None
     """End the run after this long [s]; the decay follows whichever of steps and time is ahead."""
     precision: Precision = 'auto'
-    """Of matrix products and convolutions while training; weights, loss and inference are float32.
-    'auto' is bfloat16 where the hardware multiplies it."""
+    """Of convolutions while training; everything else is float32. 'auto' is bfloat16 where the
+    hardware multiplies it."""
     threads: Annotated[int, Field(ge=1)] | None = None
     """CPU threads of PyTorch; its own choice by default."""
     device: Literal['auto', 'cpu', 'cuda'] = 'auto'

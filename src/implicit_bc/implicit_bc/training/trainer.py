@@ -134,8 +134,8 @@ def _update(state: TrainState, observation: Tensor, action: Tensor, config: Trai
     positive = model.action(action)[:, None]
     uniform = uniform_actions(model.low, model.high, len(action), config.negatives, state.negatives)
     with autocast(config.precision, model.low.device):
-        energies = model(observation, torch.cat((positive, uniform), dim=1))
-    loss = info_nce(energies)
+        embedded = model.embed(observation)
+    loss = info_nce(model.score(embedded, torch.cat((positive, uniform), dim=1)))
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     state.optimizer.step()
