@@ -1,5 +1,7 @@
 # Everything starts here. Each target sets up what it needs.
 PYTHON ?= python3
+# Whatever pip should install as PyTorch; on x86-64, PyPI's wheel is the CUDA build.
+TORCH ?= torch
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := src/planar_arm src/ibc_contract src/implicit_bc src/xarm_twin src/xarm_planar_driver \
@@ -14,13 +16,13 @@ export PYTHONUNBUFFERED := 1
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
-setup: $(VENV)/.ready ## Create .venv with ROS 2 Jazzy wheels, PyTorch (CPU) and every package of this repository
+setup: $(VENV)/.ready ## Create .venv with ROS 2 Jazzy wheels, PyTorch and every package of this repository
 
 $(VENV)/.ready: constraints.txt docker/check_system.py $(wildcard src/*/setup.py) launch/setup.py models/setup.py
 	$(PYTHON) docker/check_system.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip 'setuptools<80' wheel
-	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt $(TORCH)
 	$(BIN)/python -m pip install --quiet -c constraints.txt $(ROS) pytest hypothesis ruff pyright
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation $(foreach p,$(PACKAGES),-e ./$(p))
 	@touch $@

@@ -33,7 +33,7 @@ def make_bundle(tmp_path: Path) -> Callable[[str], Path]:
             ActionBounds((-0.03, -0.02), (0.02, 0.03)),
         )
         network = NetworkConfig(
-            ConvMaxPoolConfig((4, 8), (True, False), stem_stride=2, keypoints=4),
+            image=ConvMaxPoolConfig((4, 8), (True, False), stem_stride=2, keypoints=4),
             value=ValueConfig(16, 2),
         )
         model = ImplicitModel(contract, network, scaling)
