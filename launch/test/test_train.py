@@ -1,6 +1,7 @@
 """`ibc train`: what a run keeps, what resuming may change, what bad data leaves behind."""
 
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -101,6 +102,7 @@ def test_resuming_refuses_what_would_make_another_run(finished, bags, capsys, wo
 
 
 def test_a_resumed_run_goes_on_with_the_bags_that_it_began_with(finished, bags, capsys, caplog):
+    caplog.set_level(logging.WARNING)  # where ROS's launch is installed, the default is INFO
     assert train(capsys, '--resume', 'run', '--steps', '5')[0] == 0
     assert not caplog.records
     record(bags, 0.03)
