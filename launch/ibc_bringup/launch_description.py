@@ -1,5 +1,8 @@
 """A stack as a `LaunchDescription` for ROS's own launch."""
 
+import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
@@ -9,13 +12,20 @@ from launch.actions import (
     SetEnvironmentVariable,
     Shutdown,
 )
+from launch.events.process import ProcessExited
+from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
-from ibc_bringup.arguments import Argument
-from ibc_bringup.stack import NodeCall, Stack
+from ibc_bringup.arguments import Argument, parse_assignments
+from ibc_bringup.stack import NodeCall, Process, Stack
 from ibc_bringup.stacks import find_stack
 from ibc_bringup.up import missing_settings
+from ibc_contract.errors import IbcError
+
+# On SIGTERM or SIGKILL launch leaves its nodes running. The kernel then interrupts them, as with
+# `ibc up`: no arm moves unattended. `launch-prefix:=` on the command line still works.
+WITH_PARENT = ('setpriv --pdeathsig INT ', LaunchConfiguration('launch-prefix', default=''))
 
 
 def launch_stack(name: str) -> LaunchDescription:
@@ -42,7 +52,19 @@ def _declare(argument: Argument) -> DeclareLaunchArgument:
 
 def _nodes(context: LaunchContext, stack: Stack) -> list[Any]:
     typed = {a.name: context.launch_configurations[a.name] for a in stack.arguments}
-    return [_node(call) for call in stack.calls(stack.values(typed))]
+    values = stack.values({**_command_line(context, stack), **typed})
+    return [_node(call) for call in stack.calls(values)]
+
+
+def _command_line(context: LaunchContext, stack: Stack) -> dict[str, str]:
+    """Return what was typed for this stack: launch itself ignores a name that is misspelt.
+
+    Empty where another launch file includes the stack's, since those words are for that one.
+    """
+    if f'{stack.name}.launch.py' not in (Path(word).name for word in sys.argv):
+        return {}
+    pairs = parse_assignments(list(context.argv))
+    return {name: text for name, text in pairs.items() if not name.startswith('launch-prefix')}
 
 
 def _node(call: NodeCall) -> Node:
@@ -61,6 +83,20 @@ def _node(call: NodeCall) -> Node:
         parameters=[*files, values],
         output='screen',
         emulate_tty=True,
-        # One node's end is the end of the stack, as with `ibc up`.
-        on_exit=Shutdown(reason=f'{process.name} ended'),
+        exec_name=process.name,  # in the log, instead of the prefix's
+        prefix=WITH_PARENT,
+        on_exit=end_of(process),
     )
+
+
+def end_of(process: Process) -> Callable[[ProcessExited, LaunchContext], Shutdown | None]:
+    """Make one node's end the end of the stack, as with `ibc up`."""
+
+    def end(event: ProcessExited, context: LaunchContext) -> Shutdown | None:
+        if context.is_shutdown:
+            return None
+        if event.returncode != 0:  # launch's exit code is 0 unless something raises
+            raise IbcError(f'{process.name} ended with code {event.returncode}')
+        return Shutdown(reason=f'{process.name} ended')
+
+    return end
