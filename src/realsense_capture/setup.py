@@ -17,7 +17,6 @@ setup(
         'ibc_contract',
         'xarm_twin',
         'numpy',
-        'opencv-python',
         'pyrealsense2',
         'pydantic>=2',
     ],
