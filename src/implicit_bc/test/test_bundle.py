@@ -20,7 +20,8 @@ from implicit_bc.samplers import DerivativeFreeConfig
 
 RGB = load_contract('planar_rgb')
 NETWORK = NetworkConfig(
-    image=ConvMaxPoolConfig((4, 8), (True, False), stem_stride=2, keypoints=4), value=ValueConfig(32, 2)
+    image=ConvMaxPoolConfig((4, 8), (True, False), stem_stride=2, keypoints=4),
+    value=ValueConfig(32, 2),
 )
 SCALING = Scaling(
     Affine((0.4, 0.5, 0.6), (0.2, 0.3, 0.4)),

@@ -6,8 +6,8 @@ from ibc_contract.errors import IbcError
 from ibc_contract.images import to_observation
 from planar_arm import xarm6
 from planar_arm.kinematics import Xarm6Kinematics
+from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_twin.camera import TwinCamera, choose_renderer
-from xarm_twin.config import load_scene
 from xarm_twin.tasks import get_task
 
 TASK = get_task('push_red_then_green')
@@ -53,20 +53,15 @@ def test_things_are_seen_where_the_camera_model_projects_them(camera):
     assert np.ptp(tool) < 40
 
 
-def test_the_whole_board_is_in_the_picture(camera):
-    board = load_scene().board
-    corners = [
-        (board.centre[0] + sx * board.size[0] / 2, board.centre[1] + sy * board.size[1] / 2, 0.02)
-        for sx in (-1, 1)
-        for sy in (-1, 1)
-    ]
+def test_the_whole_workspace_is_in_the_picture_and_on_the_board(camera):
+    x_min, y_min, x_max, y_max = DEFAULT_WORKSPACE.bounds
+    corners = [(x, y, 0.02) for x in (x_min, x_max) for y in (y_min, y_max)]
     seen = camera.model.project(corners)
     assert (seen > 0).all()
     assert (seen < (640, 360)).all()
     picture = camera.render(xarm6.HOME_Q, POSES)
     for corner in corners:
-        inside = np.add(corner, 0.02 * np.sign(np.subtract((*board.centre, 0), corner)) * (1, 1, 0))
-        red, _, blue = pixel(camera, picture, inside)
+        red, _, blue = pixel(camera, picture, corner)
         assert red > blue + 40
 
 
