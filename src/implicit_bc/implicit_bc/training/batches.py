@@ -1,6 +1,7 @@
 """From dataset rows to tensors, in an order that follows from the seed and the step alone."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from implicit_bc.dataset import Dataset
 from implicit_bc.training.augmentation import random_shift
+from implicit_bc.training.config import TrainConfig
 
 
 def data_order(rows: np.ndarray, batch_size: int, seed: int, step: int) -> Iterator[np.ndarray]:
@@ -20,6 +22,29 @@ def data_order(rows: np.ndarray, batch_size: int, seed: int, step: int) -> Itera
         for i in range(first, per_epoch):
             yield order[i * size : (i + 1) * size]
         step += per_epoch - first
+
+
+def batches(
+    dataset: Dataset, rows: np.ndarray, config: TrainConfig, step: int, device: torch.device
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield observations and actions, as `load_batch`, of every step from `step` on, without end.
+
+    The next batch is loaded while the last one is learned from: copying frames leaves most of a
+    machine idle.
+    """
+    order = data_order(rows, config.batch_size, config.seed, step)
+
+    def load(step: int) -> tuple[Tensor, Tensor]:
+        rng = np.random.default_rng((config.seed, step))
+        return load_batch(dataset, next(order), device, config.random_shift_px, rng)
+
+    with ThreadPoolExecutor(1, 'batches') as loader:
+        upcoming = loader.submit(load, step)
+        while True:
+            batch = upcoming.result()
+            step += 1
+            upcoming = loader.submit(load, step)
+            yield batch
 
 
 def load_batch(

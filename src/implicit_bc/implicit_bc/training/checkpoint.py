@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,9 +39,8 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     negatives: torch.Generator
     """Draws the counter-examples."""
-    augmentation: np.random.Generator
     step: int = 0
-    """Steps done. The order of the data follows from it and the seed."""
+    """Steps done. Order and augmentation of the data follow from it and the seed."""
     seconds: float = 0.0
     """Time spent training, over all resumptions [s]."""
 
@@ -62,7 +60,6 @@ def save_checkpoint(
         facts = {
             'step': state.step,
             'seconds': state.seconds,
-            'augmentation': state.augmentation.bit_generator.state,
             'dataset_hash': dataset_hash,
             'config': config.to_dict(),
         }
@@ -98,7 +95,6 @@ def restore_checkpoint(
     tensors = load_tensors(path, 'trainer')
     torch.set_rng_state(tensors.pop('rng.torch'))
     state.negatives.set_state(tensors.pop('rng.negatives'))
-    state.augmentation.bit_generator.state = facts['augmentation']
     parameters = list(state.model.parameters())
     moments: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():

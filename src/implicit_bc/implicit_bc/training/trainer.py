@@ -17,7 +17,7 @@ from implicit_bc.model import ImplicitModel, Scaling
 from implicit_bc.precision import autocast
 from implicit_bc.samplers.uniform import uniform_actions
 from implicit_bc.threads import use_threads
-from implicit_bc.training.batches import data_order, load_batch, spread_rows
+from implicit_bc.training.batches import batches, spread_rows
 from implicit_bc.training.checkpoint import (
     TrainState,
     checkpoints,
@@ -96,7 +96,7 @@ def _loop(
     watch = Stopwatch(state.seconds)
     device = state.model.low.device
     losses: list[Tensor] = []
-    for batch_rows in data_order(rows, config.batch_size, config.seed, state.step):
+    for observation, action in batches(dataset, rows, config, state.step, device):
         state.seconds = watch.seconds
         progress = _progress(config, state)
         if progress >= 1.0 or interrupted.is_set():
@@ -105,9 +105,6 @@ def _loop(
         for group in state.optimizer.param_groups:
             group['lr'] = config.learning_rate.at(state.step, progress)
 
-        observation, action = load_batch(
-            dataset, batch_rows, device, config.random_shift_px, state.augmentation
-        )
         losses.append(_update(state, observation, action, config))
         state.step += 1
         run_log.advance()
@@ -160,7 +157,7 @@ def _fresh_state(config: TrainConfig, dataset: Dataset, device: torch.device) ->
         model.parameters(), config.learning_rate.initial, eps=config.adam_epsilon, fused=True
     )
     negatives = torch.Generator(device).manual_seed(config.seed)
-    return TrainState(model, optimizer, negatives, np.random.default_rng(config.seed))
+    return TrainState(model, optimizer, negatives)
 
 
 def _start_or_resume(
