@@ -27,8 +27,8 @@ def add_parser(subparsers: Any) -> None:
         type=float,
         default=0.0,
         metavar='SECONDS',
-        help='let a very unsteady hand play for up to so long before an episode begins, so that '
-        'the demonstration shows how to mend what went wrong (0)',
+        help='let a very unsteady hand play for up to so long before every second episode begins, '
+        'so that the demonstration shows how to mend what went wrong (0)',
     )
     parser.add_argument(
         '--lead-in-model',

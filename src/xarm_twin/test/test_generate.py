@@ -13,6 +13,7 @@ from xarm_twin import generate
 from xarm_twin.demonstrators import make_demonstrator
 from xarm_twin.envs import PlanarTaskEnv
 from xarm_twin.generate import Recipe, Studio, generate_episodes
+from xarm_twin.lead_in import UnsteadyHand, play_lead_in
 from xarm_twin.tasks import get_task, registry
 
 
@@ -21,6 +22,16 @@ class Idle:
 
     def act(self, setpoint_xy, object_poses):
         return np.zeros(2)
+
+
+class Steady(UnsteadyHand):
+    """Plays without a tremor, and counts how often it begins."""
+
+    rounds = 0
+
+    def reset(self, rng):
+        self.rounds += 1
+        self._hand = make_demonstrator('push_red', rng)
 
 
 @pytest.fixture
@@ -103,16 +114,31 @@ def test_after_a_lead_in_the_bag_begins_in_the_middle_of_the_task(studio, tmp_pa
     root = tmp_path / 'lead_in'
     led_in = Studio(Recipe('push_red', root, contract='planar_state', lead_in_s=6.0))
     contract = load_contract('planar_state')
-    start = read_steps(studio.record(2), contract).observations[0]
-    first, again = led_in.record(2), led_in.record(3)
-    led_in.close()
-    steps = read_steps(first, contract)
-    assert EpisodeReader(first).info.outcome == 'success'
-    assert np.linalg.norm(steps.observations[0][:2] - start[:2]) > 0.01
-    np.testing.assert_array_equal(steps.observations[0][6:10], start[6:10])  # the tray stands still
-    assert 'lead-in up to 6 s by an unsteady hand' in EpisodeReader(again).info.note
+    path = led_in.record(2)
+    steps, plain = read_steps(path, contract), read_steps(studio.record(2), contract)
+    assert EpisodeReader(path).info.outcome == 'success'
+    assert 'lead-in up to 6 s by an unsteady hand' in EpisodeReader(path).info.note
+    start, plain_start = steps.observations[0], plain.observations[0]
+    assert np.linalg.norm(start[:2] - plain_start[:2]) > 0.01
+    np.testing.assert_array_equal(start[6:10], plain_start[6:10])  # the tray stands still
     # The recorded moves are the steady hand's: at human pace, never the lead-in's jerks.
     assert np.linalg.norm(steps.actions, axis=1).max() < 0.1 * 0.2 * 1.2
+
+    # Every second episode shows how the task begins.
+    steps, plain = (read_steps(s.record(3), contract) for s in (led_in, studio))
+    np.testing.assert_array_equal(steps.observations[0], plain.observations[0])
+    led_in.close()
+
+
+def test_a_lead_in_that_does_the_task_is_cut_short():
+    env = PlanarTaskEnv('push_red', 'planar_state')
+    rng = np.random.default_rng(4)  # its first draw is 17.7 s of 20, more than the task takes
+    player = Steady('push_red')
+    player.rounds = 0
+    state = play_lead_in(env, player, 1, 20.0, rng)
+    assert player.rounds > 1
+    assert not get_task('push_red').is_success(state.objects)
+    env.close()
 
 
 def test_too_many_failures_are_said(idle, tmp_path, monkeypatch):
