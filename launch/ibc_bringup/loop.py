@@ -47,7 +47,7 @@ class LoopPlan:
     task: str = 'push_red'
     recorded: int = 3
     """Episodes through ROS."""
-    generated: int = 100
+    generated: int = 250
     lead_in_s: float = 8.0
     """Unrecorded, unsteady play before each generated episode, at most: what is recorded then shows
     how to come back from errors."""
