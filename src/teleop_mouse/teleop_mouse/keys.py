@@ -21,6 +21,8 @@ class Key:
     """The service it calls, or QUIT."""
     group: str = ''
     """Keys of a group are shown side by side: episode, label, arm, window."""
+    switch: bool | None = None
+    """What a service that switches something on or off is asked for; None for a plain trigger."""
 
 
 KEYS = (
@@ -29,6 +31,8 @@ KEYS = (
     Key(ord('d'), 'D', 'discard', topics.RECORDER_DISCARD, 'episode'),
     Key(ord('y'), 'Y', 'success', topics.RECORDER_MARK_SUCCESS, 'label'),
     Key(ord('n'), 'N', 'failure', topics.RECORDER_MARK_FAILURE, 'label'),
+    Key(ord('p'), 'P', 'policy on', topics.POLICY_ENABLE, 'policy', switch=True),
+    Key(ord('o'), 'O', 'off', topics.POLICY_ENABLE, 'policy', switch=False),
     Key(ord('h'), 'H', 'home', topics.ARM_HOME, 'arm'),
     Key(ord('r'), 'R', 'reset twin', topics.TWIN_RESET, 'arm'),
     Key(ord('x'), 'X', 'STOP ARM', topics.ARM_STOP, 'stop'),

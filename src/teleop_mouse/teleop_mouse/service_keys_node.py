@@ -5,7 +5,7 @@ from functools import partial
 from typing import Any
 
 from rclpy.node import Node
-from std_srvs.srv import Trigger
+from std_srvs.srv import SetBool, Trigger
 
 from teleop_mouse.keys import KEYS, QUIT, Key
 from teleop_mouse.panel import Message
@@ -13,7 +13,12 @@ from teleop_mouse.panel import Message
 ANSWER_TIMEOUT_S = 15.0
 """Homing takes some seconds; a service that needs longer is taken for dead."""
 MESSAGE_S = 8.0
-OFFERED_BY = {'arm': 'xarm_planar_driver', 'recorder': 'demo_recorder', 'twin': 'xarm_twin'}
+OFFERED_BY = {
+    'arm': 'xarm_planar_driver',
+    'policy': 'ibc_policy',
+    'recorder': 'demo_recorder',
+    'twin': 'xarm_twin',
+}
 
 
 class ServiceKeys:
@@ -22,7 +27,7 @@ class ServiceKeys:
     def __init__(self, node: Node) -> None:
         """Create the clients on `node`; its executor delivers the answers."""
         self._callers = {
-            key.action: node.create_client(Trigger, key.action)
+            key.action: node.create_client(Trigger if key.switch is None else SetBool, key.action)
             for key in KEYS
             if key.action != QUIT
         }
@@ -40,7 +45,8 @@ class ServiceKeys:
             return
         self._say(f'{key.action} ...')
         self._waiting_for[key.action] = time.monotonic()
-        client.call_async(Trigger.Request()).add_done_callback(partial(self._answered, key.action))
+        request = Trigger.Request() if key.switch is None else SetBool.Request(data=key.switch)
+        client.call_async(request).add_done_callback(partial(self._answered, key.action))
 
     def message(self) -> Message:
         """Return what to show now."""
@@ -57,7 +63,7 @@ class ServiceKeys:
         if error is not None:
             self._say(f'{action}: {error}', failed=True)
             return
-        answer: Trigger.Response = future.result()
+        answer: Trigger.Response | SetBool.Response = future.result()
         text = answer.message or ('done' if answer.success else 'refused')
         self._say(f'{action}: {text}', failed=not answer.success)
 

@@ -12,7 +12,7 @@ from geometry_msgs.msg import PoseStamped, Vector3Stamped  # noqa: E402
 from rclpy.node import Node  # noqa: E402
 from sensor_msgs.msg import CameraInfo, CompressedImage  # noqa: E402
 from std_msgs.msg import String  # noqa: E402
-from std_srvs.srv import Trigger  # noqa: E402
+from std_srvs.srv import SetBool, Trigger  # noqa: E402
 
 from ibc_contract import topics  # noqa: E402
 from ibc_contract.images import encode_jpeg  # noqa: E402
@@ -49,13 +49,14 @@ class Robot(Node):
         self.camera_timer = self.create_timer(0.1, self._publish_camera)
         self.create_timer(0.02, self._publish_setpoint)
         if services:
-            for key in KEYS:
-                if key.action != QUIT:
-                    self.create_service(Trigger, key.action, self._answer(key.action))
+            kinds = {k.action: k.switch is not None for k in KEYS if k.action != QUIT}
+            for action, switches in kinds.items():
+                kind = SetBool if switches else Trigger
+                self.create_service(kind, action, self._answer(action))
 
     def _answer(self, action):
-        def answer(_request, response):
-            self.calls.append(action)
+        def answer(request, response):
+            self.calls.append((action, getattr(request, 'data', None)))
             response.success = True
             return response
 
@@ -176,8 +177,9 @@ def test_every_key_calls_its_service(session, desktop, robot):
     wanted = [key for key in KEYS if key.action != QUIT]
     for key in wanted:
         desktop.key(KEY_NAMES.get(chr(key.code), chr(key.code)))
-        assert session.spin(lambda action=key.action: action in robot.calls), key
-    assert robot.calls == [key.action for key in wanted]
+        call = (key.action, key.switch)
+        assert session.spin(lambda call=call: call in robot.calls), key
+    assert robot.calls == [(key.action, key.switch) for key in wanted]
     desktop.key('q')
     assert session.quits() == 0
 
@@ -196,7 +198,10 @@ def test_stopping_the_arm_opens_the_clutch_until_the_next_press(session, desktop
     session.point_at((0.55, 0.0))
     assert session.spin(lambda: robot.moves().any())
     desktop.key('x')
-    assert session.spin(lambda: topics.ARM_STOP in robot.calls and not robot.moves()[-1].any())
+    assert session.spin(
+        lambda: (topics.ARM_STOP, None) in robot.calls and not robot.moves()[-1].any()
+    )
+    session.spin(lambda: False, timeout=0.5)  # the thread that sends moves has seen it too
     told = len(robot.deltas)
     session.point_at((0.50, 0.1))
     assert not session.spin(lambda: len(robot.deltas) > told, timeout=0.5)
