@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false  (ROS's launch, not this folder)
 """Drive the arm with a bag's setpoints and report the tracking error.
 
 In the twin:  ros2 launch ibc_bringup replay_bag.launch.py bag:=bags/EPISODE

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false  (ROS's launch, not this folder)
 """Let a trained policy move the arm.
 
 In the twin:  ros2 launch ibc_bringup run_policy.launch.py model:=push_red

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false  (ROS's launch, not this folder)
 """Record demonstrations with the mouse, or with the scripted demonstrator.
 
 In the twin:  ros2 launch ibc_bringup teleop_record.launch.py demonstrator:=true episodes:=10

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false  (ROS's launch, not this folder)
 """A stack as a `LaunchDescription` for ROS's own launch."""
 
 import sys

@@ -15,6 +15,7 @@ from ibc_contract.errors import IbcError
 from implicit_bc.baselines import DoNothingPolicy, RandomPolicy
 from implicit_bc.evaluation import EnvFactory, PolicyFactory, Summary, evaluate
 from implicit_bc.interface import Policy
+from xarm_twin.camera import RendererChoice
 from xarm_twin.demonstrators import make_demonstrator
 from xarm_twin.envs import PlanarTaskEnv
 
@@ -55,7 +56,7 @@ class Contestant:
         return evaluate(self.policy, self.env, episodes, seed, workers)
 
 
-def contestant(name: str, task: str | None = None, renderer: str = 'auto') -> Contestant:
+def contestant(name: str, task: str | None = None, renderer: RendererChoice = 'auto') -> Contestant:
     """Find what `name` means on `task` (a model's own task by default); IbcError if nothing."""
     if name in SCRIPTED:
         if task is None:

@@ -91,7 +91,7 @@ def _check_topics(reader: EpisodeReader) -> Iterator[Finding]:
 
 def _check_times(reader: EpisodeReader, contract: Contract) -> Iterator[Finding]:
     """Check order, gaps and clocks of the topics that training or replay rely on."""
-    limits_s = dict.fromkeys(DRIVER_TOPICS, DRIVER_GAP_S)
+    limits_s: dict[str, float] = dict.fromkeys(DRIVER_TOPICS, DRIVER_GAP_S)
     for topic in observation_window(contract).topics:
         limits_s.setdefault(topic, contract.observation.max_age_s)
     stamps: dict[str, list[int]] = {topic: [] for topic in limits_s}

@@ -83,8 +83,10 @@ class SampleHistory:
 class ObservationWindow(Protocol):
     """What a policy tick needs, kept up to date message by message."""
 
-    topics: tuple[str, ...]
-    """Topics whose messages must be given to `add`."""
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """Topics whose messages must be given to `add`."""
+        ...
 
     def add(self, topic: str, message: Any) -> None:
         """Take one message, of rclpy or of `typestore`."""

@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false  (pyrealsense2 has no type information)
 """A RealSense camera on USB (D415 and its relatives)."""
 
 import time

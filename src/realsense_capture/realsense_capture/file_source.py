@@ -1,3 +1,4 @@
+# pyright: reportAttributeAccessIssue=false  (pyrealsense2 has no type information)
 """A file that librealsense recorded, played in real time as if it were the camera."""
 
 from pathlib import Path

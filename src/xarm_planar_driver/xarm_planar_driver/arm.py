@@ -211,7 +211,7 @@ def _open_sdk(ip: str, control_port: int) -> Any:
             # Failing calls would print a line each, a hundred times a second.
             logger.setLevel(logging.CRITICAL)
             origin_logger.setLevel(logging.CRITICAL)
-            XCONF.SocketConf.TCP_CONTROL_PORT = control_port
+            XCONF.SocketConf.TCP_CONTROL_PORT = control_port  # type: ignore[assignment]
             # Replies carry errors and refusals; the report thread would cost 6 % of a core.
             return XArmAPI(ip, is_radian=True, forbid_uds=True, enable_report=False)
     except OSError as error:

@@ -72,7 +72,7 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self._score = 0.0
         limit = self.contract.max_delta_m
         self.action_space = spaces.Box(-limit, limit, (2,), np.float32)
-        self.observation_space = spaces.Dict({self._key: self._box()})
+        self.observation_space = spaces.Dict({self._key: self._box()})  # type: ignore[assignment]
 
     @property
     def _key(self) -> str:
