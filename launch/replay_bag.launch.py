@@ -1,4 +1,5 @@
-# pyright: reportAttributeAccessIssue=false  (ROS's launch, not this folder)
+# ROS's launch, not this folder:
+# pyright: reportAttributeAccessIssue=false
 """Drive the arm with a bag's setpoints and report the tracking error.
 
 In the twin:  ros2 launch ibc_bringup replay_bag.launch.py bag:=bags/EPISODE

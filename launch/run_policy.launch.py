@@ -1,4 +1,5 @@
-# pyright: reportAttributeAccessIssue=false  (ROS's launch, not this folder)
+# ROS's launch, not this folder:
+# pyright: reportAttributeAccessIssue=false
 """Let a trained policy move the arm.
 
 In the twin:  ros2 launch ibc_bringup run_policy.launch.py model:=push_red

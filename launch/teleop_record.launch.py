@@ -1,4 +1,5 @@
-# pyright: reportAttributeAccessIssue=false  (ROS's launch, not this folder)
+# ROS's launch, not this folder:
+# pyright: reportAttributeAccessIssue=false
 """Record demonstrations with the mouse, or with the scripted demonstrator.
 
 In the twin:  ros2 launch ibc_bringup teleop_record.launch.py demonstrator:=true episodes:=10

@@ -1,4 +1,5 @@
-# pyright: reportAttributeAccessIssue=false  (ROS's launch, not this folder)
+# ROS's launch, not this folder:
+# pyright: reportAttributeAccessIssue=false
 """A stack as a `LaunchDescription` for ROS's own launch."""
 
 import sys

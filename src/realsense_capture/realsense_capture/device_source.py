@@ -1,4 +1,5 @@
-# pyright: reportAttributeAccessIssue=false  (pyrealsense2 has no type information)
+# pyrealsense2 has no type information:
+# pyright: reportAttributeAccessIssue=false
 """A RealSense camera on USB (D415 and its relatives)."""
 
 import time

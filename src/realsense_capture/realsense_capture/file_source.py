@@ -1,4 +1,5 @@
-# pyright: reportAttributeAccessIssue=false  (pyrealsense2 has no type information)
+# pyrealsense2 has no type information:
+# pyright: reportAttributeAccessIssue=false
 """A file that librealsense recorded, played in real time as if it were the camera."""
 
 from pathlib import Path
