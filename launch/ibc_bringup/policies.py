@@ -76,12 +76,14 @@ def contestant(name: str, task: str | None = None, renderer: RendererChoice = 'a
     )
 
 
-def player(model: str) -> PolicyFactory:
-    """Return a factory of the trained policy `model`, a name or a folder; IbcError if unknown."""
+def player(model: str, contract: str) -> PolicyFactory:
+    """Return a factory of the trained policy `model`, a name or a folder; IbcError if unknown.
+
+    The factory refuses a model that was not trained under `contract`.
+    """
     from ibc_bringup.bundles import read_card
 
-    card = read_card(model)
-    return partial(_trained_alone, card.path, card.contract)
+    return partial(_trained_alone, read_card(model).path, contract)
 
 
 def _trained_alone(path: Path, contract: str) -> Policy:

@@ -53,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
     from xarm_twin.generate import generate_episodes
     from xarm_twin.tasks import DEMONSTRATION_SEED
 
+    model = arguments.lead_in_model
+    played_by = player(model, arguments.contract) if model else None
     paths = generate_episodes(
         arguments.task,
         arguments.root,
@@ -62,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         noise=arguments.noise,
         multimodal=arguments.multimodal,
         lead_in_s=arguments.lead_in,
-        player=player(arguments.lead_in_model) if arguments.lead_in_model else None,
+        player=played_by,
         contract=arguments.contract,
     )
     sys.stdout.write(f'{len(paths)} episodes of {arguments.task} in {arguments.root}\n')

@@ -112,8 +112,12 @@ def evaluate(
         env_factory: Makes the environment; likewise.
         episodes: Number of episodes.
         seed: Seed of the first one.
-        workers: Processes; 1 runs in this one. The result does not depend on it.
+        workers: Processes; with one, or for one episode, it runs in this one. The result does not
+            depend on it.
         progress: Show a progress bar if there is a terminal.
+
+    Raises:
+        IbcError: No episodes; or what the factories raise, before any process is started.
     """
     if episodes < 1:
         raise IbcError(f'{episodes} episodes: at least 1 is needed')
@@ -122,16 +126,17 @@ def evaluate(
     bar = partial(
         tqdm, total=episodes, desc='evaluate', unit='episode', disable=None if progress else True
     )
-    if workers <= 1:
-        policy, env = policy_factory(), env_factory()
-        try:
+    workers = min(workers, episodes)
+    # Made here in any case: what a pool's initializer raises only shows as a broken pool.
+    policy, env = policy_factory(), env_factory()
+    try:
+        if workers <= 1:
             results = [rollout(policy, env, s) for s in bar(seeds)]
-        finally:
-            env.close()
-    else:
-        factories = (policy_factory, env_factory)
-        with spawn_pool(min(workers, episodes), _begin_worker, factories) as pool:
-            results = list(bar(pool.map(_rollout_in_worker, seeds)))
+        else:
+            with spawn_pool(workers, _begin_worker, (policy_factory, env_factory)) as pool:
+                results = list(bar(pool.map(_rollout_in_worker, seeds)))
+    finally:
+        env.close()
     return summarize(results, seed, time.monotonic() - start)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ibc_contract.errors import IbcError
+from implicit_bc import evaluation
 from implicit_bc.baselines import DoNothingPolicy, RandomPolicy
 from implicit_bc.evaluation import evaluate, rollout
 
@@ -49,6 +50,21 @@ def test_several_processes_give_the_same_episodes():
     there = evaluate(factory, LineEnv, episodes=12, seed=1, workers=2, progress=False)
     assert here.rollouts == there.rollouts
     assert 0 < here.success_rate < 1
+
+
+@pytest.mark.parametrize(('episodes', 'workers'), [(1, 4), (3, 1)])
+def test_one_worker_or_one_episode_needs_no_process(monkeypatch, episodes, workers):
+    monkeypatch.setattr(evaluation, 'spawn_pool', None)
+    assert evaluate(HomingPolicy, LineEnv, episodes, workers=workers).episodes == episodes
+
+
+def test_a_policy_that_cannot_be_made_is_said_before_any_process_starts(monkeypatch):
+    def missing():
+        raise IbcError('there is no such model')
+
+    monkeypatch.setattr(evaluation, 'spawn_pool', None)
+    with pytest.raises(IbcError, match='no such model'):
+        evaluate(missing, LineEnv, episodes=4, workers=2)
 
 
 def test_every_step_can_be_watched():

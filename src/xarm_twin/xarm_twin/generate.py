@@ -109,6 +109,8 @@ def generate_episodes(
     recipe = Recipe(task, Path(root), noise=noise, **options)  # type: ignore[arg-type]
     if recipe.has_camera:
         recipe = replace(recipe, renderer=choose_renderer(recipe.renderer))
+    if recipe.player is not None:
+        recipe.player()  # what a pool's initializer raises only shows as a broken pool
     recipe.root.mkdir(parents=True, exist_ok=True)
     kept: dict[int, Path] = {}
     upcoming, end = seed, seed + 2 * episodes + _SPARE_SEEDS
@@ -138,6 +140,8 @@ def _record_all(
             yield seed, path
         else:
             missing.append(seed)
+    if not missing:
+        return
     if workers <= 1 or len(missing) <= 1:
         with _studio(recipe) as studio:
             for seed in missing:
