@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -128,7 +129,7 @@ def _scratch(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True)
         yield
     except OSError as error:
-        raise IbcError(f'{folder}: cannot write the dataset: {error.strerror}') from None
+        raise IbcError(f'{folder}: cannot write the dataset: {error.strerror or error}') from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         with suppress(OSError):  # not empty: the build went well
@@ -185,7 +186,7 @@ def _save_part(
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(np.ascontiguousarray(array).data)
-        np.save(_part(stem, name), array, allow_pickle=False)
+        _write(_part(stem, name), array.dtype, array.shape, [array])
     return EpisodeEntry(
         path=str(path),
         task=steps.info.task,
@@ -212,27 +213,43 @@ def _part(stem: Path, name: str) -> Path:
 def _merge(folder: Path, numbers: Sequence[int], entries: Sequence[EpisodeEntry]) -> None:
     """Join the files of single episodes, one at a time, and remove them."""
     stems = [folder / f'{i:06d}' for i in numbers]
-    first = {
-        name: np.load(_part(stems[0], name), mmap_mode='r')
-        for name in ('observations', 'index', 'actions')
-    }
-    lengths = {
-        'observations': sum(entry.samples for entry in entries),
-        'index': sum(entry.steps for entry in entries),
-        'actions': sum(entry.steps for entry in entries),
-    }
-    for name, array in first.items():
-        shape = (lengths[name], *array.shape[1:])
-        target = np.lib.format.open_memmap(folder / f'{name}.npy', 'w+', array.dtype, shape)
-        row = sample = 0
-        for stem, entry in zip(stems, entries, strict=True):
-            part = np.load(_part(stem, name))
-            target[row : row + len(part)] = part + sample if name == 'index' else part
-            row, sample = row + len(part), sample + entry.samples
-            _part(stem, name).unlink()
-        target.flush()
-    steps = [entry.steps for entry in entries]
-    np.save(folder / 'episode.npy', np.repeat(np.arange(len(steps), dtype=np.int32), steps))
+    steps, samples = [e.steps for e in entries], [e.samples for e in entries]
+    first_samples = np.cumsum([0, *samples[:-1]]).tolist()
+    nothing = [0] * len(entries)
+    for name, lengths, offsets in (
+        ('observations', samples, nothing),
+        ('index', steps, first_samples),
+        ('actions', steps, nothing),
+    ):
+        files = [_part(stem, name) for stem in stems]
+        first = np.load(files[0], mmap_mode='r')
+        shape = (sum(lengths), *first.shape[1:])
+        _write(folder / f'{name}.npy', first.dtype, shape, _parts(files, offsets))
+    numbering = np.repeat(np.arange(len(steps), dtype=np.int32), steps)
+    _write(folder / 'episode.npy', numbering.dtype, numbering.shape, [numbering])
+
+
+def _parts(files: Sequence[Path], offsets: Sequence[int]) -> Iterator[np.ndarray]:
+    """Yield the array in each file plus its offset; remove the file once it has been used."""
+    for file, offset in zip(files, offsets, strict=True):
+        part = np.load(file)
+        yield part + offset if offset else part
+        file.unlink()
+
+
+def _write(
+    path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], parts: Iterable[np.ndarray]
+) -> None:
+    """Write an .npy file of `shape` whose rows come in `parts`.
+
+    By plain writes: on a full disk a memory map dies of SIGBUS, and `np.save` does not say why.
+    """
+    with path.open('wb') as file:
+        described = np.lib.format.dtype_to_descr(dtype)
+        header = {'descr': described, 'fortran_order': False, 'shape': shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in parts:
+            file.write(np.ascontiguousarray(part).data)
 
 
 def _report(excluded: dict[str, str], used: int, roots: Sequence[Path]) -> None:

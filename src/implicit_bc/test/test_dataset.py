@@ -1,4 +1,5 @@
 import json
+import resource
 
 import numpy as np
 import pytest
@@ -166,6 +167,28 @@ def test_a_damaged_cache_is_named(episodes, tmp_path, one_line, wrong):
     with pytest.raises(IbcError) as error:
         load_dataset(cache)
     assert str(cache) in one_line(error.value)
+
+
+@pytest.fixture
+def largest_file():
+    """Let the kernel refuse files above a size [bytes], as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+FRAME = 90 * 120 * 3
+
+
+@pytest.mark.parametrize('room', [2 * FRAME, 15 * FRAME], ids=['an episode', 'all of them'])
+def test_a_full_disk_is_said_and_leaves_nothing(episodes, tmp_path, one_line, largest_file, room):
+    episodes.make(steps=10)
+    episodes.make(steps=10)
+    largest_file(room)
+    with pytest.raises(IbcError) as error:
+        build_dataset([episodes.root], RGB, tmp_path / 'cache', workers=1)
+    assert 'cannot write the dataset: File too large' in one_line(error.value)
+    assert [path.name for path in tmp_path.iterdir()] == ['bags']
 
 
 def test_no_folder(tmp_path, one_line):
