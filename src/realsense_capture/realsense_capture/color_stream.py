@@ -1,3 +1,5 @@
+# pyrealsense2 has no type information:
+# pyright: reportAttributeAccessIssue=false
 """The librealsense half that a connected camera and a recorded file share."""
 
 import time
