@@ -3,10 +3,19 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ibc_bringup.bundles import ModelCard, list_cards, read_card
 from ibc_bringup.report import Section, write_report
-from ibc_bringup.ros_trials import trials_section, trials_table, try_model
+from ibc_bringup.ros_trials import (
+    VIDEO,
+    count_text,
+    trials_section,
+    trials_so_far,
+    trials_table,
+    try_model,
+)
+from ibc_bringup.trials import Trial, finished
 from ibc_contract.errors import IbcError
 from teleop_mouse.window import check_display
 
@@ -20,35 +29,69 @@ class DemoPlan:
     folder: Path
     model: str | None = None
     task: str | None = None
-    seconds: float = 75.0
+    seconds: float = 130.0
+    """Two trials that both take the 60 s of the longer tasks fit in."""
+
+    def __post_init__(self) -> None:
+        if not self.seconds > 0:
+            raise IbcError(f'ibc demo: {self.seconds:g} seconds are no time for a trial')
 
 
-def run_demo(plan: DemoPlan) -> Path:
-    """Run the policy, print how it did, and return the report."""
+@dataclass(frozen=True)
+class Demo:
+    """What was shown."""
+
+    card: ModelCard
+    task: str
+    trials: tuple[Trial, ...]
+    folder: Path
+    report: Path
+    interrupted: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON."""
+        done = finished(self.trials)
+        video = self.folder / VIDEO
+        return {
+            'model': str(self.card.path),
+            'task': self.task,
+            'episodes': len(done),
+            'successes': sum(trial.success for trial in done),
+            'stopped': len(self.trials) - len(done),
+            'seconds': round(sum(trial.seconds for trial in self.trials), 2),
+            'video': str(video) if video.is_file() else None,
+            'report': str(self.report),
+        }
+
+
+def run_demo(plan: DemoPlan) -> Demo:
+    """Let the policy try, print how it did, and write the report: after Ctrl-C as well."""
     card = read_card(plan.model) if plan.model else best_card(plan.task)
     task = plan.task or card.task
     window = has_display()
     say(f'{card.name} on {task}; success rate when it was evaluated: {card.success_text}')
     say('starting twin, camera, driver and policy' + (' with a window' if window else ''))
-    trials = try_model(str(card.path), task, plan.folder, MAX_TRIALS, plan.seconds, window)
-    sys.stdout.write(trials_table(trials).to_text())
-    successes = sum(trial.success for trial in trials)
-    summary = f'{successes} of {len(trials)} trials succeeded in this run.'
+    interrupted = False
+    try:
+        trials = try_model(str(card.path), task, plan.folder, MAX_TRIALS, plan.seconds, window)
+    except KeyboardInterrupt:
+        trials, interrupted = trials_so_far(plan.folder), True
+    sys.stderr.write(trials_table(trials).to_text())
+    facts = {
+        'model': card.name,
+        'folder': card.path,
+        'task': task,
+        'contract': card.contract,
+        'success rate': card.success_text,
+    }
     sections = (
         trials_section(trials, plan.folder, 'What happened'),
-        Section(
-            'The policy',
-            facts={
-                'model': card.name,
-                'folder': card.path,
-                'task': task,
-                'contract': card.contract,
-                'success rate': card.success_text,
-            },
-        ),
+        Section('The policy', facts=facts),
     )
-    report = plan.folder / 'report.html'
-    return write_report(report, f'{card.name} on {task}', summary, sections)
+    summary = f'{count_text(trials)} in this run.'
+    title = f'Demo: {card.name}' + (f' on {task}' if task != card.name else '')
+    report = write_report(plan.folder / 'report.html', title, summary, sections)
+    return Demo(card, task, tuple(trials), plan.folder, report, interrupted)
 
 
 def best_card(task: str | None) -> ModelCard:

@@ -1,11 +1,11 @@
 """Try a trained policy through the whole ROS graph: twin, camera, driver, policy node."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from ibc_bringup.report import Section, Table
 from ibc_bringup.session import run_to_end
-from ibc_bringup.trials import Trial, read_trials
-from ibc_contract.errors import IbcError
+from ibc_bringup.trials import Trial, finished, read_trials
 
 START_S = 90.0
 """Time for every node to come up and shut down on a slow machine [s]."""
@@ -17,7 +17,10 @@ LOG = 'trials.log'
 def try_model(
     model: str, task: str, folder: Path, trials: int, seconds: float, window: bool = False
 ) -> list[Trial]:
-    """Run up to `trials` trials in about `seconds` [s]; film and results go to `folder`."""
+    """Run up to `trials` trials in `seconds` [s]; film and results go to `folder`.
+
+    The last one is stopped when the time is over, or when a person closes the window.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name in (VIDEO, RESULTS):
         (folder / name).unlink(missing_ok=True)
@@ -31,25 +34,36 @@ def try_model(
         'results': str(folder / RESULTS),
         'teleop': str(window).lower(),
     }
-    run_to_end('run_policy', given, folder / LOG, 2 * seconds + START_S)
-    done = read_trials(folder / RESULTS)
-    if not done:
-        raise IbcError(f'no trial was finished: see {folder / LOG}')
-    return done
+    run_to_end('run_policy', given, folder / LOG, seconds + START_S, relay='trials')
+    return trials_so_far(folder)
 
 
-def trials_table(trials: list[Trial]) -> Table:
+def trials_so_far(folder: Path) -> list[Trial]:
+    """Return the trials of a run that may have been cut short; none if it had no time for any."""
+    file = folder / RESULTS
+    return read_trials(file) if file.is_file() else []
+
+
+def count_text(trials: Sequence[Trial]) -> str:
+    """Say how many of the trials succeeded; those that were stopped do not count."""
+    done = finished(trials)
+    text = f'{sum(trial.success for trial in done)} of {len(done)} trials succeeded'
+    stopped = len(trials) - len(done)
+    return f'{text}, {stopped} stopped before the end' if stopped else text
+
+
+def trials_table(trials: Sequence[Trial]) -> Table:
     """Tabulate the trials, one per row."""
     return Table(
         ('trial', 'outcome', 'score', 'seconds'),
         [
-            (str(i), 'success' if t.success else 'failure', f'{t.score:.2f}', f'{t.seconds:.1f}')
+            (str(i), t.outcome, f'{t.score:.2f}', f'{t.seconds:.1f}')
             for i, t in enumerate(trials, start=1)
         ],
     )
 
 
-def trials_section(trials: list[Trial], folder: Path, title: str) -> Section:
+def trials_section(trials: Sequence[Trial], folder: Path, title: str) -> Section:
     """Show film and table of the trials."""
     video = folder / VIDEO
     return Section(

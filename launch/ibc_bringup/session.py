@@ -1,6 +1,8 @@
 """Run a stack in the background to its planned end, its output in a log file."""
 
 import os
+import re
+import sys
 import threading
 import time
 from collections.abc import Mapping
@@ -13,6 +15,8 @@ from ibc_contract.errors import IbcError
 
 DOMAINS = 100
 """ROS domains 1 to 100 keep their ports below Linux's ephemeral range."""
+LOGGED = re.compile(r'^\[[A-Z]+\] \[[\d.]+\] \[[\w.]+\]: ')
+"""What ROS puts before a message."""
 
 
 def private_environment() -> dict[str, str]:
@@ -20,8 +24,12 @@ def private_environment() -> dict[str, str]:
     return {'ROS_DOMAIN_ID': str(1 + os.getpid() % DOMAINS), **ros_environment()}
 
 
-def run_to_end(name: str, given: Mapping[str, str], log: Path, timeout_s: float) -> None:
+def run_to_end(
+    name: str, given: Mapping[str, str], log: Path, timeout_s: float, relay: str = ''
+) -> None:
     """Run a stack with a twin of its own until the process that ends it is done.
+
+    What the process `relay` logs also goes to stderr.
 
     Raises:
         IbcError: It failed, or took longer than `timeout_s` [s]; the message names the log.
@@ -37,6 +45,8 @@ def run_to_end(name: str, given: Mapping[str, str], log: Path, timeout_s: float)
             with lock:
                 file.write(f'{time.monotonic() - begin:7.2f} {process} | {line}\n')
                 file.flush()
+                if process == relay and (logged := LOGGED.match(line)):
+                    sys.stderr.write(f'  {line[logged.end() :]}\n')
 
         with process_group(stack, values, keep, private_environment()) as group:
             ended = group.wait(timeout_s)

@@ -14,10 +14,22 @@ class Trial:
     """One attempt at a task."""
 
     score: float
-    """Best score reached, 0 to 1."""
+    """When it ended, 0 to 1."""
     success: bool
     seconds: float
-    """Until success, or until the trial was given up [s]."""
+    """Until success, until the task's time was over, or until it was stopped [s]."""
+    stopped: bool = False
+    """It was interrupted, which is neither success nor failure."""
+
+    @property
+    def outcome(self) -> str:
+        """How it ended, in one word."""
+        return 'success' if self.success else 'stopped' if self.stopped else 'failure'
+
+
+def finished(trials: Sequence[Trial]) -> list[Trial]:
+    """Return those that count."""
+    return [trial for trial in trials if not trial.stopped]
 
 
 def write_trials(path: Path, trials: Sequence[Trial]) -> None:

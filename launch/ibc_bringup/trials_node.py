@@ -1,8 +1,10 @@
 """Node `trials`: let the policy try the task several times on the twin, film it, keep the scores.
 
-Each trial: policy off, arm home, new layout, policy on until success or the task's horizon.
+Each trial: policy off, arm home, new layout, policy on until success or the task's horizon. The
+trial that is under way when the time is over, or at an interrupt, is noted as stopped.
 """
 
+import math
 import sys
 import threading
 import time
@@ -42,7 +44,7 @@ class TrialsConfig:
     episodes: Annotated[int, Field(ge=1, le=10_000, description='trials to make')] = 1
     seconds: Annotated[
         float,
-        Field(ge=0, le=86_400, description='begin no trial that could end later; 0: no limit [s]'),
+        Field(ge=0, le=86_400, description='time for all trials; 0: no limit [s]'),
     ] = 0.0
     video: Annotated[str, Field(description='MP4 file to write; empty: none')] = ''
     results: Annotated[str, Field(description='JSON file to write; empty: none')] = ''
@@ -74,7 +76,7 @@ class TrialsNode(Node):
     def close(self) -> None:
         """Stop, and write what there is."""
         self._stop.set()
-        self._thread.join(timeout=3.0)
+        self._thread.join(timeout=3.0)  # the trial under way is noted there
         if self._film is not None:
             self._film.close()
         if self._config.results:
@@ -85,7 +87,8 @@ class TrialsNode(Node):
             self._run_trials()
             self.exit_code = 0
         except IbcError as error:
-            self.get_logger().error(str(error))
+            if not self._stop.is_set():
+                self.get_logger().error(str(error))
             self.exit_code = 1
         except Exception:
             if not self._stop.is_set():
@@ -93,20 +96,18 @@ class TrialsNode(Node):
             self.exit_code = 2
 
     def _run_trials(self) -> None:
-        begin = time.monotonic()
-        while len(self._trials) < self._config.episodes and not self._stop.is_set():
-            spent = time.monotonic() - begin
-            if self._trials and 0 < self._config.seconds < spent + self._horizon_s:
-                break
+        limit = self._config.seconds or math.inf
+        end = time.monotonic() + limit
+        while len(self._trials) < self._config.episodes:
             self._prepare()
-            trial = self._try_once()
-            if self._stop.is_set():
+            if self._stop.is_set() or time.monotonic() >= end:
                 return
+            number = len(self._trials) + 1
+            self.get_logger().info(f'trial {number} begins, at most {self._horizon_s:.0f} s')
+            trial = self._try_once(end)
             self._trials.append(trial)
-            outcome = 'success' if trial.success else 'failure'
             self.get_logger().info(
-                f'trial {len(self._trials)} of {self._config.episodes}: {outcome}, '
-                f'score {trial.score:.2f}, {trial.seconds:.1f} s'
+                f'trial {number}: {trial.outcome}, score {trial.score:.2f}, {trial.seconds:.1f} s'
             )
 
     def _prepare(self) -> None:
@@ -117,20 +118,30 @@ class TrialsNode(Node):
         self._score = 0.0
         self._call(self._enable, SetBool.Request(data=True))
 
-    def _try_once(self) -> Trial:
+    def _try_once(self, end: float) -> Trial:
+        """Let the policy act until success, the horizon, `end` [s] or an interrupt."""
         begin = time.monotonic()
-        best, success_at = 0.0, None
+        now, score = 0.0, 0.0
         for _ in ticks(1.0 / FILM_HZ, self._stop):
-            now = time.monotonic() - begin
-            best = max(best, self._score)
-            if success_at is None and best >= 1.0:
-                success_at = now
+            now, score = time.monotonic() - begin, self._score
+            self._film_frame(now, score)
+            if score >= 1.0:
                 self._call(self._enable, SetBool.Request(data=False))
-            self._film_frame(now if success_at is None else success_at, best)
-            if now > (self._horizon_s if success_at is None else success_at + LINGER_S):
+                self._linger(now, score)
+                return Trial(score, success=True, seconds=round(now, 2))
+            if now > self._horizon_s:
+                return Trial(score, success=False, seconds=round(now, 2))
+            if begin + now >= end:
                 break
-        seconds = success_at if success_at is not None else time.monotonic() - begin
-        return Trial(score=best, success=success_at is not None, seconds=round(seconds, 2))
+        return Trial(score, success=False, seconds=round(now, 2), stopped=True)
+
+    def _linger(self, seconds: float, score: float) -> None:
+        """Film the success a little longer, the clock standing still."""
+        begin = time.monotonic()
+        for _ in ticks(1.0 / FILM_HZ, self._stop):
+            self._film_frame(seconds, score)
+            if time.monotonic() - begin > LINGER_S:
+                return
 
     def _film_frame(self, seconds: float, score: float) -> None:
         if self._film is None or self._jpeg is None:

@@ -10,24 +10,35 @@ def add_parser(subparsers: Any) -> None:
     """Add the command to `subparsers`."""
     parser = subparsers.add_parser(
         'demo',
-        help='watch the best trained policy do its task in the twin (about 2 minutes)',
+        help='watch the best trained policy do its task in the twin (under 3 minutes)',
         description='Run a trained policy on the twin through the full ROS graph; write a video '
-        'and a report, and show a window if there is a display.',
+        'and a report, and show a window if there is a display. Q in the window or Ctrl-C ends it '
+        'early; the report is written all the same.',
     )
     parser.add_argument('--model', help='name or folder (the one with the best success rate)')
     parser.add_argument('--task', help="task of the twin; the model's own task if left out")
-    parser.add_argument('--seconds', type=float, default=75.0, help='time for trials (75)')
+    parser.add_argument(
+        '--seconds',
+        type=float,
+        default=130.0,
+        help='time for trials (130); the last one is stopped when it is over',
+    )
     parser.add_argument('--folder', type=Path, help='where the report goes (runs/demo-...)')
+    parser.add_argument('--json', action='store_true', help='print one JSON object at the end')
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demonstration and print where the report is."""
+    import json
     import time
 
     from ibc_bringup.demo import DemoPlan, run_demo
 
     folder = arguments.folder or Path('runs') / time.strftime('demo-%Y%m%d-%H%M%S')
-    report = run_demo(DemoPlan(folder, arguments.model, arguments.task, arguments.seconds))
-    sys.stdout.write(f'video and report: {report}\n')
-    return 0
+    demo = run_demo(DemoPlan(folder, arguments.model, arguments.task, arguments.seconds))
+    if arguments.json:
+        sys.stdout.write(json.dumps(demo.to_dict()) + '\n')
+    else:
+        sys.stdout.write(f'video and report: {demo.report}\n')
+    return 130 if demo.interrupted else 0

@@ -1,0 +1,78 @@
+"""`ibc demo`: which model, and a report whatever happened."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ibc_bringup import demo
+from ibc_bringup.bundles import ModelCard
+from ibc_bringup.demo import DemoPlan, best_card, run_demo
+from ibc_bringup.ros_trials import RESULTS, VIDEO
+from ibc_bringup.trials import Trial, write_trials
+from ibc_bringup.video import Mp4Writer
+from ibc_contract.errors import IbcError
+
+RESULT = {'success_rate': 0.8, 'wilson95': [0.6, 0.9]}
+
+
+def card(name: str, task: str) -> ModelCard:
+    return ModelCard(name, Path('/models') / name, (task,), 'planar_rgb', {task: RESULT})
+
+
+@pytest.fixture(autouse=True)
+def cards(monkeypatch):
+    known = [card('first', 'push_red'), card('second', 'insert_blue')]
+    monkeypatch.setattr(demo, 'list_cards', lambda: known)
+    monkeypatch.setattr(demo, 'has_display', lambda: False)
+
+
+def film(folder: Path) -> None:
+    with Mp4Writer(folder / VIDEO, 10) as writer:
+        for _ in range(5):
+            writer.add(np.zeros((90, 160, 3), np.uint8))
+
+
+def test_the_best_model_of_the_task_is_chosen():
+    assert best_card(None).name == 'first'
+    assert best_card('insert_blue').name == 'second'
+    with pytest.raises(IbcError, match='no trained model for push_red_then_green'):
+        best_card('push_red_then_green')
+
+
+def test_the_report_counts_only_what_was_finished(tmp_path, monkeypatch):
+    trials = [Trial(1.0, True, 20.0), Trial(0.0, False, 30.0), Trial(0.5, False, 9.0, stopped=True)]
+
+    def tried(model, task, folder, *_):
+        film(folder)
+        return trials
+
+    monkeypatch.setattr(demo, 'try_model', tried)
+    shown = run_demo(DemoPlan(tmp_path))
+    page = shown.report.read_text()
+    assert 'data:video/mp4;base64,' in page
+    assert '1 of 2 trials succeeded, 1 stopped before the end in this run.' in page
+    told = json.loads(json.dumps(shown.to_dict()))
+    assert told == {
+        'model': '/models/first', 'task': 'push_red', 'episodes': 2, 'successes': 1, 'stopped': 1,
+        'seconds': 59.0, 'video': str(tmp_path / VIDEO), 'report': str(tmp_path / 'report.html'),
+    }  # fmt: skip
+
+
+def test_an_interrupt_leaves_a_report_with_what_was_filmed(tmp_path, monkeypatch):
+    def interrupted(model, task, folder, *_):
+        film(folder)
+        write_trials(folder / RESULTS, [Trial(0.5, False, 9.0, stopped=True)])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, 'try_model', interrupted)
+    shown = run_demo(DemoPlan(tmp_path))
+    assert shown.interrupted
+    assert shown.to_dict()['episodes'] == 0
+    assert 'data:video/mp4;base64,' in shown.report.read_text()
+
+
+def test_no_time_is_refused(tmp_path):
+    with pytest.raises(IbcError, match='no time for a trial'):
+        DemoPlan(tmp_path, seconds=0.0)
