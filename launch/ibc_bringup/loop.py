@@ -27,7 +27,7 @@ from ibc_contract.episode_reader import find_episodes
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle import add_result
 from implicit_bc.training.config import load_config
-from xarm_twin.generate import generate_episodes
+from xarm_twin.generate import Recipe, generate_episodes
 from xarm_twin.tasks import DEMONSTRATION_SEED, get_task
 
 PLAN = 'plan.json'
@@ -108,14 +108,10 @@ class Loop:
         return {'episodes': len(find_episodes(root))}
 
     def _generate(self) -> dict[str, Any]:
-        paths = generate_episodes(
-            self.plan.task,
-            self.folder / 'bags' / 'generated',
-            episodes=self.plan.generated,
-            seed=DEMONSTRATION_SEED + self.plan.recorded + self.plan.seed,
-            workers=os.cpu_count() or 1,
-            lead_in_s=self.plan.lead_in_s,
-        )
+        root = self.folder / 'bags' / 'generated'
+        recipe = Recipe(self.plan.task, root, lead_in_s=self.plan.lead_in_s)
+        seed = DEMONSTRATION_SEED + self.plan.recorded + self.plan.seed
+        paths = generate_episodes(recipe, self.plan.generated, seed, os.cpu_count() or 1)
         return {'episodes': len(paths)}
 
     def _verify(self) -> dict[str, Any]:

@@ -48,24 +48,27 @@ def add_parser(subparsers: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Generate, then say how many there are."""
     import os
+    from dataclasses import replace
 
+    from ibc_bringup.bundles import read_card
     from ibc_bringup.policies import player
-    from xarm_twin.generate import generate_episodes
+    from xarm_twin.generate import Recipe, generate_episodes
     from xarm_twin.tasks import DEMONSTRATION_SEED
 
-    model = arguments.lead_in_model
-    played_by = player(model, arguments.contract) if model else None
-    paths = generate_episodes(
+    recipe = Recipe(
         arguments.task,
         arguments.root,
-        episodes=arguments.episodes,
-        seed=DEMONSTRATION_SEED if arguments.seed is None else arguments.seed,
-        workers=arguments.workers or os.cpu_count() or 1,
-        noise=arguments.noise,
-        multimodal=arguments.multimodal,
+        arguments.contract,
+        arguments.noise,
+        arguments.multimodal,
         lead_in_s=arguments.lead_in,
-        player=played_by,
-        contract=arguments.contract,
     )
+    model = arguments.lead_in_model
+    if model is not None:
+        name = read_card(model).name
+        recipe = replace(recipe, player=player(model, arguments.contract), player_name=name)
+    seed = DEMONSTRATION_SEED if arguments.seed is None else arguments.seed
+    workers = arguments.workers or os.cpu_count() or 1
+    paths = generate_episodes(recipe, arguments.episodes, seed, workers)
     sys.stdout.write(f'{len(paths)} episodes of {arguments.task} in {arguments.root}\n')
     return 0

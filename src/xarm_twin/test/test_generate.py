@@ -49,9 +49,8 @@ def studio(tmp_path):
 
 
 def test_an_episode_is_what_the_environment_shows_byte_for_byte(tmp_path):
-    (path,) = generate_episodes(
-        'push_red', tmp_path, 1, seed=4, renderer='tiny', frame_latency_s=(0.0, 0.0)
-    )
+    recipe = Recipe('push_red', tmp_path, renderer='tiny', frame_latency_s=(0.0, 0.0))
+    (path,) = generate_episodes(recipe, 1, seed=4)
     contract = load_contract('planar_rgb')
     steps = read_steps(path, contract)
 
@@ -93,13 +92,34 @@ def test_frames_arrive_as_late_as_asked_for(tmp_path):
 
 
 def test_work_is_shared_and_not_done_twice(tmp_path):
-    options = {'seed': 20, 'workers': 2, 'contract': 'planar_state'}
-    first = generate_episodes('push_red', tmp_path, 2, **options)
+    recipe = Recipe('push_red', tmp_path, contract='planar_state')
+    first = generate_episodes(recipe, 2, seed=20, workers=2)
     written = [path.stat().st_mtime_ns for path in first]
-    more = generate_episodes('push_red', tmp_path, 3, **options)
+    more = generate_episodes(recipe, 3, seed=20, workers=2)
     assert [path.name for path in more] == [f'push_red_{seed:06d}' for seed in (20, 21, 22)]
     assert [path.stat().st_mtime_ns for path in more[:2]] == written
     assert find_episodes(tmp_path) == more
+
+
+@pytest.mark.parametrize(
+    'other',
+    [
+        {'noise': 0.5},
+        {'multimodal': True},
+        {'contract': 'planar_rgb'},
+        {'lead_in_s': 4.0},
+        {'player': Idle, 'player_name': 'mine'},
+    ],
+    ids=lambda other: '-'.join(other),
+)
+def test_a_folder_of_other_options_is_refused(studio, tmp_path, other):
+    path = studio.record(4)
+    assert Recipe('push_red', tmp_path, contract='planar_state').finished(4) == (True, path)
+    recipe = Recipe('push_red', tmp_path, **{'contract': 'planar_state', **other})
+    with pytest.raises(IbcError, match='push_red_000004 was made with other options') as error:
+        generate_episodes(recipe, 1, seed=4)
+    assert '\n' not in str(error.value)
+    assert recipe.note in str(error.value)
 
 
 def test_a_failure_is_put_aside_and_not_tried_again(idle, studio, tmp_path):
@@ -107,7 +127,9 @@ def test_a_failure_is_put_aside_and_not_tried_again(idle, studio, tmp_path):
     assert find_episodes(tmp_path) == []
     aside = tmp_path / 'discarded' / 'push_red_000000'
     assert EpisodeReader(aside).info.outcome == 'failure'
-    assert Recipe('push_red', tmp_path).finished(0) == (True, None)
+    assert Recipe('push_red', tmp_path, contract='planar_state').finished(0) == (True, None)
+    with pytest.raises(IbcError, match='other options'):
+        Recipe('push_red', tmp_path, contract='planar_state', noise=0.5).finished(0)
 
 
 def test_after_a_lead_in_the_bag_begins_in_the_middle_of_the_task(studio, tmp_path):
@@ -124,7 +146,7 @@ def test_after_a_lead_in_the_bag_begins_in_the_middle_of_the_task(studio, tmp_pa
     # The recorded moves are the steady hand's: at human pace, never the lead-in's jerks.
     assert np.linalg.norm(steps.actions, axis=1).max() < 0.1 * 0.2 * 1.2
 
-    # Every second episode shows how the task begins.
+    # About half of the episodes show how the task begins.
     steps, plain = (read_steps(s.record(3), contract) for s in (led_in, studio))
     np.testing.assert_array_equal(steps.observations[0], plain.observations[0])
     led_in.close()
@@ -144,14 +166,7 @@ def test_a_lead_in_that_does_the_task_is_cut_short():
 def test_too_many_failures_are_said(idle, tmp_path, monkeypatch):
     monkeypatch.setattr(generate, '_SPARE_SEEDS', 0)
     with pytest.raises(IbcError, match='only 0 of 2 demonstrations succeeded'):
-        generate_episodes('push_red', tmp_path, 1, contract='planar_state')
-
-
-def test_a_failure_is_kept_when_asked_for(idle, tmp_path):
-    (path,) = generate_episodes(
-        'push_red', tmp_path, 1, contract='planar_state', keep_failures=True
-    )
-    assert EpisodeReader(path).info.outcome == 'failure'
+        generate_episodes(Recipe('push_red', tmp_path, contract='planar_state'), 1)
 
 
 def test_an_interruption_leaves_nothing_half_done(tmp_path):
@@ -175,10 +190,9 @@ def test_what_a_killed_run_left_is_made_again(studio, tmp_path):
 
 def test_an_impossible_camera_rate_is_refused(tmp_path):
     with pytest.raises(IbcError, match='must divide 100'):
-        generate_episodes('push_red', tmp_path, 1, camera_hz=30)
+        Recipe('push_red', tmp_path, camera_hz=30)
 
 
-def test_an_unknown_task_is_refused_before_anything_is_written(tmp_path):
+def test_an_unknown_task_is_refused(tmp_path):
     with pytest.raises(IbcError, match='unknown task'):
-        generate_episodes('juggle', tmp_path / 'bags', 1)
-    assert not (tmp_path / 'bags').exists()
+        Recipe('juggle', tmp_path)

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from ibc_contract.contract import ImageObservation, load_contract
 from ibc_contract.episode_info import new_episode_info
+from ibc_contract.episode_reader import EpisodeReader
 from ibc_contract.episode_writer import DISCARDED, PARTIAL, EpisodeWriter
 from ibc_contract.errors import IbcError
 from ibc_contract.process_pool import spawn_pool
@@ -42,12 +43,13 @@ class Recipe:
     contract: str = 'planar_rgb'
     noise: float = 0.0
     multimodal: bool = False
-    keep_failures: bool = False
     camera_hz: int = 5
     lead_in_s: float = 0.0
     """Longest unrecorded play before an episode begins [s]."""
     player: PlayerFactory | None = None
     """Who plays then; a very unsteady hand by default."""
+    player_name: str = 'a policy'
+    """What the bags call the player."""
     frame_latency_s: tuple[float, float] = (0.03, 0.12)
     """Range from which each episode draws the time from a frame's stamp to its arrival [s]: as
     measured in the ROS graph."""
@@ -72,41 +74,50 @@ class Recipe:
         """What the bags say about how they were made."""
         return (
             f'generated, noise {self.noise:g}, multimodal {self.multimodal}, lead-in up to '
-            f'{self.lead_in_s:g} s by {"a policy" if self.player else "an unsteady hand"}'
+            f'{self.lead_in_s:g} s by {self.player_name if self.player else "an unsteady hand"}'
         )
 
     def finished(self, seed: int) -> tuple[bool, Path | None]:
-        """Whether this seed was done before, and the episode if it was kept."""
-        path = self.root / self.name(seed)
-        if path.exists():
-            return True, path
-        return (self.root / DISCARDED / self.name(seed)).exists(), None
+        """Whether this seed was done before, and the episode if it was kept.
+
+        Raises:
+            IbcError: It was done by another recipe: the folder would hold a mixture.
+        """
+        kept = self.root / self.name(seed)
+        aside = self.root / DISCARDED / self.name(seed)
+        done = [path for path in (kept, aside) if path.exists()]
+        for path in done:
+            self._require_same(path)
+        return bool(done), kept if kept in done else None
+
+    def _require_same(self, episode: Path) -> None:
+        info, contract = EpisodeReader(episode).info, load_contract(self.contract)
+        if (info.note, info.contract_hash) != (self.note, contract.hash):
+            raise IbcError(
+                f'{episode} was made with other options ({info.note}; contract '
+                f'{info.contract_name} {info.contract_hash}) than these ({self.note}; contract '
+                f'{contract.name} {contract.hash}): choose another folder, or the same options'
+            )
 
 
 def generate_episodes(
-    task: str,
-    root: Path | str,
-    episodes: int,
-    seed: int = DEMONSTRATION_SEED,
-    workers: int = 1,
-    noise: float = 0.0,
-    **options: object,
+    recipe: Recipe, episodes: int, seed: int = DEMONSTRATION_SEED, workers: int = 1
 ) -> list[Path]:
     """Record the scripted demonstrator until there are `episodes` episodes, and return them.
 
     Seeds count up from `seed`; what an earlier run has finished is not made again. Failures go to
-    `discarded/` unless they are kept, and are replaced by further seeds.
+    `discarded/` and are replaced by further seeds.
 
     Args:
-        task: Name of the task.
-        root: Folder of the bags.
+        recipe: What to record, and where.
         episodes: How many to have in the end, those of earlier runs included.
         seed: First layout.
         workers: Processes.
-        noise: Of the demonstrator, 0 to 1.
-        options: Further fields of `Recipe`.
+
+    Raises:
+        IbcError: The folder has episodes of another recipe; too many demonstrations failed; the
+            player cannot be made.
     """
-    recipe = Recipe(task, Path(root), noise=noise, **options)  # type: ignore[arg-type]
     if recipe.has_camera:
         recipe = replace(recipe, renderer=choose_renderer(recipe.renderer))
     if recipe.player is not None:
@@ -114,7 +125,7 @@ def generate_episodes(
     recipe.root.mkdir(parents=True, exist_ok=True)
     kept: dict[int, Path] = {}
     upcoming, end = seed, seed + 2 * episodes + _SPARE_SEEDS
-    with tqdm(total=episodes, desc=task, unit='episode') as progress:
+    with tqdm(total=episodes, desc=recipe.task, unit='episode') as progress:
         while len(kept) < episodes and upcoming < end:
             batch = range(upcoming, min(upcoming + episodes - len(kept), end))
             upcoming = batch.stop
@@ -124,7 +135,8 @@ def generate_episodes(
                     progress.update()
     if len(kept) < episodes:
         raise IbcError(
-            f'{task}: only {len(kept)} of {end - seed} demonstrations succeeded; {root} has them'
+            f'{recipe.task}: only {len(kept)} of {end - seed} demonstrations succeeded; '
+            f'{recipe.root} has them'
         )
     return [kept[number] for number in sorted(kept)]
 
@@ -197,11 +209,11 @@ class Studio:
         except BaseException:
             shutil.rmtree(writer.path, ignore_errors=True)
             raise
-        if not succeeded and not recipe.keep_failures:
+        if not succeeded:
             writer.update(outcome='failure')
             writer.discard()
             return None
-        return writer.close('success' if succeeded else 'failure')
+        return writer.close('success')
 
     def _play(self, seed: int, writer: EpisodeWriter) -> bool:
         """Let the demonstrator do the task; say whether it did."""
