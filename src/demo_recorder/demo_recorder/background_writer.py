@@ -26,6 +26,8 @@ class BackgroundWriter:
         self.name = writer.name
         self.failure: IbcError | None = None
         """Why writing ended early; None while all is well."""
+        self.reason = ''
+        """The same in words, without the folder, which gets another name in the end."""
         self.dropped = 0
         """Messages that are missing because the disk was too slow or failed."""
         self._writer = writer
@@ -69,8 +71,8 @@ class BackgroundWriter:
         self._thread.join(CLOSE_TIMEOUT_S)
         if self._thread.is_alive():
             raise RecordingFailed(
-                f'{self._writer.path}: the disk did not answer for {CLOSE_TIMEOUT_S:.0f} s: check '
-                f'it, then try `ibc bags repair {self._writer.path}`'
+                f'the disk did not answer for {CLOSE_TIMEOUT_S:.0f} s: check it, then try '
+                f'`ibc bags repair {self._writer.path}`'
             )
         self.dropped += self._accepted - sum(self._writer.counts.values())
         return how(self._writer)
@@ -79,12 +81,15 @@ class BackgroundWriter:
         try:
             self._write_until_finished()
         except IbcError as error:
-            self.failure = error
+            self._fail(error)
         except Exception:
             log.exception('episode writer')
-            self.failure = RecordingFailed(
-                f'{self._writer.path}: writing ended by an error of its own, see the log'
-            )
+            reason = 'writing ended by an error of its own, see the log'
+            self._fail(RecordingFailed(f'{reason}: {self._writer.path}'))
+
+    def _fail(self, error: IbcError) -> None:
+        self.reason = str(error).removesuffix(f': {self._writer.path}')
+        self.failure = error
 
     def _write_until_finished(self) -> None:
         while True:

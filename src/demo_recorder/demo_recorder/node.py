@@ -114,7 +114,8 @@ class DemoRecorderNode(Node):
 
     def _publish_state(self) -> None:
         with self._lock:
-            line, state = self._session.poll(), self._session.describe()
+            line = self._session.poll()
+            state = self._session.describe(read_config(self, EpisodeFacts).task)
         if line:
             self.get_logger().error(line)
         self._state.publish(String(data=state))

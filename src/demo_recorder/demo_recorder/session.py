@@ -1,7 +1,8 @@
 """When an episode begins and ends, and how it is labelled: the recorder without ROS.
 
 Two states, idle and recording. The outcome is a label beside them, not a state: it may be set
-before or after the episode ends.
+before or after the episode ends. An episode that was cut off, as by a full disk, is kept but never
+a success: training would take its last action for the end of the task.
 """
 
 import shutil
@@ -36,6 +37,7 @@ class _Take:
     """The episode that is being recorded."""
 
     writer: BackgroundWriter
+    task: str
     started_ns: int
     health: dict[str, StreamHealth]
     outcome: Outcome = 'unlabelled'
@@ -63,6 +65,8 @@ class RecordingSession:
         self._clock_ns = clock_ns
         self._take: _Take | None = None
         self._last: Path | None = None
+        self._cut_off = ''
+        """Why the episode just ended is not whole; empty when it is."""
 
     @property
     def recording(self) -> bool:
@@ -102,11 +106,12 @@ class RecordingSession:
                 f'{self._limits.min_free_bytes / 1e6:.0f} MB: free some space'
             )
         started_ns = self._clock_ns()
-        writer = EpisodeWriter(self.root, self._make_info(started_ns))
+        info = self._make_info(started_ns)
+        writer = EpisodeWriter(self.root, info)
         self._take = _Take(
-            BackgroundWriter(writer, self._limits.queue_bytes), started_ns, health={}
+            BackgroundWriter(writer, self._limits.queue_bytes), info.task, started_ns, health={}
         )
-        self._last = None
+        self._last, self._cut_off = None, ''
         self.problem = ''
         return f'recording {writer.name}'
 
@@ -127,7 +132,13 @@ class RecordingSession:
     def stop(self) -> str:
         """End the episode and keep it, and say how good it is."""
         take = self._require_take()
-        return self._finish(take, lambda writer: writer.close(take.outcome))
+
+        def close(writer: EpisodeWriter) -> Path:
+            if take.writer.reason and take.outcome == 'success':
+                take.outcome = 'unlabelled'
+            return writer.close(take.outcome)
+
+        return self._finish(take, close)
 
     def discard(self) -> str:
         """End the episode, or take back the one just ended, and move it out of the way."""
@@ -139,10 +150,14 @@ class RecordingSession:
 
     def mark(self, outcome: Outcome) -> str:
         """Label the open episode, or else the one just ended."""
-        if self._take is not None:
-            self._take.outcome = outcome
-            self._take.writer.mark(outcome)
-            return f'{self._take.writer.name}: {outcome}'
+        take = self._take
+        cut_off = self._cut_off if take is None else take.writer.reason
+        if cut_off and outcome == 'success':
+            raise IbcError(f'cut off, so no success: discard it and record it again ({cut_off})')
+        if take is not None:
+            take.outcome = outcome
+            take.writer.mark(outcome)
+            return f'{take.writer.name}: {outcome}'
         if self._last is None:
             raise IbcError(f'there is no episode to mark as {outcome}: record one first')
         mark_episode(self._last, outcome)
@@ -161,15 +176,17 @@ class RecordingSession:
         """End an open episode; return a line when there was one, else ''."""
         return self.stop() if self._take is not None else ''
 
-    def describe(self) -> str:
-        """Return the state in one line for a status display."""
+    def describe(self, next_task: str = '') -> str:
+        """Return the state in one line for a status display: state, task, ` - ` what is wrong."""
         take = self._take
         if take is not None:
             mark = '' if take.outcome == 'unlabelled' else f' [{take.outcome}]'
-            problems = self.warnings()
-            alarm = f' - {problems[0]}' if problems else ''
-            return f'recording {self.duration_s:.1f} s{mark}{alarm} ({take.writer.name})'
-        return f'idle - {self.problem}' if self.problem else 'idle'
+            state = f'recording {take.task} {self.duration_s:.1f} s{mark} ({take.writer.name})'
+            trouble = next(iter(self.warnings()), '')
+        else:
+            state = f'idle {next_task}'.rstrip()
+            trouble = self.problem
+        return f'{state} - {trouble}' if trouble else state
 
     def warnings(self) -> list[str]:
         """What is wrong with the open episode so far, worst first."""
@@ -211,14 +228,17 @@ class RecordingSession:
             raise
         discarded = path.parent != self.root
         self._last = None if discarded else path
-        summary = self._summary(take, path, ended_ns)
-        if take.writer.failure is not None:
-            self.problem = f'{take.writer.failure} (saved {summary})'
-            raise RecordingFailed(self.problem)
-        return f'discarded {path}' if discarded else f'saved {summary}'
-
-    def _summary(self, take: _Take, path: Path, ended_ns: int) -> str:
+        if discarded:
+            return f'discarded {path}'
+        self._cut_off = take.writer.reason
         count = sum(health.count for health in take.health.values()) - take.writer.dropped
+        if self._cut_off:
+            lost = take.writer.dropped
+            self.problem = f'{self._cut_off}; cut off, {count} messages kept, {lost} lost: {path}'
+            raise RecordingFailed(self.problem)
+        return f'saved {self._summary(take, path, count, ended_ns)}'
+
+    def _summary(self, take: _Take, path: Path, count: int, ended_ns: int) -> str:
         seconds = (ended_ns - take.started_ns) / 1e9
         text = f'{path.name}: {take.outcome}, {seconds:.1f} s, {count} messages'
         problems = self._judge(take, ended_ns)
@@ -231,5 +251,6 @@ class RecordingSession:
             path.rename(target)
         except OSError as error:
             raise RecordingFailed(f'{path}: cannot be discarded: {error.strerror}') from None
-        self._last = None
+        self._last, self._cut_off = None, ''
+        self.problem = ''
         return f'discarded {target}'

@@ -207,15 +207,15 @@ def test_the_seed_of_the_twins_layout_is_kept(stage):
 
 
 def test_the_state_is_shown(stage):
-    assert stage.until(lambda: 'idle' in stage.operator.states)
+    assert stage.until(lambda: 'idle push_red' in stage.operator.states)
     stage.call(topics.RECORDER_START)
-    assert stage.until(lambda: stage.operator.states[-1].startswith('recording 0.'))
+    assert stage.until(lambda: stage.operator.states[-1].startswith('recording push_red 0.'))
     stage.call(topics.RECORDER_MARK_SUCCESS)
     assert stage.until(lambda: '[success]' in stage.operator.states[-1])
     # Nothing is published: the operator reads it while recording, not afterwards.
     assert stage.until(lambda: 'nothing on camera/color/image_raw' in stage.operator.states[-1])
     stage.call(topics.RECORDER_STOP)
-    assert stage.until(lambda: stage.operator.states[-1] == 'idle')
+    assert stage.until(lambda: stage.operator.states[-1] == 'idle push_red')
 
 
 def test_diagnostics_count_and_warn(stage):
@@ -299,8 +299,11 @@ def test_a_disk_that_fills_up_while_recording(stage, monkeypatch):
         return write(descriptor, data)
 
     monkeypatch.setattr(os, 'write', fail_once)
-    assert stage.until(lambda: stage.operator.states[-1].startswith('idle - '))
-    assert 'the disk is full' in stage.operator.states[-1]
+    assert stage.until(lambda: stage.operator.states[-1].startswith('idle push_red - '))
+    assert 'push_red - the disk is full, free some space; cut off' in stage.operator.states[-1]
+    marked = stage.call(topics.RECORDER_MARK_SUCCESS)
+    assert not marked.success
+    assert marked.message.startswith('cut off, so no success')
     answer = stage.call(topics.RECORDER_STOP)
     assert not answer.success
     assert 'the disk is full' in answer.message

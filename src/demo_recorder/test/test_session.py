@@ -144,7 +144,9 @@ def test_silence_gaps_and_losses_are_told_at_once_and_at_the_end(bench):
     assert bench.session.warnings() == []
     bench.now_ns += 600 * MS
     assert bench.session.warnings() == ['nothing on twin/score for 0.6 s']
-    assert '0.6 s - nothing on twin/score for 0.6 s (' in bench.session.describe()
+    assert bench.session.describe() == (
+        'recording push_red 0.6 s (20231114T221320_push_red) - nothing on twin/score for 0.6 s'
+    )
     bench.feed(3, first_sequence=1)
     assert bench.session.warnings() == []
     bench.now_ns += 700 * MS
@@ -185,6 +187,15 @@ def wait_until(condition, timeout_s=10.0):
     assert condition()
 
 
+def cut_off(bench, full_disk):
+    """Record ten messages and let the writer fail."""
+    bench.session.start()
+    bench.feed(10)
+    wait_until(lambda: sum(bench.session._take.writer._writer.counts.values()) == 10)
+    full_disk.set()
+    wait_until(lambda: bench.session._take.writer.failure is not None)
+
+
 def test_a_full_disk_ends_the_episode_and_keeps_everything(bench, full_disk, one_line):
     session = bench.session
     session.start()
@@ -195,17 +206,13 @@ def test_a_full_disk_ends_the_episode_and_keeps_everything(bench, full_disk, one
     wait_until(lambda: session._take.writer.failure is not None)
     bench.feed(5)  # too late: these are missing, and counted
     line = session.poll()
-    assert 'the disk is full' in line
-    assert (
-        ': success, 1.5 s, 10 messages; WARNING: 5 messages dropped, the disk was too slow' in line
-    )
-    assert '\n' not in line
+    (path,) = find_episodes(session.root)
+    assert line == (f'the disk is full, free some space; cut off, 10 messages kept, 5 lost: {path}')
     assert not session.recording
     assert session.poll() == ''
-    (path,) = find_episodes(session.root)
     assert EpisodeReader(path).counts == {topics.TWIN_SCORE: 10}
-    assert outcomes(bench) == ['success']
-    assert session.describe().startswith('idle - ')
+    assert outcomes(bench) == ['unlabelled']  # what was marked before the end is not whole either
+    assert session.describe('insert_blue') == f'idle insert_blue - {line}'
     with pytest.raises(IbcError, match=r'start an episode first; .*the disk is full') as caught:
         session.stop()
     one_line(caught.value)
@@ -215,15 +222,37 @@ def test_a_full_disk_ends_the_episode_and_keeps_everything(bench, full_disk, one
 
 
 def test_a_stop_that_finds_the_disk_full_says_so_and_keeps_everything(bench, full_disk):
-    bench.session.start()
-    bench.feed(10)
-    wait_until(lambda: sum(bench.session._take.writer._writer.counts.values()) == 10)
-    full_disk.set()
-    wait_until(lambda: bench.session._take.writer.failure is not None)
+    cut_off(bench, full_disk)
     with pytest.raises(RecordingFailed, match='the disk is full'):
         bench.session.stop()
     (path,) = find_episodes(bench.session.root)
     assert EpisodeReader(path).counts == {topics.TWIN_SCORE: 10}
+
+
+@pytest.mark.parametrize('noticed', [False, True])
+def test_an_episode_that_was_cut_off_is_never_a_success(bench, full_disk, one_line, noticed):
+    session = bench.session
+    cut_off(bench, full_disk)
+    if noticed:
+        session.poll()
+    with pytest.raises(IbcError, match=r'no success: discard it .*\(the disk is full') as caught:
+        session.mark('success')
+    one_line(caught.value)
+    session.mark('failure')
+    session.poll()
+    assert outcomes(bench) == ['failure']
+    with pytest.raises(IbcError, match='no success'):
+        session.mark('success')
+    assert outcomes(bench) == ['failure']
+    assert session.discard().startswith('discarded')
+    assert find_episodes(session.root) == []
+    assert session.describe() == 'idle'
+    session.start()
+    bench.feed(3)
+    session.mark('success')
+    session.stop()
+    session.mark('success')
+    assert outcomes(bench) == ['success']
 
 
 def test_a_slow_disk_never_blocks_the_receiver(episodes):

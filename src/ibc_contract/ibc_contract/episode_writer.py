@@ -199,15 +199,12 @@ class EpisodeWriter:
 
     def _raise_if_full(self) -> None:
         if self._file.is_full and self._failure is None and not self._closed:
-            self._failure = RecordingFailed(
-                f'{self.path}: the disk is full, nothing more is recorded: stop the episode to '
-                'save what there is, then free some space'
-            )
+            self._failure = RecordingFailed(f'the disk is full, free some space: {self.path}')
             raise self._failure
 
     def _failed(self, error: OSError) -> RecordingFailed:
         self._failure = RecordingFailed(
-            f'{self.path}: {error.strerror}: mend this, then try `ibc bags repair {self.path}`'
+            f'{error.strerror}, mend this, then try `ibc bags repair {self.path}`'
         )
         return self._failure
 

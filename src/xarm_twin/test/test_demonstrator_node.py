@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo
-from std_msgs.msg import Float64
+from std_msgs.msg import Float64, String
 from std_srvs.srv import Trigger
 
 from ibc_contract import topics
 from ibc_contract.messages import pose_array_cdr, pose_stamped_cdr, vector_xy
-from ibc_contract.ros import newest
+from ibc_contract.ros import latched, newest
 from planar_arm.interpolation import SetpointRamp
 from planar_arm.xarm6 import HOME_XY
 from xarm_twin import demonstrator_node
@@ -43,18 +43,24 @@ move = st.tuples(st.floats(-0.04, 0.04), st.floats(-0.04, 0.04))
 class StandIn(Node):
     """Driver, twin and recorder in one: counts what it is asked for, moves the setpoint."""
 
-    def __init__(self, ros: Any, score_after: int = 3, broken: str = '') -> None:
+    def __init__(
+        self, ros: Any, score_after: int = 3, broken: str = '', full_after: int = 10**6
+    ) -> None:
+        """`broken` names a service that refuses; the disk is full after `full_after` commands."""
         super().__init__('stand_in', context=ros.context)
         self.calls: list[str] = []
         self.commands: list[tuple[np.ndarray, np.ndarray]] = []
         """Goal before each command, and the command."""
         self._score_after = score_after
         self._broken = broken
+        self._full_after = full_after
         self._ramp = SetpointRamp.holding(HOME_XY, 0.0)
         self._objects = self.create_publisher(PoseArray, topics.TWIN_OBJECTS, newest())
         self._score = self.create_publisher(Float64, topics.TWIN_SCORE, newest())
         self._setpoint = self.create_publisher(PoseStamped, topics.TCP_SETPOINT, newest())
         self._camera = self.create_publisher(CameraInfo, topics.CAMERA_INFO, newest())
+        self._state = self.create_publisher(String, topics.RECORDER_STATE, latched())
+        self._state.publish(String(data='idle push_red - left from before'))
         self.create_subscription(Vector3Stamped, topics.TELEOP_DELTA, self._on_delta, newest(10))
         for name in (
             topics.ARM_HOME,
@@ -76,6 +82,8 @@ class StandIn(Node):
                 self._ramp = SetpointRamp.holding(HOME_XY, 0.0)
             if name == topics.TWIN_RESET:
                 self.commands.clear()
+            if name == topics.RECORDER_START:
+                self._state.publish(String(data='recording push_red 0.0 s (a) - no joint_states'))
             return response
 
         return respond
@@ -85,6 +93,8 @@ class StandIn(Node):
         self.commands.append((goal, delta))
         # As in the driver: a ramp of one period that begins a little later.
         self._ramp = self._ramp.toward(goal + delta, time.monotonic(), PERIOD + LATENCY)
+        if len(self.commands) == self._full_after:
+            self._state.publish(String(data='idle push_red - the disk is full'))
 
     def _publish(self) -> None:
         now = time.time_ns()
@@ -187,7 +197,14 @@ def test_horizon_ends_an_episode_as_a_failure(
 
 
 @pytest.mark.parametrize(
-    'name', [topics.ARM_HOME, topics.TWIN_RESET, topics.RECORDER_START, topics.RECORDER_STOP]
+    'name',
+    [
+        topics.ARM_HOME,
+        topics.TWIN_RESET,
+        topics.RECORDER_START,
+        topics.RECORDER_MARK_SUCCESS,
+        topics.RECORDER_STOP,
+    ],
 )
 def test_a_refused_service_ends_with_an_error(
     show: Callable[..., tuple[DemonstratorNode, StandIn]],
@@ -198,6 +215,34 @@ def test_a_refused_service_ends_with_an_error(
     assert node.exit_code == 1
     assert stack.calls[-1] == name
     assert f'{name} failed: as told' in capfd.readouterr().err
+
+
+def test_a_recorder_that_fails_ends_the_demonstration_at_once(
+    show: Callable[..., tuple[DemonstratorNode, StandIn]], capfd: pytest.CaptureFixture[str]
+) -> None:
+    node, stack = show({'score_after': 1000, 'full_after': 3}, episodes=5)
+    assert node.exit_code == 1
+    assert stack.calls.count(topics.RECORDER_START) == 1
+    assert stack.calls[-1] == topics.RECORDER_DISCARD
+    assert len(stack.commands) < 10
+    assert 'the recorder ended the episode: the disk is full' in capfd.readouterr().err
+
+
+@pytest.mark.parametrize('multimodal', [False, True])
+def test_the_hand_is_as_the_parameters_say(
+    show: Callable[..., tuple[DemonstratorNode, StandIn]],
+    monkeypatch: pytest.MonkeyPatch,
+    multimodal: bool,
+) -> None:
+    hands = []
+
+    def make(task: str, rng: np.random.Generator, *style: object) -> object:
+        hands.append((task, *style))
+        return make_demonstrator(task, rng)
+
+    monkeypatch.setattr('xarm_twin.showing.make_demonstrator', make)
+    show(record=False, noise=0.25, multimodal=multimodal)
+    assert hands == [('push_red', 0.25, multimodal)]
 
 
 def test_another_task_than_the_twins_is_refused(

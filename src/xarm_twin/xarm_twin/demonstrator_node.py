@@ -13,13 +13,13 @@ from pydantic import Field
 from rclpy.client import Client
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
-from std_msgs.msg import Float64
+from std_msgs.msg import Float64, String
 from std_srvs.srv import Trigger
 
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.messages import pose_xy, poses_array
-from ibc_contract.ros import declare_config, newest
+from ibc_contract.ros import declare_config, latched, newest
 from ibc_contract.runner import run
 from xarm_twin.showing import Look, Outcome, Showing, StageError
 from xarm_twin.tasks import get_task
@@ -42,10 +42,31 @@ class DemonstratorConfig:
     noise: Annotated[
         float, Field(ge=0, le=1, description='error of a move as a share of its length [1]')
     ] = 0.0
+    multimodal: Annotated[
+        bool, Field(description='pass obstacles on either side, not on the nearest')
+    ] = False
     seed: Annotated[int, Field(ge=0, le=2**31, description='seed of hand and errors')] = 0
     startup_timeout: Annotated[
         float, Field(ge=1, le=3600, description='how long the other nodes may take to start [s]')
     ] = 60.0
+
+
+class Episode:
+    """What the recorder has said about the episode since the demonstrator asked for it."""
+
+    def __init__(self) -> None:
+        self.open = False
+        """Whether the demonstrator believes that it is being recorded."""
+        self.trouble = ''
+        """Why the recorder ended it by itself; empty while it has not."""
+        self._begun = False
+
+    def hear(self, state: str) -> None:
+        """Take what is on recorder/state: `recording ...`, `idle ...`, `... - what is wrong`."""
+        if state.startswith('recording'):
+            self._begun = True
+        elif self._begun:  # not what is left from an earlier episode
+            self.trouble = state.partition(' - ')[2]
 
 
 class DemonstratorNode(Node):
@@ -61,6 +82,7 @@ class DemonstratorNode(Node):
         self._objects: tuple[float, PoseArray] | None = None
         self._score: tuple[float, Float64] | None = None
         self._camera_is_on = not self._config.record
+        self._episode = Episode()
         self._create_subscriptions()
         self._commands = self.create_publisher(Vector3Stamped, topics.TELEOP_DELTA, newest(10))
         self._triggers = {name: self.create_client(Trigger, name) for name in self._needed()}
@@ -84,21 +106,27 @@ class DemonstratorNode(Node):
     def start_recording(self) -> None:
         """Open an episode, if recording."""
         if self._config.record:
+            self._episode = Episode()
             self._call(topics.RECORDER_START)
+            self._episode.open = True
 
     def finish_recording(self, success: bool) -> None:
         """Mark the open episode and save it, if recording."""
         if self._config.record:
+            self._episode.open = False
             self._call(topics.RECORDER_MARK_SUCCESS if success else topics.RECORDER_MARK_FAILURE)
             self._call(topics.RECORDER_STOP)
 
     def discard_recording(self) -> None:
         """Throw the open episode away, if recording."""
         if self._config.record:
+            self._episode.open = False
             self._call(topics.RECORDER_DISCARD)
 
     def look(self) -> Look:
         """Return the newest messages as arrays."""
+        if self._episode.open and self._episode.trouble:
+            raise StageError(f'the recorder ended the episode: {self._episode.trouble}')
         with self._lock:
             setpoint, objects, score = self._setpoint, self._objects, self._score
         if setpoint is None or objects is None or score is None:
@@ -126,6 +154,7 @@ class DemonstratorNode(Node):
         if self._config.record:
             # An episode that begins before the camera does has no first observation.
             self.create_subscription(CameraInfo, topics.CAMERA_INFO, self._on_camera, newest())
+            self.create_subscription(String, topics.RECORDER_STATE, self._on_recorder, latched())
 
     def _needed(self) -> list[str]:
         needed = [topics.ARM_HOME, topics.TWIN_RESET]
@@ -154,6 +183,9 @@ class DemonstratorNode(Node):
     def _on_camera(self, _: CameraInfo) -> None:
         self._camera_is_on = True
 
+    def _on_recorder(self, message: String) -> None:
+        self._episode.hear(message.data)
+
     def _run(self) -> None:
         try:
             self._wait_for_others()
@@ -168,7 +200,8 @@ class DemonstratorNode(Node):
             self.exit_code = 2
 
     def _show(self) -> None:
-        showing = Showing(self, self._task, self._config.noise, self._stop)
+        config = self._config
+        showing = Showing(self, self._task, config.noise, config.multimodal, self._stop)
         outcomes: list[Outcome] = []
         for episode in range(self._config.episodes):
             if self._stop.is_set():

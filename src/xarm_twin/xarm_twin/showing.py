@@ -132,13 +132,15 @@ class Showing:
         stage: Stage,
         task: Task,
         noise: float = 0.0,
+        multimodal: bool = False,
         stop: threading.Event | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`noise` goes to the demonstrator; `stop` ends an episode between two actions."""
+        """`noise` and `multimodal` are the hand's; `stop` ends an episode between two actions."""
         self._stage = stage
         self._task = task
         self._noise = noise
+        self._multimodal = multimodal
         self._stop = stop or threading.Event()
         self._clock = clock
 
@@ -171,7 +173,7 @@ class Showing:
         self._stop.wait(SETTLE)
 
     def _act(self, rng: np.random.Generator) -> Outcome:
-        demonstrator = make_demonstrator(self._task.name, rng, self._noise)
+        demonstrator = make_demonstrator(self._task.name, rng, self._noise, self._multimodal)
         tracker = GoalTracker(self._look().setpoint_xy)
         started = self._clock()
         done_at: float | None = None
