@@ -12,20 +12,23 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from demo_recorder.verify import Severity, verify_episode
 from ibc_bringup.demo import say
-from ibc_bringup.loop_report import RIVALS, write_loop_report
+from ibc_bringup.loop_plan import MOST_RECORDED, LoopPlan
+from ibc_bringup.loop_report import RIVALS, loop_table, write_loop_report
 from ibc_bringup.policies import contestant
+from ibc_bringup.report import Table
 from ibc_bringup.ros_trials import try_model
 from ibc_bringup.session import run_to_end
 from ibc_bringup.training_run import DESCRIPTION, TrainingRun, open_run
-from ibc_contract.episode_reader import find_episodes
+from ibc_bringup.trials import finished
+from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from ibc_contract.errors import IbcError
-from implicit_bc.bundle import add_result
+from implicit_bc.bundle import add_result, read_description
 from implicit_bc.training.config import load_config
 from xarm_twin.generate import Recipe, generate_episodes
 from xarm_twin.tasks import DEMONSTRATION_SEED, get_task
@@ -40,25 +43,6 @@ EVALUATION_SEED = 0
 DEMONSTRATION_SEED."""
 
 
-@dataclass(frozen=True)
-class LoopPlan:
-    """How much of everything."""
-
-    task: str = 'push_red'
-    recorded: int = 3
-    """Episodes through ROS."""
-    generated: int = 250
-    lead_in_s: float = 8.0
-    """Unrecorded, unsteady play before each generated episode, at most: what is recorded then shows
-    how to come back from errors."""
-    preset: str = 'cpu_small'
-    train_seconds: float = 300.0
-    evaluated: int = 20
-    """Episodes per policy."""
-    run_seconds: float = 45.0
-    seed: int = 0
-
-
 class Loop:
     """One pass, in a folder that remembers which parts are done."""
 
@@ -71,17 +55,41 @@ class Loop:
 
     def run(self) -> Path:
         """Do what is not done yet and write the report."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / PLAN).write_text(json.dumps(asdict(self.plan), indent=2) + '\n')
         plan = self.plan
-        self._part('record', f'{plan.recorded} episodes through ROS 2, real time', self._record)
-        self._part('generate', f'{plan.generated} episodes in-process', self._generate)
+        plan.check()
+        self._claim_folder()
+        if plan.recorded:
+            self._part('record', f'{plan.recorded} episodes through ROS 2, real time', self._record)
+        if plan.generated:
+            self._part('generate', f'{plan.generated} episodes in-process', self._generate)
         self._part('verify', 'read every bag', self._verify)
         self._part('train', f'{plan.preset}, {plan.train_seconds:.0f} s', self._train)
         for name in ('trained', *RIVALS):
             self._part(name, f'evaluate on {plan.evaluated} new layouts', self._evaluator(name))
         self._part('run', 'the trained policy through ROS 2, filmed', self._run)
         return write_loop_report(self.folder, asdict(plan), self.results)
+
+    def _claim_folder(self) -> None:
+        """Write the plan into a new folder; IbcError if the folder is another loop's."""
+        if (self.folder / PLAN).is_file():
+            if changed := open_loop(self.folder).plan.differences(self.plan):
+                raise IbcError(
+                    f'{self.folder} holds a loop with another plan ({changed}): go on with it by '
+                    f'`ibc loop --resume {self.folder}`, or choose another --folder'
+                )
+            return
+        if self.folder.is_dir() and any(self.folder.iterdir()):
+            raise IbcError(f'{self.folder} is not empty and holds no loop: choose another --folder')
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / PLAN).write_text(json.dumps(asdict(self.plan), indent=2) + '\n')
+
+    def table(self) -> Table:
+        """Return one row per part, once all are done."""
+        return loop_table(self.results)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what was done, for JSON: the plan, and per part its figures."""
+        return {'folder': str(self.folder), 'plan': asdict(self.plan), 'results': self.results}
 
     def _part(self, name: str, what: str, work: Callable[[], dict[str, Any]]) -> None:
         if name in self.results:
@@ -94,23 +102,29 @@ class Loop:
 
     def _record(self) -> dict[str, Any]:
         root = self.folder / 'bags' / 'recorded'
-        missing = self.plan.recorded - (len(find_episodes(root)) if root.is_dir() else 0)
+        first = DEMONSTRATION_SEED + self.plan.seed
+        there = find_episodes(root) if root.is_dir() else []
+        seeds = [EpisodeReader(path).info.seed or 0 for path in there]
+        missing = self.plan.recorded - len(there)
         given = {
             'task': self.plan.task,
             'root': str(root),
             'demonstrator': 'true',
             'episodes': str(missing),
-            'seed': str(DEMONSTRATION_SEED + self.plan.seed),
+            # The first episode has the next seed, since each begins with a reset of the twin.
+            'seed': str(max(seeds, default=first - 1)),
         }
         if missing > 0:
             horizon = get_task(self.plan.task).horizon_s + EPISODE_OVERHEAD_S
-            run_to_end('teleop_record', given, self.folder / 'record.log', 60 + missing * horizon)
+            limit = 60 + missing * horizon
+            log = self.folder / 'record.log'
+            run_to_end('teleop_record', given, log, limit, relay='demonstrator')
         return {'episodes': len(find_episodes(root))}
 
     def _generate(self) -> dict[str, Any]:
         root = self.folder / 'bags' / 'generated'
         recipe = Recipe(self.plan.task, root, lead_in_s=self.plan.lead_in_s)
-        seed = DEMONSTRATION_SEED + self.plan.recorded + self.plan.seed
+        seed = DEMONSTRATION_SEED + MOST_RECORDED + self.plan.seed
         paths = generate_episodes(recipe, self.plan.generated, seed, os.cpu_count() or 1)
         return {'episodes': len(paths)}
 
@@ -131,12 +145,12 @@ class Loop:
             config = load_config(self.plan.preset, overrides)
             run, resume = TrainingRun(folder, (self.folder / 'bags',), config), False
             run.save()
-        run.train(resume)
+        made = read_description(run.train(resume))['provenance']
         meta = run.dataset().meta
         steps = {'recorded': 0, 'generated': 0}
         for episode in meta.episodes:
             steps[Path(episode.path).parent.name] += episode.steps
-        return {'episodes': len(meta.episodes), 'data_steps': steps}
+        return {'episodes': len(meta.episodes), 'data_steps': steps, 'steps': made['steps']}
 
     def _evaluator(self, name: str) -> Callable[[], dict[str, Any]]:
         def work() -> dict[str, Any]:
@@ -155,7 +169,8 @@ class Loop:
         trials = try_model(
             str(bundle), self.plan.task, self.folder, RUN_TRIALS, self.plan.run_seconds
         )
-        return {'episodes': len(trials), 'successes': sum(trial.success for trial in trials)}
+        done = finished(trials)
+        return {'episodes': len(done), 'successes': sum(trial.success for trial in done)}
 
 
 def open_loop(folder: Path) -> Loop:

@@ -1,7 +1,6 @@
 """The loop's result for people: a table for the terminal and an HTML page."""
 
 import math
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,9 @@ Results = Mapping[str, Mapping[str, Any]]
 
 
 def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -> Path:
-    """Print the table and write the page; return its path."""
+    """Write the page; return its path."""
     run = open_run(folder / 'train')
     made = read_description(folder / 'train' / 'bundle')['provenance']
-    table = loop_table(results, made['steps'])
-    sys.stdout.write(table.to_text())
     rates = [
         (name, results[name]['success_rate'], *results[name]['wilson95'])
         for name in ('trained', *RIVALS)
@@ -35,7 +32,7 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
     total = sum(result['seconds'] for result in results.values())
     sections = (
         trials_section(read_trials(folder / TRIALS), folder, 'The trained policy over ROS 2'),
-        Section('What was done', table=table, figure_svg=success_bars(rates)),
+        Section('What was done', table=loop_table(results), figure_svg=success_bars(rates)),
         Section(
             'Training',
             f'{made["steps"]} steps in {made["seconds"]:.0f} s. Guessing among the demonstrated '
@@ -57,13 +54,13 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
     return write_report(folder / 'report.html', f'Loop: {plan["task"]}', summary, sections)
 
 
-def loop_table(results: Results, train_steps: int) -> Table:
+def loop_table(results: Results) -> Table:
     """One row per part: episodes, steps, seconds, success with its Wilson interval."""
     data_steps = results['train']['data_steps']
     steps = {
         'record': data_steps['recorded'],
         'generate': data_steps['generated'],
-        'train': train_steps,
+        'train': results['train']['steps'],
     }
     labels = {
         'record': 'recorded through ROS 2',

@@ -5,6 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ibc_bringup.loop_plan import LoopPlan
+
+TASKS = 'push_red, push_red_then_green or insert_blue'
+PRESETS = 'cpu_small, cpu_base, state_small, real_push, real_insert or a YAML file'
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to `subparsers`."""
@@ -14,39 +19,63 @@ def add_parser(subparsers: Any) -> None:
         description='Record demonstrations through ROS, generate more, train a small image policy, '
         'compare it with baselines, run it through ROS; write a table and a report.',
     )
-    parser.add_argument('--task', default='push_red', help='task of the twin (push_red)')
-    parser.add_argument('--recorded', type=int, help='episodes recorded through ROS')
-    parser.add_argument('--generated', type=int, help='episodes generated in-process')
-    parser.add_argument('--preset', help='training preset')
-    parser.add_argument('--train-seconds', type=float, help='time for training [s]')
-    parser.add_argument('--evaluated', type=int, help='evaluation episodes per policy')
-    parser.add_argument('--seed', type=int, help='seed of data and training')
+    options: dict[str, tuple[type, str]] = {
+        'task': (str, TASKS),
+        'recorded': (int, 'episodes recorded through ROS; 0: leave this part out'),
+        'generated': (int, 'episodes generated in-process; 0: leave this part out'),
+        'preset': (str, PRESETS),
+        'train_seconds': (float, 'time for training [s]'),
+        'evaluated': (int, 'evaluation episodes per policy'),
+        'run_seconds': (float, 'time for the trials through ROS [s]'),
+        'seed': (int, 'seed of data and training'),
+    }
+    for name, (kind, text) in options.items():
+        option = f'--{name.replace("_", "-")}'
+        default = getattr(LoopPlan, name)
+        shown = f'{default:g}' if kind is float else default
+        parser.add_argument(option, type=kind, help=f'{text} ({shown})')
     parser.add_argument('--folder', type=Path, help='where everything goes (runs/loop-...)')
-    parser.add_argument('--resume', type=Path, metavar='FOLDER', help='go on where it stopped')
+    parser.add_argument(
+        '--resume', type=Path, metavar='FOLDER', help='go on where it stopped, with its own plan'
+    )
+    parser.add_argument('--json', action='store_true', help='print one JSON object at the end')
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the loop and print where the report is."""
+    import json
     import time
     from dataclasses import fields
 
-    from ibc_bringup.loop import Loop, LoopPlan, open_loop
+    from ibc_bringup.loop import Loop, open_loop
+    from ibc_contract.errors import IbcError
     from implicit_bc.training.trainer import TrainingInterrupted
-    from xarm_twin.tasks import get_task
 
+    given = {field.name: getattr(arguments, field.name, None) for field in fields(LoopPlan)}
+    given = {name: value for name, value in given.items() if value is not None}
     if arguments.resume:
+        refused = [f'--{name.replace("_", "-")}' for name in given]
+        refused += ['--folder'] if arguments.folder else []
+        if refused:
+            raise IbcError(
+                f'ibc loop --resume takes these from the loop itself: leave out '
+                f'{", ".join(refused)}, or start a new loop'
+            )
         loop = open_loop(arguments.resume)
     else:
-        given = {field.name: getattr(arguments, field.name, None) for field in fields(LoopPlan)}
-        plan = LoopPlan(**{name: value for name, value in given.items() if value is not None})
-        get_task(plan.task)
+        if Path(given.get('preset', '')).is_file():
+            given['preset'] = str(Path(given['preset']).resolve())
         folder = arguments.folder or Path('runs') / time.strftime('loop-%Y%m%d-%H%M%S')
-        loop = Loop(folder, plan)
+        loop = Loop(folder, LoopPlan(**given))
     try:
         report = loop.run()
     except (KeyboardInterrupt, TrainingInterrupted):
         sys.stderr.write(f'stopped; go on with: ibc loop --resume {loop.folder}\n')
         return 130
-    sys.stdout.write(f'report: {report}\n')
+    if arguments.json:
+        sys.stdout.write(json.dumps({**loop.to_dict(), 'report': str(report)}) + '\n')
+    else:
+        sys.stdout.write(loop.table().to_text())
+        sys.stdout.write(f'report: {report}\n')
     return 0
