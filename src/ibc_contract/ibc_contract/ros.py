@@ -114,13 +114,23 @@ def _descriptor(plain: Any, info: FieldInfo | None) -> ParameterDescriptor:
     return descriptor
 
 
+def status_name(node: Node, component: str, name: str = '') -> str:
+    """Return what a status on `/diagnostics` is called: `namespace/node: component`.
+
+    It is that of `node` itself, or of the node `name` in its namespace. The topic is global, so
+    that without the namespace two robots could not be told apart.
+    """
+    full = f'{node.get_namespace()}/{name or node.get_name()}'.lstrip('/')
+    return f'{full}: {component}'
+
+
 class Diagnostics:
     """Publishes one DiagnosticStatus of this node on `/diagnostics`, when asked."""
 
     def __init__(self, node: Node, component: str) -> None:
         """`component` says which part of the node speaks, as in `xarm_planar_driver: arm`."""
         self._node = node
-        self._name = f'{node.get_name()}: {component}'
+        self._name = status_name(node, component)
         self._publisher = node.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
 
     def publish(

@@ -12,7 +12,15 @@ from rclpy.qos import DurabilityPolicy, ReliabilityPolicy
 
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
-from ibc_contract.ros import Diagnostics, declare_config, latched, newest, read_config, to_ns
+from ibc_contract.ros import (
+    Diagnostics,
+    declare_config,
+    latched,
+    newest,
+    read_config,
+    status_name,
+    to_ns,
+)
 
 
 @pydantic.dataclasses.dataclass(frozen=True)
@@ -111,4 +119,21 @@ def test_diagnostics_arrive_with_name_level_and_values(ros):
     assert status.hardware_id == 'xArm6'
     assert [(pair.key, pair.value) for pair in status.values] == [('rate_hz', '99.5')]
     assert to_ns(array.header.stamp) > 0
+    node.destroy_node()
+
+
+@pytest.mark.parametrize(('namespace', 'prefix'), [('', ''), ('left', 'left/'), ('/a/b', 'a/b/')])
+def test_nodes_of_two_namespaces_are_told_apart_in_diagnostics(ros, namespace, prefix):
+    node = Node('mouse', context=ros.context, namespace=namespace)
+    received = []
+    node.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, received.append, 10)
+    diagnostics = Diagnostics(node, 'window')
+
+    def publish_until_heard() -> bool:
+        diagnostics.publish(DiagnosticStatus.OK, '', {})
+        return bool(received)
+
+    assert ros.spin_until(publish_until_heard, node)
+    assert received[0].status[0].name == f'{prefix}mouse: window'
+    assert status_name(node, 'arm', 'driver') == f'{prefix}driver: arm'
     node.destroy_node()

@@ -40,6 +40,8 @@ KEYS = (
     Key(ord('q'), 'Q', 'quit', QUIT, 'window'),
 )
 
+ACTIONS = frozenset(key.action for key in KEYS)
+
 _BY_CODE = {key.code: key for key in KEYS}
 
 

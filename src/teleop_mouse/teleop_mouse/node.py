@@ -20,7 +20,7 @@ from ibc_contract.errors import IbcError
 from ibc_contract.images import decode_jpeg
 from ibc_contract.messages import pose_xy
 from ibc_contract.pacing import ticks
-from ibc_contract.ros import Diagnostics, declare_config, latched, newest, to_ns
+from ibc_contract.ros import Diagnostics, declare_config, latched, newest, status_name, to_ns
 from ibc_contract.runner import run
 from planar_arm.camera_model import CameraModel
 from planar_arm.workspace import DEFAULT_WORKSPACE
@@ -28,6 +28,7 @@ from teleop_mouse.config import TeleopConfig, camera_pose
 from teleop_mouse.keys import QUIT, find_key
 from teleop_mouse.overlay import Marks
 from teleop_mouse.pointer import Lead, Point, Pointer, board_point
+from teleop_mouse.recorder_state import RecorderState
 from teleop_mouse.screen import FROZEN_S, Screen, render
 from teleop_mouse.service_keys_node import ServiceKeys
 from teleop_mouse.window import Window, check_display
@@ -74,8 +75,10 @@ class TeleopMouse(Node):
         self._info: CameraInfo | None = None
         self._arrivals: deque[float] = deque(maxlen=30)
         self._setpoint: tuple[Point, float] | None = None
-        self._recorder = ''
+        self._recorder = RecorderState()
+        self._offered = frozenset((QUIT,))
         self._arm_trouble = ''
+        self._driver = status_name(self, 'arm', DRIVER)
         self._view: CameraModel | None = None
         self._pointer = Pointer()
         self._window_turn_s = time.monotonic()
@@ -112,11 +115,11 @@ class TeleopMouse(Node):
         self._setpoint = (pose_xy(message), time.monotonic())
 
     def _on_recorder(self, message: String) -> None:
-        self._recorder = message.data
+        self._recorder = RecorderState.parse(message.data)
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
-            if status.name.startswith(DRIVER):
+            if status.name == self._driver:
                 failed = status.level == DiagnosticStatus.ERROR
                 self._arm_trouble = status.message if failed else ''
 
@@ -224,6 +227,7 @@ class TeleopMouse(Node):
             recorder=self._recorder,
             arm_trouble=self._arm_trouble,
             message=self._keys.message(),
+            offered=self._offered,
         )
         window.show(render(screen, size, DEFAULT_WORKSPACE), size[1])
 
@@ -246,6 +250,7 @@ class TeleopMouse(Node):
         return False
 
     def _report(self) -> None:
+        self._offered = self._keys.offered()
         age_s = self._frame_age_s()
         level, message = DiagnosticStatus.OK, 'leading' if self._speed is not None else 'ready'
         if age_s > FROZEN_S:

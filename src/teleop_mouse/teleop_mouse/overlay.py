@@ -3,6 +3,7 @@
 Colours are BGR. All functions draw into the image that they are given.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -63,16 +64,28 @@ def draw_marks(image: Image, view: CameraModel, workspace: Workspace, marks: Mar
             cv2.circle(image, (x, y), 4 << SHIFT, AMBER, -1, cv2.LINE_AA, SHIFT)
 
 
-def draw_banner(image: Image, text: str, colour: Colour) -> None:
-    """Frame the image and put a line of text on top, for what must not be overlooked."""
+@dataclass(frozen=True)
+class Banner:
+    """A line that must not be overlooked."""
+
+    text: str
+    colour: Colour
+
+
+def draw_banners(image: Image, banners: Sequence[Banner]) -> None:
+    """Frame the image in the colour of the first banner and put them all on top."""
     height, width = image.shape[:2]
-    cv2.rectangle(image, (0, 0), (width - 1, height - 1), colour, 3)
-    scale = text_scale(width) * 1.2
-    text = fit_text(text, scale, 2, width - 20)
-    (text_width, text_height), _ = cv2.getTextSize(text, FONT, scale, 2)
-    cv2.rectangle(image, (0, 0), (width, 3 * text_height), colour, -1)
-    origin = ((width - text_width) // 2, 2 * text_height)
-    cv2.putText(image, text, origin, FONT, scale, WHITE, 2, cv2.LINE_AA)
+    scale = text_scale(width) * 1.1
+    row = 3 * cv2.getTextSize('X', FONT, scale, 2)[0][1]
+    if banners:
+        cv2.rectangle(image, (0, 0), (width - 1, height - 1), banners[0].colour, 3)
+    for i, banner in enumerate(banners):
+        text = fit_text(banner.text, scale, 2, width - 20)
+        text_width = cv2.getTextSize(text, FONT, scale, 2)[0][0]
+        cv2.rectangle(image, (0, i * row), (width, (i + 1) * row - 1), banner.colour, -1)
+        origin = ((width - text_width) // 2, i * row + 2 * row // 3)
+        colour = WHITE if banner.colour == RED else DARK
+        cv2.putText(image, text, origin, FONT, scale, colour, 2, cv2.LINE_AA)
 
 
 def text_scale(width: int) -> float:

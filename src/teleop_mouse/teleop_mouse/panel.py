@@ -1,13 +1,13 @@
 """The bar under the image: state, keys, last message."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import groupby
 
 import cv2
 import numpy as np
 
-from teleop_mouse.keys import KEYS, Key
+from teleop_mouse.keys import ACTIONS, KEYS, Key
 from teleop_mouse.overlay import (
     AMBER,
     DARK,
@@ -24,6 +24,7 @@ from teleop_mouse.overlay import (
 
 CAP_FACE: Colour = (74, 66, 62)
 STOP_FACE: Colour = (48, 44, 176)
+FAINT: Colour = (92, 86, 82)
 
 
 @dataclass(frozen=True)
@@ -45,17 +46,23 @@ class Message:
 
     text: str = ''
     failed: bool = False
+    colour: Colour = GREEN
 
 
-def draw_panel(width: int, fields: tuple[Field, ...], message: Message) -> Image:
-    """Return the bar, (height, `width`, 3) uint8 BGR; its height depends on `width` alone."""
-    keys = _key_rows(width)
+def draw_panel(
+    width: int, fields: tuple[Field, ...], message: Message, offered: frozenset[str] = ACTIONS
+) -> Image:
+    """Return the bar, (height, `width`, 3) uint8 BGR; its height depends on `width` alone.
+
+    Keys whose action is not `offered` are faint.
+    """
+    keys = _key_rows(width, offered)
     row = _row_height(width)
     panel = np.full((2 * row + keys.shape[0] + row // 3, width, 3), DARK, np.uint8)
     _draw_fields(panel, fields, width, row)
     panel[row : row + keys.shape[0]] = keys
     text_y = row + keys.shape[0] + round(0.62 * row)
-    colour = RED if message.failed else GREEN
+    colour = RED if message.failed else message.colour
     scale = text_scale(width)
     weight = 2 if message.failed else 1
     text = fit_text(message.text, scale, weight, width - 2 * _margin(width))
@@ -82,9 +89,9 @@ def _draw_fields(panel: Image, fields: tuple[Field, ...], width: int, row: int) 
     cv2.line(panel, (0, row), (width, row), CAP_FACE, 1)
 
 
-@cache
-def _key_rows(width: int) -> Image:
-    """Draw all key caps with their labels, wrapped to `width`; the same in every frame."""
+@lru_cache(maxsize=4)
+def _key_rows(width: int, offered: frozenset[str]) -> Image:
+    """Draw all key caps with their labels, wrapped to `width`; the same in nearly every frame."""
     scale, row, margin = text_scale(width), _row_height(width), _margin(width)
     places: list[tuple[Key, int, int]] = []
     x, y = margin, 0
@@ -98,7 +105,7 @@ def _key_rows(width: int) -> Image:
         x += round(22 * scale)
     rows = np.full((y + row + row // 3, width, 3), DARK, np.uint8)
     for key, left, top in places:
-        _draw_key(rows, key, left, top + row // 6, scale, row)
+        _draw_key(rows, key, key.action in offered, left, top + row // 6, scale, row)
     return rows
 
 
@@ -107,17 +114,20 @@ def _key_length(key: Key, scale: float) -> int:
     return cap + label + round(58 * scale)
 
 
-def _draw_key(rows: Image, key: Key, x: int, y: int, scale: float, row: int) -> None:
+def _draw_key(rows: Image, key: Key, offered: bool, x: int, y: int, scale: float, row: int) -> None:
     baseline = y + round(0.66 * row)
     pad = round(12 * scale)
     right = x + _text_width(key.cap, scale) + 2 * pad
     danger = key.group == 'stop' and key.cap == 'X'
     face = STOP_FACE if danger else CAP_FACE
+    cap, label = WHITE, AMBER if danger else GREY
+    if not offered:
+        face, cap, label = DARK, FAINT, FAINT
     top, bottom = y + round(0.12 * row), y + round(0.9 * row)
     cv2.rectangle(rows, (x, top), (right, bottom), face, -1, cv2.LINE_AA)
     cv2.line(rows, (x, bottom), (right, bottom), (20, 18, 16), 2)
-    _text(rows, key.cap, (x + pad, baseline), scale, WHITE)
-    _text(rows, key.label, (right + round(0.9 * pad), baseline), scale, AMBER if danger else GREY)
+    _text(rows, key.cap, (x + pad, baseline), scale, cap)
+    _text(rows, key.label, (right + round(0.9 * pad), baseline), scale, label)
 
 
 def _text(

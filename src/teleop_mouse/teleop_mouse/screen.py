@@ -7,6 +7,7 @@ import numpy as np
 
 from planar_arm.camera_model import CameraModel
 from planar_arm.workspace import Workspace
+from teleop_mouse.keys import ACTIONS
 from teleop_mouse.overlay import (
     AMBER,
     DARK,
@@ -15,12 +16,14 @@ from teleop_mouse.overlay import (
     GREY,
     RED,
     WHITE,
+    Banner,
     Marks,
-    draw_banner,
+    draw_banners,
     draw_marks,
     text_scale,
 )
 from teleop_mouse.panel import Field, Message, draw_panel
+from teleop_mouse.recorder_state import RecorderState
 
 FROZEN_S = 1.0
 """An image older than this is not a view of the scene; nobody leads by it."""
@@ -41,11 +44,12 @@ class Screen:
     frame_rate_hz: float = 0.0
     speed: float | None = None
     """How fast the tool is led [m/s]; None while it is not."""
-    recorder: str = ''
-    """What the recorder says about itself; empty when it is silent."""
+    recorder: RecorderState = field(default_factory=RecorderState)
     arm_trouble: str = ''
     """Why the driver has stopped the arm; empty while it has not."""
     message: Message = field(default_factory=Message)
+    offered: frozenset[str] = ACTIONS
+    """Actions of the keys that can do something now."""
 
 
 def render(screen: Screen, size: tuple[int, int], workspace: Workspace) -> np.ndarray:
@@ -59,20 +63,32 @@ def render(screen: Screen, size: tuple[int, int], workspace: Workspace) -> np.nd
         image = cv2.resize(bgr, size, interpolation=interpolation)
         if screen.view is not None:
             draw_marks(image, screen.view, workspace, screen.marks)
-        if screen.frame_age_s > FROZEN_S:
-            draw_banner(image, f'camera frozen for {screen.frame_age_s:.0f} s', RED)
-        elif screen.arm_trouble:
-            draw_banner(image, f'arm {screen.arm_trouble} (key C)', RED)
+    draw_banners(image, _banners(screen))
     fields = (_recorder(screen), _camera(screen), _arm(screen), _mouse(screen))
-    return np.vstack([image, draw_panel(width, fields, screen.message)])
+    message = screen.message
+    if not message.text and screen.recorder.task:
+        message = Message(f'task: {screen.recorder.task}', colour=GREY)
+    return np.vstack([image, draw_panel(width, fields, message, screen.offered)])
+
+
+def _banners(screen: Screen) -> list[Banner]:
+    banners = []
+    if screen.rgb is not None and screen.frame_age_s > FROZEN_S:
+        banners.append(Banner(f'camera frozen for {screen.frame_age_s:.0f} s', RED))
+    if screen.arm_trouble:
+        banners.append(Banner(f'arm {screen.arm_trouble} (key C)', RED))
+    if screen.recorder.trouble:
+        colour = AMBER if screen.recorder.recording else RED
+        banners.append(Banner(f'recorder: {screen.recorder.trouble}', colour))
+    return banners
 
 
 def _recorder(screen: Screen) -> Field:
-    if not screen.recorder:
+    recorder = screen.recorder
+    if not recorder.text:
         return Field('recorder', 'not running', GREY, share=6)
-    recording = screen.recorder.lower().startswith('recording')
-    colour = RED if recording else WHITE
-    return Field('recorder', screen.recorder, colour, lamp=recording, share=6)
+    colour = RED if recorder.recording or recorder.trouble else WHITE
+    return Field('recorder', recorder.text, colour, lamp=recorder.recording, share=6)
 
 
 def _camera(screen: Screen) -> Field:

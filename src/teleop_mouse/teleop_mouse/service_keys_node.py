@@ -36,6 +36,11 @@ class ServiceKeys:
         self._said_s = 0.0
         self._waiting_for: dict[str, float] = {}
 
+    def offered(self) -> frozenset[str]:
+        """Return the actions of the keys that can do something now."""
+        ready = (action for action, c in self._callers.items() if c.service_is_ready())
+        return frozenset((*ready, QUIT))
+
     def call(self, key: Key) -> None:
         """Call the service of `key`; the outcome becomes the message."""
         client = self._callers[key.action]

@@ -3,10 +3,13 @@
 import numpy as np
 import pytest
 
+from ibc_contract import topics
 from planar_arm.camera_model import CameraModel, look_at
 from planar_arm.workspace import DEFAULT_WORKSPACE
+from teleop_mouse.keys import ACTIONS
 from teleop_mouse.overlay import AMBER, GREEN, RED, WHITE, Marks
 from teleop_mouse.panel import Field, Message, draw_panel
+from teleop_mouse.recorder_state import RecorderState
 from teleop_mouse.screen import Screen, render
 
 SIZE = (960, 540)
@@ -77,8 +80,68 @@ def test_without_camera_or_view_there_is_still_a_window():
 
 
 def test_recording_lights_a_red_lamp():
-    assert has(draw(recorder='recording 3 s')[SIZE[1] :, :300], RED)
-    assert not has(draw(recorder='idle')[SIZE[1] :, :300], RED)
+    recording, idle = map(RecorderState.parse, ('recording push_red 3.0 s (a)', 'idle push_red'))
+    assert has(draw(recorder=recording)[SIZE[1] :, :300], RED)
+    assert not has(draw(recorder=idle)[SIZE[1] :, :300], RED)
+
+
+@pytest.mark.parametrize(
+    ('line', 'state'),
+    [
+        ('', RecorderState()),
+        ('idle', RecorderState(text='idle')),
+        (
+            'idle push_red - the disk is full; kept: bags/a - b',
+            RecorderState(
+                text='idle',
+                task='push the red block into the black tray',
+                trouble='the disk is full; kept: bags/a - b',
+            ),
+        ),
+        (
+            'recording stack_cups 3.2 s [success] (2023_a) - nothing on x for 0.6 s',
+            RecorderState(
+                True, 'recording 3.2 s [success]', 'stack_cups', 'nothing on x for 0.6 s'
+            ),
+        ),
+    ],
+)
+def test_the_recorders_line_is_taken_apart(line, state):
+    assert RecorderState.parse(line) == state
+
+
+def test_a_recorder_that_has_failed_is_a_red_banner_and_one_in_doubt_an_amber_one():
+    failed = draw(recorder=RecorderState.parse('idle push_red - the disk is full'))
+    assert has(failed[:3], RED)
+    assert has(failed[: SIZE[1], :3], RED)
+    doubtful = draw(recorder=RecorderState.parse('recording push_red 3.0 s (a) - nothing on x'))
+    assert has(doubtful[:3], AMBER)
+    assert not has(doubtful[: SIZE[1], :3], RED)
+
+
+def test_troubles_of_arm_and_recorder_are_shown_one_below_the_other():
+    recorder = RecorderState.parse('recording push_red 3.0 s (a) - nothing on x')
+    both = draw(arm_trouble='stopped', recorder=recorder)[: SIZE[1], SIZE[0] - 10]
+    assert has(both[None, :10], RED)
+    assert has(both[None, 10:80], AMBER)
+
+
+def test_keys_that_can_do_nothing_are_faint_and_stay_where_they_are():
+    everything, some = (
+        draw_panel(960, (), Message(), offered)
+        for offered in (ACTIONS, ACTIONS - {topics.POLICY_ENABLE})
+    )
+    assert everything.shape == some.shape
+    changed = (everything != some).any(axis=-1)
+    assert 0 < changed.sum() < 0.2 * changed.size
+    assert some[changed].mean() < everything[changed].mean()
+
+
+def test_the_task_is_named_until_there_is_something_to_say():
+    recorder = RecorderState.parse('idle push_red')
+    assert (draw(recorder=recorder)[-30:] != draw(recorder=RecorderState.parse('idle'))[-30:]).any()
+    said = Message('arm/home: at home')
+    assert has(draw(recorder=recorder, message=said)[-30:], GREEN)
 
 
 def test_marks_behind_the_camera_are_left_out():
