@@ -1,20 +1,18 @@
 """The `ibc` command."""
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
 
 from ibc_bringup import commands
+from ibc_bringup.options import Parser
 from ibc_contract.errors import IbcError
 from planar_arm.errors import PlanarArmError
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """Build the command line; nothing heavy is imported before a command runs."""
-    top = argparse.ArgumentParser(
-        prog='ibc', description='Teach an xArm6 a planar task, train a policy, run it.'
-    )
+    top = Parser(prog='ibc', description='Teach an xArm6 a planar task, train a policy, run it.')
     subparsers = top.add_subparsers(title='commands', metavar='COMMAND', required=True)
     for module in commands.ALL:
         module.add_parser(subparsers)
@@ -36,7 +34,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (IbcError, PlanarArmError) as error:
         sys.stderr.write(f'error: {error}\n')
         code = 1
+    except OSError as error:
+        sys.stderr.write(f'error: {_reason(error)}\n')
+        code = 1
     sys.exit(code)
+
+
+def _reason(error: OSError) -> str:
+    """What the system refused, in one line."""
+    if error.strerror is None:
+        return ' '.join(str(error).split())
+    return f'{error.filename}: {error.strerror}' if error.filename else error.strerror
 
 
 if __name__ == '__main__':

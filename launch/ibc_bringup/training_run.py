@@ -120,8 +120,9 @@ def open_run(folder: Path) -> TrainingRun:
         return TrainingRun(folder, data, config, bool(description['include_failures']))
     except FileNotFoundError:
         raise IbcError(f'{folder} holds no training run: {DESCRIPTION} is missing') from None
-    except (OSError, KeyError, TypeError, yaml.YAMLError) as error:
-        raise IbcError(f'{file} cannot be read: {error}') from None
+    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        reason = ' '.join(str(error).split())
+        raise IbcError(f'{file} cannot be read: {reason}') from None
 
 
 def _flat(data: dict[str, Any], prefix: str = '') -> list[tuple[str, Any]]:

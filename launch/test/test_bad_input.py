@@ -1,10 +1,14 @@
 """Every command answers bad input with one line on stderr and an exit code that is not 0."""
 
+import numpy as np
 import pytest
 import yaml
 
 from ibc_bringup.main import main
+from ibc_contract import messages, topics
 from ibc_contract.contract import load_contract
+from ibc_contract.episode_info import new_episode_info
+from ibc_contract.episode_writer import EpisodeWriter
 from implicit_bc.bundle import save_bundle
 from implicit_bc.model import ImplicitModel, Scaling
 from implicit_bc.networks.energy import NetworkConfig
@@ -35,6 +39,25 @@ def refused(capsys):
         return ended.value.code, lines[0]
 
     return run
+
+
+def record(root, contract, steps=12):
+    start = 1_700_000_000_000_000_000
+    writer = EpisodeWriter(root, new_episode_info('push_red', contract, 'twin', start))
+    for step in range(steps):
+        stamp = start + step * contract.period_ns
+        pose = messages.pose_stamped_cdr(stamp, (0.3 + 0.01 * step, 0, 0.03), (1, 0, 0, 0))
+        writer.write(topics.TCP_SETPOINT, stamp, pose)
+        objects = np.tile([0.4, 0.1, 0.04, 0, 0, 0, 1.0], (4, 1))
+        writer.write(topics.TWIN_OBJECTS, stamp, messages.pose_array_cdr(stamp, objects))
+    return writer.close('success')
+
+
+@pytest.fixture
+def bags(tmp_path):
+    """A folder with one episode of poses."""
+    record(tmp_path / 'bags', STATE)
+    return tmp_path / 'bags'
 
 
 @pytest.fixture
@@ -95,3 +118,72 @@ def test_a_player_of_another_contract(refused, model):
     assert code == 1
     assert RGB.hash in line
     assert STATE.hash in line
+
+
+@pytest.mark.parametrize(
+    ('words', 'named'),
+    [
+        ('eval random --task push_red --seed -5', "--seed: '-5' is not a whole number from 0"),
+        (
+            'eval random --task push_red --episodes 0',
+            "--episodes: '0' is not a whole number from 1",
+        ),
+        ('eval random --task push_red --workers -2', '--workers'),
+        ('eval random --task push_red --renderer crayon', 'auto'),
+        ('eval', 'required: policy'),
+        ('generate --episodes -1', '--episodes'),
+        ('generate --episodes many', "'many' is not a whole number"),
+        ('generate --seed -3', '--seed'),
+        ('generate --lead-in -3', "--lead-in: '-3' is not a number from 0"),
+        ('generate --noise nan', '--noise'),
+        ('train bags --seed -1', '--seed'),
+        ('train bags --steps 0', '--steps'),
+        ('dance', "'dance'"),
+        ('models', 'ACTION'),
+    ],
+)
+def test_arguments_out_of_range(refused, words, named):
+    code, line = refused(*words.split())
+    assert code == 2
+    assert named in line
+    assert line.endswith(' --help')
+
+
+@pytest.mark.parametrize(
+    ('words', 'named'),
+    [
+        ('generate --root /proc/nope --contract planar_state', '/proc/nope: No such file'),
+        ('generate --contract planar_sound', "unknown contract 'planar_sound'"),
+        ('train bags --run /proc/nope', '/proc/nope'),
+        ('train /proc/nope', '/proc/nope: there is no such folder'),
+        ('train bags --set steps=[', '--set steps=[: the value is not YAML'),
+        ('train bags --set steps.foo=3', "no training field 'steps.foo'"),
+        ('train bags --set stesp=3', "'stesp'"),
+        ('train bags --set seed=-1', "'seed'"),
+        ('train bags --preset cut.yaml', 'cut.yaml: cannot be read'),
+        ('train bags --preset binary.yaml', 'binary.yaml: cannot be read'),
+        ('train bags --preset list.yaml', 'list.yaml: is not a training preset'),
+        ('train bags --preset numbers.yaml', 'numbers.yaml: is not a training preset'),
+        ('train bags --preset none.yaml', "unknown training preset 'none.yaml'"),
+        ('train bags --preset missing', "unknown training preset 'missing'"),
+        ('train --resume run', 'run.yaml cannot be read'),
+    ],
+)
+def test_values_that_cannot_be_used(refused, bags, tmp_path, words, named):
+    (tmp_path / 'cut.yaml').write_text('steps: [1,\n')
+    (tmp_path / 'binary.yaml').write_bytes(b'\xff\xfe\x00')
+    (tmp_path / 'list.yaml').write_text('- steps\n- seed\n')
+    (tmp_path / 'numbers.yaml').write_text('1: 2\n')
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run' / 'run.yaml').write_bytes(b'\xff')
+    before = sorted(tmp_path.iterdir())
+    code, line = refused(*words.split())
+    assert code == 1
+    assert named in line
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_place_for_the_bundle_is_made_before_training(refused, bags):
+    code, line = refused('train', 'bags', '--preset', 'state_small', '--bundle', '/proc/x')
+    assert code == 1
+    assert '/proc/x: No such file' in line

@@ -88,7 +88,7 @@ def test_resuming_takes_more_steps_and_remembers_them(finished, bags, capsys):
         (['--set', 'negatives=16'], 'negatives'),
         (['--set', 'learning_rate.initial=0.1'], 'learning_rate.initial'),
         (['--set', 'steps=none'], "'steps'"),
-        (['--steps', '0'], "'steps'"),
+        (['--set', 'steps=0'], "'steps'"),
     ],
 )
 def test_resuming_refuses_what_would_make_another_run(finished, bags, capsys, words, named):

@@ -4,6 +4,9 @@ import argparse
 import sys
 from typing import Any
 
+from ibc_bringup.options import OneOf, whole
+from ibc_bringup.stacks import task_names
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to `subparsers`."""
@@ -14,11 +17,31 @@ def add_parser(subparsers: Any) -> None:
         'SEED + k, whatever the number of workers.',
     )
     parser.add_argument('policy', help='a model (name or folder), demonstrator, random or nothing')
-    parser.add_argument('--task', help="task of the twin; a model's own task if left out")
-    parser.add_argument('--episodes', type=int, default=50, help='episodes (50)')
-    parser.add_argument('--seed', type=int, default=0, help='seed of the first episode (0)')
-    parser.add_argument('--workers', type=int, default=0, help='processes (0: one per core)')
-    parser.add_argument('--renderer', default='auto', help='auto, egl or tiny (auto)')
+    parser.add_argument(
+        '--task',
+        action=OneOf,
+        names=task_names,
+        help="task of the twin (a model's own task)",
+    )
+    parser.add_argument(
+        '--episodes', type=whole(1), default=50, metavar='N', help='episodes (%(default)s)'
+    )
+    parser.add_argument(
+        '--seed',
+        type=whole(0),
+        default=0,
+        metavar='N',
+        help='seed of the first episode (%(default)s)',
+    )
+    parser.add_argument(
+        '--workers', type=whole(0), default=0, metavar='N', help='processes (0: one per core)'
+    )
+    parser.add_argument(
+        '--renderer',
+        choices=('auto', 'egl', 'tiny'),
+        default='auto',
+        help='what draws the camera image (%(default)s)',
+    )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--save', action='store_true', help='note the result in the model card')
     parser.set_defaults(run=run)

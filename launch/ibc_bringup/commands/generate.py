@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ibc_bringup.options import OneOf, number, whole
+from ibc_bringup.stacks import task_names
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to `subparsers`."""
@@ -14,21 +17,46 @@ def add_parser(subparsers: Any) -> None:
         description='Write episodes of the scripted demonstrator in the twin as bags. Run again '
         'with the same folder to go on where it stopped.',
     )
-    parser.add_argument('--task', default='push_red', help='task of the twin (push_red)')
-    parser.add_argument('--root', type=Path, default=Path('bags'), help='bags go here (bags)')
-    parser.add_argument('--episodes', type=int, default=100, help='episodes wanted in all (100)')
-    parser.add_argument('--seed', type=int, help='seed of the first layout (1000000)')
-    parser.add_argument('--workers', type=int, default=0, help='processes (0: one per core)')
     parser.add_argument(
-        '--noise', type=float, default=0.0, help='noise of the demonstrator, 0 to 1 (0)'
+        '--task',
+        action=OneOf,
+        names=task_names,
+        default='push_red',
+        help='task of the twin (%(default)s)',
+    )
+    parser.add_argument(
+        '--root', type=Path, default=Path('bags'), help='bags go here (%(default)s)'
+    )
+    parser.add_argument(
+        '--episodes',
+        type=whole(1),
+        default=100,
+        metavar='N',
+        help='episodes wanted in all (%(default)s)',
+    )
+    parser.add_argument(
+        '--seed',
+        type=whole(0),
+        metavar='N',
+        help='seed of the first layout (1000000: no evaluation uses those)',
+    )
+    parser.add_argument(
+        '--workers', type=whole(0), default=0, metavar='N', help='processes (0: one per core)'
+    )
+    parser.add_argument(
+        '--noise',
+        type=number(0, 1),
+        default=0.0,
+        metavar='X',
+        help='noise of the demonstrator, 0 to 1 (%(default)g)',
     )
     parser.add_argument(
         '--lead-in',
-        type=float,
+        type=number(0, 600),
         default=0.0,
         metavar='SECONDS',
-        help='let a very unsteady hand play for up to so long before every second episode begins, '
-        'so that the demonstration shows how to mend what went wrong (0)',
+        help='let a very unsteady hand play for up to so long before about half of the episodes '
+        'begin, so that the demonstration shows how to mend what went wrong (%(default)g)',
     )
     parser.add_argument(
         '--lead-in-model',

@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ibc_bringup.options import OneOf, whole
+from implicit_bc.preset_files import preset_names
+
 PRESET = 'cpu_small'
 
 
@@ -16,8 +19,15 @@ def add_parser(subparsers: Any) -> None:
         description='Train a policy from bags (or from a dataset cache) and write a model bundle.',
     )
     parser.add_argument('data', nargs='*', type=Path, help='folders of bags, or a dataset cache')
-    parser.add_argument('--run', dest='folder', type=Path, help='folder of the run (runs/NEW)')
-    parser.add_argument('--preset', help=f'preset or YAML file ({PRESET})')
+    parser.add_argument(
+        '--run', dest='folder', type=Path, help='folder of the run (runs/train-DATE-TIME)'
+    )
+    parser.add_argument(
+        '--preset',
+        action=OneOf,
+        names=preset_names,
+        help=f'preset or YAML file ({PRESET})',
+    )
     parser.add_argument(
         '--set',
         dest='overrides',
@@ -26,8 +36,12 @@ def add_parser(subparsers: Any) -> None:
         metavar='KEY=VALUE',
         help='replace one field of the preset, such as learning_rate.initial=3e-4',
     )
-    parser.add_argument('--seed', type=int, help='seed of everything random')
-    parser.add_argument('--steps', type=int, help='optimizer steps')
+    parser.add_argument(
+        '--seed', type=whole(0), metavar='N', help="seed of everything random (the preset's: 0)"
+    )
+    parser.add_argument(
+        '--steps', type=whole(1), metavar='N', help="optimizer steps (the preset's)"
+    )
     parser.add_argument('--failures', action='store_true', help='learn from failed episodes too')
     parser.add_argument('--resume', type=Path, metavar='RUN', help='go on with an interrupted run')
     parser.add_argument('--bundle', type=Path, help='copy the bundle here, such as models/NAME')
@@ -48,6 +62,8 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         training = _new_run(arguments)
         training.save()
+    if arguments.bundle:
+        arguments.bundle.mkdir(parents=True, exist_ok=True)  # not after hours of training
     try:
         bundle = training.train(resume=arguments.resume is not None)
     except TrainingInterrupted as stopped:
@@ -116,7 +132,11 @@ def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
         key, separator, text = word.partition('=')
         if not separator:
             raise IbcError(f'--set {word} is not of the form key=value')
-        overrides[key] = yaml.safe_load(text)
+        try:
+            overrides[key] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            reason = ' '.join(str(error).split())
+            raise IbcError(f'--set {word}: the value is not YAML: {reason}') from None
     if arguments.steps is not None:
         overrides['steps'] = arguments.steps
     return overrides

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +13,7 @@ from ibc_contract.errors import IbcError
 from implicit_bc.model import NormalizationConfig
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.precision import Precision
+from implicit_bc.preset_files import preset_names, preset_text
 from implicit_bc.samplers.derivative_free import DerivativeFreeConfig
 
 
@@ -58,7 +58,7 @@ class TrainConfig:
     Moves of the setpoint are relative, so they stay right up to perspective."""
     holdout: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """Fraction of the episodes kept for validation."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     log_every: Annotated[int, Field(ge=1)] = 50
     validate_every: Annotated[int, Field(ge=1)] = 1000
     checkpoint_every: Annotated[int, Field(ge=1)] = 1000
@@ -77,14 +77,6 @@ class TrainConfig:
         return dataclasses.asdict(self)
 
 
-def preset_names() -> list[str]:
-    """Names of the presets that ship with this package."""
-    folder = resources.files('implicit_bc') / 'presets'
-    return sorted(
-        f.name.removesuffix('.yaml') for f in folder.iterdir() if f.name.endswith('.yaml')
-    )
-
-
 def load_config(source: str | Path, overrides: Mapping[str, Any] | None = None) -> TrainConfig:
     """Load a preset by name, or a YAML file by path, and replace single fields.
 
@@ -93,22 +85,38 @@ def load_config(source: str | Path, overrides: Mapping[str, Any] | None = None) 
         overrides: Dotted field names to values, such as `{'learning_rate.initial': 3e-4}`.
 
     Raises:
-        IbcError: Unknown preset (the known ones are listed), or a field that is wrong.
+        IbcError: Unknown preset (the known ones are listed), a file that cannot be read, or a field
+            that is wrong.
     """
-    path = Path(source)
-    if path.suffix in ('.yaml', '.yml') and path.is_file():
-        text = path.read_text()
-    elif str(source) in preset_names():
-        text = (resources.files('implicit_bc') / 'presets' / f'{source}.yaml').read_text()
-    else:
-        raise IbcError(
-            f'unknown training preset {str(source)!r}; known: {", ".join(preset_names())}, '
-            'or the path of a YAML file'
-        )
-    data = yaml.safe_load(text) or {}
+    data = _read(source)
     for dotted, value in (overrides or {}).items():
-        _put(data, dotted.split('.'), value)
+        try:
+            _put(data, dotted.split('.'), value)
+        except TypeError:
+            raise IbcError(f'{source}: there is no training field {dotted!r}') from None
     return config_from_dict(data, str(source))
+
+
+def _read(source: str | Path) -> dict[str, Any]:
+    path = Path(source)
+    try:
+        if path.suffix in ('.yaml', '.yml') and path.is_file():
+            text = path.read_text()
+        elif str(source) in preset_names():
+            text = preset_text(str(source))
+        else:
+            raise IbcError(
+                f'unknown training preset {str(source)!r}; known: {", ".join(preset_names())}, '
+                'or the path of a YAML file'
+            )
+        data = yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise IbcError(f'{source}: cannot be read: {" ".join(str(error).split())}') from None
+    if data is None:
+        return {}
+    if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
+        raise IbcError(f'{source}: is not a training preset: lines like `steps: 1000` are expected')
+    return data
 
 
 def config_from_dict(data: Mapping[str, Any], source: str) -> TrainConfig:
@@ -124,4 +132,6 @@ def config_from_dict(data: Mapping[str, Any], source: str) -> TrainConfig:
 def _put(data: dict[str, Any], path: list[str], value: Any) -> None:
     for part in path[:-1]:
         data = data.setdefault(part, {})
+        if not isinstance(data, dict):
+            raise TypeError(f'{part} holds no fields')
     data[path[-1]] = value

@@ -1,0 +1,81 @@
+"""Rules of the command line: errors of one line, numbers within a range, names listed by --help."""
+
+import argparse
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+Names = Callable[[], Sequence[str]]
+
+
+class OneOf(argparse.Action):
+    """Stores one of `names()`; they are looked up for --help only, since that imports much."""
+
+    def __init__(self, *args: Any, names: Names, help: str, **options: Any) -> None:
+        super().__init__(*args, help=help, **options)
+        self._names: Names | None = names
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the word as it is: who uses it knows whether it is one of the names."""
+        setattr(namespace, self.dest, values)
+
+    def list_names(self) -> None:
+        """Add the names to the help."""
+        if self._names is not None:
+            self.help = f'{self.help}; one of {", ".join(self._names())}'
+            self._names = None
+
+
+class Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with an argument, and lists the names of `OneOf`."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f'error: {message}; see {self.prog} --help\n')
+
+    def format_help(self) -> str:
+        """Write the help."""
+        for action in self._actions:
+            if isinstance(action, OneOf):
+                action.list_names()
+        return super().format_help()
+
+
+def whole(minimum: int, maximum: int = 2**31 - 1) -> Callable[[str], int]:
+    """Return a type of arguments: whole numbers within these bounds."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = minimum - 1
+        if not minimum <= value <= maximum:
+            raise argparse.ArgumentTypeError(
+                f'{text!r} is not a whole number from {minimum} to {maximum}'
+            )
+        return value
+
+    return parse
+
+
+def number(minimum: float, maximum: float) -> Callable[[str], float]:
+    """Return a type of arguments: numbers within these bounds."""
+
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not minimum <= value <= maximum:
+            raise argparse.ArgumentTypeError(
+                f'{text!r} is not a number from {minimum:g} to {maximum:g}'
+            )
+        return value
+
+    return parse
