@@ -5,7 +5,6 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Protocol
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -17,21 +16,12 @@ from ibc_contract.errors import IbcError
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class ClosableNode(Protocol):
-    """What `run` needs: an rclpy node with `close`, and optionally an exit code."""
-
-    exit_code: int | None
-    """None while the node wants to go on; a number ends the process with it."""
-
-    def close(self) -> None:
-        """Stop threads, leave hardware safe, wait for last messages. Bounded in time."""
-
-
 class _Interrupts:
     """Counts SIGINT and SIGTERM, so that the first one interrupts nothing that is half done.
 
     A second one interrupts a constructor or callback that hangs; once the node is being closed,
-    they are ignored.
+    they are ignored. Who starts a node may have both ignored or blocked until here, so that none
+    interrupts an import; one that was blocked counts now.
     """
 
     def __init__(self) -> None:
@@ -39,6 +29,7 @@ class _Interrupts:
         self.closing = False
         for number in SIGNALS:
             signal.signal(number, self._handle)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
@@ -49,17 +40,22 @@ class _Interrupts:
 def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int:
     """Spin `make_node()` until SIGINT, SIGTERM or its `exit_code` is set; return the exit code.
 
+    The node has a method `close`, bounded in time: it stops threads, leaves hardware safe, waits
+    for last messages. It may have an `exit_code`, None while it wants to go on.
+
     rclpy's own signal handlers would invalidate the context before a last message could be sent, so
     they are not installed. An IbcError becomes one line on stderr and exit code 1.
     """
+    interrupts = _Interrupts()
     rclpy.init(
         args=list(args) if args is not None else None,
         signal_handler_options=SignalHandlerOptions.NO,
     )
-    interrupts = _Interrupts()
     node = None
     code = 0
     try:
+        if interrupts.count:
+            return code
         node = make_node()
         executor = SingleThreadedExecutor()
         executor.add_node(node)

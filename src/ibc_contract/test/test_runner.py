@@ -7,6 +7,8 @@ import time
 
 import pytest
 
+from ibc_contract.runner import SIGNALS
+
 NODE = """
 import sys
 import time
@@ -53,10 +55,11 @@ sys.exit(run(Probe))
 def start(ros):
     running = []
 
-    def launch(how: str) -> subprocess.Popen:
+    def launch(how: str, before=None) -> subprocess.Popen:
         process = subprocess.Popen(
             [sys.executable, '-c', NODE, '--ros-args', '-p', f'how:={how}'],
             env=ros.env,
+            preexec_fn=before,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -84,6 +87,34 @@ def test_a_signal_closes_the_node_and_the_code_is_zero(start, signals):
         time.sleep(0.15)  # the later ones arrive while the node is closing
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (0, 'closed\n', '')
+
+
+def ignore_signals():
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+
+
+def block_signals():
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize('number', SIGNALS)
+@pytest.mark.parametrize('before', [ignore_signals, block_signals])
+def test_signals_count_that_were_ignored_or_blocked_when_the_process_began(start, before, number):
+    process = start('wait', before)
+    assert process.stdout.readline() == 'ready\n'
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, 'closed\n', '')
+
+
+@pytest.mark.system
+def test_a_signal_that_was_blocked_while_importing_ends_the_process_before_it_has_a_node(start):
+    process = start('wait', block_signals)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, '', '')
 
 
 @pytest.mark.system
