@@ -1,12 +1,15 @@
 """Trained bundles, described for people."""
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ibc_bringup.report import success_text
 from ibc_contract.errors import IbcError
-from implicit_bc.bundle import find_bundle, known_bundles, read_description
+from implicit_bc.bundle_files import bundle_name, find_bundle, known_bundles, read_description
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -30,27 +33,44 @@ class ModelCard:
     @property
     def success_rate(self) -> float:
         """Measured on its first task; 0 if that was never done."""
-        return float(self.results.get(self.tasks[0], {}).get('success_rate', 0.0))
+        return float(self._result['success_rate']) if self._result else 0.0
 
     @property
     def success_text(self) -> str:
         """Success rate with its interval, for people."""
-        result = self.results.get(self.tasks[0])
-        return success_text(result) if result else 'not measured'
+        return success_text(self._result) if self._result else 'not measured'
+
+    @property
+    def _result(self) -> dict[str, Any] | None:
+        return self.results.get(self.tasks[0]) if self.tasks else None
 
 
 def list_cards() -> list[ModelCard]:
-    """Describe every bundle that can be named, best success rate first."""
-    cards = [_card(name, path) for name, path in known_bundles().items()]
-    return sorted(cards, key=lambda card: (-card.success_rate, card.name))
+    """Describe every bundle that can be named, best success rate first.
+
+    One that cannot be read is left out with a warning: the others can be used all the same.
+    """
+    cards, problems = read_cards()
+    for problem in problems:
+        log.warning('left out: %s', problem)
+    return cards
+
+
+def read_cards() -> tuple[list[ModelCard], list[IbcError]]:
+    """Return the cards, best success rate first, and what is wrong with the other bundles."""
+    cards, problems = [], []
+    for name, path in known_bundles().items():
+        try:
+            cards.append(_card(name, path))
+        except IbcError as error:
+            problems.append(error)
+    return sorted(cards, key=lambda card: (-card.success_rate, card.name)), problems
 
 
 def read_card(name: str) -> ModelCard:
     """Describe the bundle with this name or in this folder; IbcError lists the known ones."""
     path = find_bundle(name)
-    folder = path.resolve()
-    # A training run keeps its bundle in a folder of that name.
-    return _card(folder.parent.name if folder.name == 'bundle' else folder.name, path)
+    return _card(bundle_name(path), path)
 
 
 def _card(name: str, path: Path) -> ModelCard:

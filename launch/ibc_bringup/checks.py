@@ -15,6 +15,7 @@ from typing import Literal
 
 from ibc_bringup.ports import is_free, twin_ports
 from ibc_bringup.up import ros_environment
+from ibc_contract.errors import IbcError
 
 Status = Literal['ok', 'warn', 'fail']
 
@@ -97,13 +98,14 @@ def system_libraries() -> Finding:
 
 
 def display() -> Finding:
-    """Look for a display for the mouse window."""
-    for name in ('DISPLAY', 'WAYLAND_DISPLAY'):
-        if os.environ.get(name):
-            return Finding('Display', 'ok', f'{name}={os.environ[name]}')
-    return Finding(
-        'Display', 'warn', 'none: no mouse window', 'log in graphically, or: ssh -X, xvfb-run'
-    )
+    """Ask the display that the mouse window would open on."""
+    try:
+        from teleop_mouse.window import check_display
+
+        check_display()
+    except (IbcError, ImportError) as error:
+        return Finding('Display', 'warn', str(error), 'log in graphically, or: ssh -X, xvfb-run')
+    return Finding('Display', 'ok', f'DISPLAY={os.environ["DISPLAY"]}')
 
 
 def egl_renderer() -> Finding:
@@ -197,11 +199,14 @@ def camera() -> Finding:
 
 def model_bundles() -> Finding:
     """Look for trained bundles."""
-    from ibc_bringup.bundles import list_cards
+    from ibc_bringup.bundles import read_cards
 
-    names = [card.name for card in list_cards()]
-    if names:
-        return Finding('Models', 'ok', ', '.join(names))
+    cards, problems = read_cards()
+    if problems:
+        detail = '; '.join(str(problem) for problem in problems)
+        return Finding('Models', 'warn', detail, 'remove that model, or train it again')
+    if cards:
+        return Finding('Models', 'ok', ', '.join(card.name for card in cards))
     return Finding('Models', 'warn', 'no bundle found', 'train one: ibc loop, or set IBC_MODELS')
 
 

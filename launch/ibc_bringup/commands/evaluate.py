@@ -62,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     workers = arguments.workers or os.cpu_count() or 1
     summary = chosen.evaluate(arguments.episodes, arguments.seed, workers).to_dict()
     if arguments.save and arguments.policy not in SCRIPTED:
-        from implicit_bc.bundle import add_result, find_bundle
+        from implicit_bc.bundle_files import add_result, find_bundle
 
         add_result(find_bundle(arguments.policy), chosen.task, summary)
     if arguments.json:

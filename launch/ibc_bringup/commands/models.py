@@ -26,6 +26,6 @@ def run(arguments: argparse.Namespace) -> int:
         entries = [{**dataclasses.asdict(card), 'path': str(card.path)} for card in cards]
         sys.stdout.write(json.dumps(entries, indent=2) + '\n')
         return 0
-    rows = [(card.name, card.task, card.success_text, str(card.path)) for card in cards]
+    rows = [(card.name, ', '.join(card.tasks), card.success_text, str(card.path)) for card in cards]
     sys.stdout.write(Table(('name', 'task', 'success', 'folder'), rows).to_text())
     return 0

@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     import shutil
 
-    from implicit_bc.bundle import read_description
+    from implicit_bc.bundle_files import read_description
     from implicit_bc.training.trainer import TrainingInterrupted
 
     if arguments.resume:

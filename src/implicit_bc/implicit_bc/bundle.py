@@ -11,7 +11,6 @@ import importlib.metadata
 import os
 import platform
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,23 +19,40 @@ from typing import Any
 import numpy as np
 import pydantic
 import torch
-import yaml
 
 from ibc_contract.contract import Contract
 from ibc_contract.errors import IbcError
+from implicit_bc.bundle_files import (
+    DESCRIPTION,
+    FORMAT,
+    METHODS,
+    add_result,
+    bundle_name,
+    find_bundle,
+    known_bundles,
+    read_description,
+    write_description,
+)
 from implicit_bc.dataset import DatasetMeta
 from implicit_bc.model import ImplicitModel, Scaling
-from implicit_bc.model_card import model_card
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.policy import ImplicitPolicy
 from implicit_bc.samplers.derivative_free import DerivativeFreeConfig
 from implicit_bc.tensors import load_into, load_tensors, save_tensors
 from implicit_bc.training.config import TrainConfig
 
-FORMAT = 1
-DESCRIPTION = 'policy.yaml'
+__all__ = [
+    'Bundle',
+    'add_result',
+    'describe_training',
+    'find_bundle',
+    'known_bundles',
+    'load_bundle',
+    'read_description',
+    'save_bundle',
+]
+
 WEIGHTS = 'policy'
-METHODS = ('derivative_free',)
 
 
 @dataclass(frozen=True)
@@ -81,11 +97,11 @@ def save_bundle(
     try:
         new.mkdir(parents=True)
         save_tensors(new, WEIGHTS, model.state_dict())
-        _write_description(new, folder.name, description)
+        write_description(new, folder.name, description)
         shutil.rmtree(folder, ignore_errors=True)
         new.rename(folder)
     except OSError as error:
-        raise IbcError(f'{new}: cannot write the model: {error.strerror}') from None
+        raise IbcError(f'{new}: cannot write the model: {error.strerror or error}') from None
     return folder
 
 
@@ -121,73 +137,7 @@ def load_bundle(
     model = ImplicitModel(trained_for, network, scaling)
     load_into(model, load_tensors(path, WEIGHTS), where)
     policy = ImplicitPolicy(model.to(device).eval(), sampler)
-    return Bundle(path, _name(path), policy, tuple(description['tasks']), description)
-
-
-def read_description(path: Path) -> dict[str, Any]:
-    """Read `policy.yaml` of a bundle without loading the network."""
-    file = path / DESCRIPTION
-    try:
-        description = yaml.safe_load(file.read_text())
-    except FileNotFoundError:
-        raise IbcError(f'{path}: no model here: {DESCRIPTION} is missing') from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise IbcError(f'{file}: cannot be read: {" ".join(str(error).split())}') from None
-    fields = ('format', 'method', 'tasks', 'contract', 'contract_hash', 'network', 'sampler')
-    fields += ('scaling', 'provenance')
-    missing = [f for f in fields if not isinstance(description, dict) or f not in description]
-    if missing:
-        raise IbcError(f'{file}: not a model description: missing {", ".join(missing)}')
-    if description['format'] != FORMAT:
-        raise IbcError(f'{file}: format {description["format"]}, this version reads {FORMAT}')
-    if description['method'] not in METHODS:
-        raise IbcError(
-            f'{file}: unknown method {description["method"]!r}; known: {", ".join(METHODS)}'
-        )
-    return description
-
-
-def add_result(path: Path, task: str, summary: Mapping[str, Any]) -> None:
-    """Note the measured `summary` of an evaluation on `task` in a bundle and its model card."""
-    description = read_description(path)
-    description.setdefault('results', {})[task] = dict(summary)
-    _write_description(path, _name(path), description)
-
-
-def model_roots() -> list[Path]:
-    """Folders in which models are looked up by name, first one first."""
-    roots = [Path(p) for p in os.environ.get('IBC_MODELS', '').split(os.pathsep) if p]
-    roots.append(Path('models'))
-    for prefix in (*os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep), sys.prefix):
-        if prefix:
-            roots.append(Path(prefix) / 'share' / 'ibc_models')
-    # An editable installation: models/ of the source tree.
-    roots.append(Path(__file__).resolve().parents[3] / 'models')
-    return roots
-
-
-def known_bundles() -> dict[str, Path]:
-    """Name -> folder of every bundle below `model_roots`; earlier roots win."""
-    found: dict[str, Path] = {}
-    for root in model_roots():
-        for file in sorted(root.glob(f'*/{DESCRIPTION}')):
-            found.setdefault(file.parent.name, file.parent)
-    return found
-
-
-def find_bundle(name: str | Path) -> Path:
-    """Return the folder of a bundle, given its path or its name; IbcError lists the known ones."""
-    path = Path(name).expanduser()
-    for candidate in (path, path / 'bundle'):  # a run directory holds its bundle in `bundle`
-        if (candidate / DESCRIPTION).is_file():
-            return candidate
-    known = known_bundles()
-    if str(name) in known:
-        return known[str(name)]
-    raise IbcError(
-        f'unknown model {str(name)!r}; known: {", ".join(sorted(known)) or "none"}, '
-        'or the path of a model folder'
-    )
+    return Bundle(path, bundle_name(path), policy, tuple(description['tasks']), description)
 
 
 def describe_training(
@@ -221,23 +171,3 @@ def describe_training(
             'gpu': torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         },
     }
-
-
-def _write_description(folder: Path, name: str, description: dict[str, Any]) -> None:
-    text = yaml.safe_dump(_plain(description), sort_keys=False, allow_unicode=True)
-    (folder / DESCRIPTION).write_text(text)
-    (folder / 'README.md').write_text(model_card(name, description))
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists: YAML's safe subset has no tuples."""
-    if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value
-
-
-def _name(path: Path) -> str:
-    resolved = path.resolve()
-    return resolved.parent.name if resolved.name == 'bundle' else resolved.name
