@@ -2,8 +2,8 @@
 # pyright: reportAttributeAccessIssue=false
 """Let a trained policy move the arm.
 
-In the twin:  ros2 launch ibc_bringup run_policy.launch.py model:=push_red
-On the arm:   ... model:=insert_blue sim:=false robot_ip:=192.168.1.212
+In the twin:  ros2 launch ibc_bringup run_policy.launch.py model:=push_red_then_green
+On the arm:   ... model:=push_red_then_green sim:=false robot_ip:=192.168.1.212
 """
 
 from launch import LaunchDescription

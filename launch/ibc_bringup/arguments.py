@@ -15,7 +15,7 @@ class Argument:
 
     `default` None means that there is none: unless the argument is `required`, a stack asks for the
     value only if something that it starts needs it. A default that depends on other arguments is a
-    function of those declared before it. The type of the value is `kind`.
+    function of those declared before it. The type of the value is `kind`; a number lies in `span`.
     """
 
     name: str
@@ -24,6 +24,7 @@ class Argument:
     choices: Callable[[], Sequence[str]] | None = None
     kind: type[str] | type[bool] | type[int] | type[float] = str
     required: bool = False
+    span: tuple[float, float] | None = None
 
     @property
     def default_text(self) -> str:
@@ -43,9 +44,12 @@ class Argument:
                 raise IbcError(f'{self.name}:={text} must be true or false')
             return text.lower() == 'true'
         try:
-            return self.kind(text)
+            value = self.kind(text)
         except ValueError:
             raise IbcError(f'{self.name}:={text} must be a number ({self.kind.__name__})') from None
+        if self.span is not None and not self.span[0] <= float(value) <= self.span[1]:
+            raise IbcError(f'{self.name}:={text} must be {self.span[0]:.10g}..{self.span[1]:.10g}')
+        return value
 
 
 def as_text(value: Value) -> str:

@@ -55,6 +55,7 @@ def _declare(argument: Argument) -> DeclareLaunchArgument:
 def _nodes(context: LaunchContext, stack: Stack) -> list[Any]:
     typed = {a.name: context.launch_configurations[a.name] for a in stack.arguments}
     values = stack.values({**_command_line(context, stack), **typed})
+    stack.check(values)
     return [_node(call) for call in stack.calls(values)]
 
 

@@ -20,6 +20,7 @@ Sink = Callable[[str, str], None]
 TAIL_LINES = 15
 LOG_PREFIX = re.compile(r'^(error: |\[[A-Z]+\] (\[[\d.]+\] )?\[[\w.]+\]: )')
 """What ROS and Python put before a message."""
+ERROR_LINE = re.compile(r'^(error: |\[(ERROR|FATAL)\])')
 FIRST_IS_LAST_S = 2.0
 """How long the first process outlives the request to stop: the others may need it to end well."""
 # What follows an interrupt that did not help, and how long after the request to stop [s].
@@ -58,12 +59,18 @@ class Ended:
             return abs(self.code) or 1
         return self.code if self.code >= 0 else 128 - self.code
 
+    @property
+    def explained(self) -> bool:
+        """Tell whether its last line says what was wrong, so that those before it matter less."""
+        return bool(self.tail) and ERROR_LINE.match(self.tail[-1]) is not None
+
     def summary(self) -> str:
         """Say in one line what ended and why, in its own words where it left some."""
         how = f'signal {-self.code}' if self.code < 0 else f'code {self.code}'
         errors = [line for line in self.tail if 'error' in line.lower()]
         last = (errors or list(self.tail) or ['it said nothing'])[-1]
-        return f'{self.name} ended with {how}: {LOG_PREFIX.sub("", last)}'
+        reason = LOG_PREFIX.sub('', last).removeprefix(f'{self.name}: ')
+        return f'{self.name} ended with {how}: {reason}'
 
 
 @dataclass

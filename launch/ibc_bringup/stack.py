@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +42,8 @@ class Process:
     needs_sim: bool = False
     ends_stack: bool = False
     """The stack is done when this process is, and takes its exit code."""
+    check: Callable[[Values], None] | None = None
+    """Raises IbcError for what would fail the process, before anything starts: an arm moves."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,18 @@ class NodeCall:
     process: Process
     parameters: Mapping[str, Value]
     namespace: str
-
-    @property
-    def config_file(self) -> Path | None:
-        """The ROS parameter file with this deployment's values, if the process has one."""
-        return config_path(f'{self.process.config}.yaml') if self.process.config else None
+    config_file: Path | None
+    """The ROS parameter file with this deployment's values, if the process has one."""
 
     def command(self) -> list[str]:
         """The command line that starts the node without ROS's own launch."""
-        command = [sys.executable, '-m', self.process.module, '--ros-args']
+        command = [
+            sys.executable,
+            '-m',
+            'ibc_bringup.bare_start',
+            self.process.module,
+            '--ros-args',
+        ]
         command += ['-r', f'__node:={self.process.name}']
         if self.namespace:
             command += ['-r', f'__ns:=/{self.namespace}']
@@ -86,16 +91,31 @@ class Stack:
 
     def calls(self, values: Values) -> list[NodeCall]:
         """List the nodes to start for these values, with their parameters."""
-        chosen = [
-            process
-            for process in self.processes
-            if all(bool(values.get(name)) == wanted for name, wanted in process.when.items())
-        ]
+        chosen = self._chosen(values)
         for process in chosen:
             if process.needs_sim and not values.get('sim'):
                 raise IbcError(f'{self.name}: {process.name} works in the twin only: add sim:=true')
         namespace = str(values.get('namespace', ''))
-        return [NodeCall(p, self._parameters(p, values), namespace) for p in chosen]
+        files = config_files(str(values.get('config_dir', '')))
+        return [
+            NodeCall(
+                p, self._parameters(p, values), namespace, files[p.config] if p.config else None
+            )
+            for p in chosen
+        ]
+
+    def check(self, values: Values) -> None:
+        """Raise IbcError if something would fail once nodes run; call it before they do."""
+        for process in self._chosen(values):
+            if process.check is not None:
+                process.check(values)
+
+    def _chosen(self, values: Values) -> list[Process]:
+        return [
+            process
+            for process in self.processes
+            if all(bool(values.get(name)) == wanted for name, wanted in process.when.items())
+        ]
 
     def _parameters(self, process: Process, values: Values) -> dict[str, Value]:
         extra = process.sim_parameters if values.get('sim') else process.robot_parameters
@@ -110,6 +130,22 @@ class Stack:
         if value.argument in values:
             return values[value.argument]
         raise missing(next(a for a in self.arguments if a.name == value.argument), self.name)
+
+
+def config_files(site: str = '') -> dict[str, Path]:
+    """Return the parameter files by name, without .yaml: those in folder `site` replace ours."""
+    ours = {path.stem: path for path in config_path('driver.yaml').parent.glob('*.yaml')}
+    if not site:
+        return ours
+    if not Path(site).is_dir():
+        raise IbcError(f'config_dir:={site}: there is no such folder')
+    theirs = {path.stem: path.resolve() for path in Path(site).glob('*.yaml')}
+    if unknown := sorted(theirs.keys() - ours.keys()):
+        raise IbcError(
+            f'config_dir:={site}: no node reads {unknown[0]}.yaml; '
+            f'known: {", ".join(f"{name}.yaml" for name in sorted(ours))}'
+        )
+    return {**ours, **theirs}
 
 
 def config_path(name: str) -> Path:

@@ -42,6 +42,23 @@ def task_of_bag(values: Values) -> str:
     return _bag_info(values).task
 
 
+def check_window(_: Values) -> None:
+    """Raise IbcError unless a window can be opened."""
+    from teleop_mouse.window import check_display
+
+    check_display()
+
+
+def check_model(values: Values) -> None:
+    """Raise IbcError unless the model is for the contract that this installation knows."""
+    from ibc_bringup.bundles import find_bundle, read_description
+    from ibc_contract.contract import Contract, load_contract
+
+    path = find_bundle(str(values['model']))
+    trained_for = Contract.from_dict(read_description(path)['contract'])
+    load_contract(trained_for.name).require_same(trained_for.hash, f'model {path}')
+
+
 def seed_of_bag(values: Values) -> int:
     """Return the seed of the layout in the bag in `bag:=`."""
     return _bag_info(values).seed or 0
@@ -59,16 +76,23 @@ TASK = Argument('task', 'what is done', default='push_red', choices=task_names)
 ROOT = Argument('root', 'folder that receives the episodes', default='bags')
 OPERATOR = Argument('operator', 'who shows the task; stored in each episode', default='')
 NAMESPACE = Argument('namespace', 'ROS namespace of every node', default='')
-SEED = Argument('seed', "seed of the twin's first layout", default=0, kind=int)
+SEEDS = (0, 2**31)
+SEED = Argument('seed', "seed of the twin's first layout", default=0, kind=int, span=SEEDS)
 RENDERER = Argument(
     'renderer', 'what draws the camera image', 'auto', choices=lambda: ('auto', 'egl', 'tiny')
 )
+PORT = (1, 65532)
 PORTS = (
-    Argument('control_port', "port of the twin's arm controller", default=15502, kind=int),
-    Argument('report_port_base', 'base of its three report ports', default=15030, kind=int),
-    Argument('scene_port', "port that sends the scene to the twin's camera", 15600, kind=int),
+    Argument('control_port', "port of the twin's arm controller", 15502, kind=int, span=PORT),
+    Argument('report_port_base', 'base of its three report ports', 15030, kind=int, span=PORT),
+    Argument('scene_port', "sends the scene to the twin's camera", 15600, kind=int, span=PORT),
 )
-COMMON = (SIM, ROBOT_IP, NAMESPACE, *PORTS)
+CONFIG_DIR = Argument(
+    'config_dir',
+    "folder of this site's YAML files; each replaces ours of the same name",
+    default='',
+)
+COMMON = (SIM, ROBOT_IP, NAMESPACE, CONFIG_DIR, *PORTS)
 
 TWIN = Process(
     name='xarm_twin',
@@ -125,6 +149,7 @@ MOUSE = Process(
     executable='teleop_mouse',
     config='teleop',
     ends_stack=True,
+    check=check_window,
 )
 DEMONSTRATOR = Process(
     name='demonstrator',
@@ -135,6 +160,7 @@ DEMONSTRATOR = Process(
         'task': From('task'),
         'episodes': From('episodes'),
         'noise': From('noise'),
+        'multimodal': From('multimodal'),
         'seed': From('seed'),
     },
     when={'demonstrator': True},
@@ -148,6 +174,7 @@ POLICY = Process(
     executable='ibc_policy',
     config='policy',
     parameters={'model': From('model'), 'enabled': From('enabled')},
+    check=check_model,
 )
 TRIALS = Process(
     name='trials',
@@ -193,14 +220,21 @@ STACKS = {
                     "seed of the twin's first layout; one that no evaluation uses if left out",
                     demonstration_seed,
                     kind=int,
+                    span=SEEDS,
                 ),
                 RENDERER,
                 TASK,
                 ROOT,
                 OPERATOR,
                 Argument('demonstrator', 'the script shows the task (twin only)', False, kind=bool),
-                Argument('episodes', 'how many the script shows', default=5, kind=int),
-                Argument('noise', 'noise of the script, 0 to 1', default=0.0, kind=float),
+                Argument('episodes', 'how many it shows', 5, kind=int, span=(1, 100_000)),
+                Argument('noise', 'noise of the script', 0.0, kind=float, span=(0, 1)),
+                Argument(
+                    'multimodal',
+                    'the script passes obstacles on either side, not on the nearest',
+                    default=False,
+                    kind=bool,
+                ),
             ),
             (TWIN, CAMERA, DRIVER, RECORDER, only(MOUSE, demonstrator=False), DEMONSTRATOR),
         ),
@@ -224,8 +258,20 @@ STACKS = {
                     in_twin,
                     kind=bool,
                 ),
-                Argument('trials', 'how often to try in the twin, then end; 0: go on', 0, kind=int),
-                Argument('seconds', 'time for all trials; 0: no limit [s]', 0.0, kind=float),
+                Argument(
+                    'trials',
+                    'how often to try in the twin, then end; 0: go on',
+                    default=0,
+                    kind=int,
+                    span=(0, 10_000),
+                ),
+                Argument(
+                    'seconds',
+                    'time for all trials; 0: no limit [s]',
+                    default=0.0,
+                    kind=float,
+                    span=(0, 86_400),
+                ),
                 Argument('video', 'MP4 file of the trials', default=''),
                 Argument('results', 'JSON file of the trials', default=''),
                 Argument('teleop', 'open the mouse window to take over', default=False, kind=bool),
@@ -256,7 +302,11 @@ STACKS = {
                     choices=task_names,
                 ),
                 Argument(
-                    'seed', "seed of the layout; the bag's own if left out", seed_of_bag, kind=int
+                    'seed',
+                    "seed of the layout; the bag's own if left out",
+                    seed_of_bag,
+                    kind=int,
+                    span=SEEDS,
                 ),
                 Argument('report', 'JSON file for the tracking error', default=''),
             ),

@@ -36,7 +36,8 @@ def ros_environment(base: Mapping[str, str] = os.environ) -> dict[str, str]:
 def process_group(
     stack: Stack, values: Mapping[str, Value], sink: Sink, environment: Mapping[str, str]
 ) -> ProcessGroup:
-    """Make the processes of a stack ready to start."""
+    """Make the processes of a stack ready to start; IbcError if one of them would fail."""
+    stack.check(values)
     commands = [
         Command(call.process.name, call.command(), call.process.ends_stack)
         for call in stack.calls(values)
@@ -64,7 +65,8 @@ def run_stack(stack: Stack, values: Mapping[str, Value]) -> int:
     if ended is None:
         return 0
     if ended.failed:
-        sys.stderr.write(''.join(f'    {line}\n' for line in ended.tail))
+        if not ended.explained:
+            sys.stderr.write(''.join(f'    {line}\n' for line in ended.tail))
         sys.stderr.write(f'error: {ended.summary()}\n')
     return ended.group_code
 

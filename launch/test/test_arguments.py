@@ -3,7 +3,7 @@ import pytest
 from ibc_bringup.arguments import Argument, parse_assignments, resolve
 from ibc_contract.errors import IbcError
 
-SIZE = Argument('size', 'how large', default=3, kind=int)
+SIZE = Argument('size', 'how large', default=3, kind=int, span=(1, 10))
 FLAG = Argument('flag', 'on or off', default=False, kind=bool)
 COLOUR = Argument('colour', 'which', default='red', choices=lambda: ('red', 'green'))
 NEEDED = Argument('needed', 'without default')
@@ -24,6 +24,7 @@ def test_empty_text_means_not_given():
     [
         ({'size': 'many'}, 'size:=many must be a number'),
         ({'flag': 'yes'}, 'flag:=yes must be true or false'),
+        ({'size': '11'}, r'size:=11 must be 1\.\.10'),
         ({'colour': 'blue'}, 'choose from red, green'),
         ({'colr': 'red'}, "stack has no argument 'colr'; known: size, flag, colour"),
     ],

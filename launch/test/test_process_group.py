@@ -78,6 +78,44 @@ def test_the_summary_leaves_out_what_logging_adds():
     assert Ended('camera', 1, False, tail).summary() == 'camera ended with code 1: unplugged'
 
 
+def test_reasons_are_said_once():
+    tail = ('[INFO] [1795457663.886] [arm]: homing', 'error: arm: no answer from 10.0.0.5')
+    ended = Ended('arm', 1, False, tail)
+    assert ended.summary() == 'arm ended with code 1: no answer from 10.0.0.5'
+    assert ended.explained
+    assert Ended('arm', 1, False, ('[ERROR] [1.0] [arm]: fault',)).explained
+    assert not Ended('arm', 2, False, ('Traceback:', 'ValueError: 3')).explained
+    assert not Ended('arm', -11, False, ()).explained
+
+
+def test_a_node_that_is_still_being_imported_ends_at_once_and_in_silence(tmp_path):
+    (tmp_path / 'slow.py').write_text(SLEEP)
+    argv = [sys.executable, '-m', 'ibc_bringup.bare_start', 'slow', '--word']
+    lines = []
+    group = ProcessGroup(
+        [Command('slow', argv)],
+        lambda name, line: lines.append(line),
+        {**os.environ, 'PYTHONPATH': str(tmp_path)},
+    )
+    group.start()
+    assert wait_for(lambda: lines == ['up'])
+    group.stop()
+    assert group.first_ended().code == -signal.SIGINT
+    assert lines == ['up']
+
+
+def test_a_bare_start_passes_arguments_and_exit_code_on(tmp_path):
+    (tmp_path / 'told.py').write_text('import sys; print(__name__, sys.argv[1:]); sys.exit(7)')
+    done = subprocess.run(
+        [sys.executable, '-m', 'ibc_bringup.bare_start', 'told', '--ros-args', '-p', 'a:=1'],
+        env={**os.environ, 'PYTHONPATH': str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 7
+    assert done.stdout.strip() == "__main__ ['--ros-args', '-p', 'a:=1']"
+
+
 def test_wait_gives_up_after_its_time():
     group, _ = make_group(command('steady', SLEEP))
     with group:

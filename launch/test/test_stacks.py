@@ -4,11 +4,14 @@ import importlib.util
 import shlex
 from types import SimpleNamespace
 
+import annotated_types
 import pytest
 import yaml
 
-from ibc_bringup.stack import config_path
+from ibc_bringup.stack import From, config_path
 from ibc_bringup.stacks import STACKS, find_stack
+from ibc_bringup.up import process_group
+from ibc_contract.contract import load_contract
 from ibc_contract.errors import IbcError
 
 
@@ -76,6 +79,42 @@ def test_what_is_wrong_is_said_before_anything_starts(stack, given, expected):
         calls(stack, **given)
 
 
+def test_a_window_is_asked_for_before_the_arm_is(monkeypatch):
+    stack = find_stack('teleop_record')
+    monkeypatch.delenv('DISPLAY', raising=False)
+    monkeypatch.setattr('ibc_bringup.up.ProcessGroup', None)
+    with pytest.raises(IbcError, match='DISPLAY is not set'):
+        process_group(stack, stack.values({}), print, {})
+    stack.check(stack.values({'demonstrator': 'true'}))
+
+
+def test_a_model_of_another_contract_is_refused_before_the_arm_moves(tmp_path, monkeypatch):
+    here, there = load_contract('planar_rgb'), load_contract('planar_state').to_dict()
+    description = {
+        **{field: {} for field in ('network', 'sampler', 'scaling', 'provenance')},
+        'format': 1, 'method': 'derivative_free', 'tasks': ['push_red'],
+        'contract': {**there, 'name': 'planar_rgb'}, 'contract_hash': 'of another',
+    }  # fmt: skip
+    (tmp_path / 'policy.yaml').write_text(yaml.safe_dump(description))
+    stack = find_stack('run_policy')
+    values = stack.values({'model': str(tmp_path)})
+    with pytest.raises(IbcError, match=here.hash):
+        stack.check(values)
+
+
+def test_files_of_a_site_replace_ours_by_name(tmp_path):
+    (tmp_path / 'driver.yaml').write_text('/**: {ros__parameters: {rate_hz: 125.0}}\n')
+    found = calls('teleop_record', config_dir=str(tmp_path))
+    assert found['xarm_planar_driver'].config_file == tmp_path / 'driver.yaml'
+    assert str(tmp_path / 'driver.yaml') in found['xarm_planar_driver'].command()
+    assert found['realsense_capture'].config_file == config_path('camera.yaml')
+    (tmp_path / 'drivr.yaml').touch()
+    with pytest.raises(IbcError, match=r'no node reads drivr\.yaml; known: camera\.yaml, driver'):
+        calls('teleop_record', config_dir=str(tmp_path))
+    with pytest.raises(IbcError, match='config_dir:=/nowhere: there is no such folder'):
+        calls('teleop_record', config_dir='/nowhere')
+
+
 def test_strings_keep_their_type_on_the_command_line():
     command = calls('teleop_record', operator='007')['demo_recorder'].command()
     assert 'operator:="007"' in command
@@ -115,16 +154,38 @@ CONFIGS = {
 )
 def test_nodes_know_the_parameters_that_they_get(process):
     """ROS ignores a parameter that no node declares, so a wrong name would go unnoticed."""
-    known = set()
-    for path in CONFIGS[process.module]:
-        module, name = path.rsplit('.', 1)
-        config = getattr(importlib.import_module(module), name)
-        known |= {field.name for field in dataclasses.fields(config)}
+    known = fields_of(process).keys()
     given = {*process.parameters, *process.sim_parameters, *process.robot_parameters}
     if process.config:
         text = config_path(f'{process.config}.yaml').read_text()
         given |= set(yaml.safe_load(text)['/**']['ros__parameters'])
     assert given <= known
+
+
+@pytest.mark.parametrize('stack', STACKS.values(), ids=lambda stack: stack.name)
+def test_a_number_that_a_node_would_refuse_is_refused_before_it_starts(stack):
+    arguments = {argument.name: argument for argument in stack.arguments}
+    for process in stack.processes:
+        fields = fields_of(process)
+        for name, value in {**process.parameters, **process.sim_parameters}.items():
+            argument = arguments[value.argument] if isinstance(value, From) else None
+            if argument is None or argument.kind not in (int, float):
+                continue
+            low, high = argument.span
+            # 0 trials are none: the node does not start.
+            low = max(low, 1) if argument.name == 'trials' else low
+            rules = fields[name].__metadata__[0].metadata
+            assert low >= next(rule.ge for rule in rules if isinstance(rule, annotated_types.Ge))
+            assert high <= next(rule.le for rule in rules if isinstance(rule, annotated_types.Le))
+
+
+def fields_of(process):
+    found = {}
+    for path in CONFIGS[process.module]:
+        module, name = path.rsplit('.', 1)
+        config = getattr(importlib.import_module(module), name)
+        found |= {field.name: field.type for field in dataclasses.fields(config)}
+    return found
 
 
 def test_namespace_reaches_every_node():

@@ -45,5 +45,6 @@ def describe(stack: Stack) -> str:
     for argument in stack.arguments:
         form = f'{argument.name}:={argument.default_text or argument.kind.__name__.upper()}'
         choices = f' ({", ".join(argument.choices())})' if argument.choices else ''
-        lines.append(f'  {form:<24}{argument.help}{choices}')
+        required = ' (required)' if argument.required else ''
+        lines.append(f'  {form:<24}{argument.help}{choices}{required}')
     return '\n'.join(lines) + '\n'
