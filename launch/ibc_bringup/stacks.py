@@ -56,7 +56,9 @@ def check_model(values: Values) -> None:
 
     path = find_bundle(str(values['model']))
     trained_for = Contract.from_dict(read_description(path)['contract'])
-    load_contract(trained_for.name).require_same(trained_for.hash, f'model {path}')
+    load_contract(trained_for.name).require_same(
+        trained_for.hash, f'model {path}', trained_for.name
+    )
 
 
 def seed_of_bag(values: Values) -> int:

@@ -73,9 +73,12 @@ class TrainingRun:
 
         A run that has begun keeps its cache: with other bags it would be another run.
         """
-        if len(self.data) == 1 and (self.data[0] / META).is_file():
-            return load_dataset(self.data[0])
         contract = load_contract(self.config.contract)
+        if len(self.data) == 1 and (self.data[0] / META).is_file():
+            dataset = load_dataset(self.data[0])
+            made = dataset.contract
+            contract.require_same(made.hash, f'dataset {self.data[0]}', made.name)
+            return dataset
         options = BuildOptions(include_failures=self.include_failures)
         cache = self.folder / 'dataset'
         if not self._begun or read_meta(cache) is None:

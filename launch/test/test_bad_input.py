@@ -1,5 +1,7 @@
 """Every command answers bad input with one line on stderr and an exit code that is not 0."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
@@ -10,6 +12,7 @@ from ibc_contract.contract import load_contract
 from ibc_contract.episode_info import new_episode_info
 from ibc_contract.episode_writer import EpisodeWriter
 from implicit_bc.bundle import save_bundle
+from implicit_bc.dataset_builder import build_dataset
 from implicit_bc.model import ImplicitModel, Scaling
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
@@ -116,8 +119,54 @@ def test_a_model_that_cannot_be_used(refused, model, tmp_path, words, damage, na
 def test_a_player_of_another_contract(refused, model):
     code, line = refused('generate', '--lead-in', '1', '--lead-in-model', model)
     assert code == 1
-    assert RGB.hash in line
-    assert STATE.hash in line
+    assert f'planar_state ({STATE.hash})' in line
+    assert f'planar_rgb ({RGB.hash})' in line
+
+
+def no_images(root):
+    record(root, RGB)
+
+
+def cut_off(root):
+    file = next(record(root, RGB).glob('*.mcap'))
+    file.write_bytes(file.read_bytes()[:2000])
+
+
+def another_contract(root):
+    record(root, replace(RGB, period_s=0.1))
+
+
+@pytest.mark.parametrize(
+    ('make', 'named'),
+    [
+        (no_images, 'has no messages on camera/color/image_raw/compressed'),
+        (cut_off, 'truncated or damaged'),
+        (another_contract, f'but this is planar_rgb ({RGB.hash})'),
+    ],
+)
+def test_bags_that_cannot_be_used(refused, capsys, tmp_path, make, named):
+    make(tmp_path / 'bags')
+    code, line = refused('train', 'bags', '--run', 'run')
+    assert code == 1
+    assert named in line
+    assert [path.name for path in tmp_path.iterdir()] == ['bags']
+    with pytest.raises(SystemExit) as ended:
+        main(['bags', 'verify', 'bags'])
+    said = capsys.readouterr().out.splitlines()
+    assert ended.value.code == 1
+    assert [line for line in said if line.startswith('error: ') and named in line]
+    assert said[-1] == '1 episodes, 1 cannot be used'
+
+
+def test_data_of_another_contract_than_the_preset(refused, bags):
+    code, line = refused('train', 'bags', '--preset', 'cpu_small', '--run', 'run')
+    assert code == 1
+    assert f'planar_state ({STATE.hash})' in line
+    assert f'planar_rgb ({RGB.hash})' in line
+    build_dataset([bags], STATE, bags.with_name('cache'), workers=1)
+    code, line = refused('train', 'cache', '--preset', 'cpu_small', '--run', 'run')
+    assert code == 1
+    assert 'dataset cache was made under contract planar_state' in line
 
 
 @pytest.mark.parametrize(

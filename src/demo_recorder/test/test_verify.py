@@ -110,7 +110,7 @@ def test_nothing_moves(episodes):
 @pytest.mark.parametrize(
     ('facts', 'reason'),
     [
-        ({'contract_hash': '0' * 16}, 'was made under contract 0000000000000000'),
+        ({'contract_hash': '0' * 16}, 'was made under contract planar_rgb (0000000000000000)'),
         ({'contract_name': 'circular'}, "unknown contract 'circular'"),
     ],
 )

@@ -90,12 +90,18 @@ class Contract:
             case StateObservation() as state:
                 return (self.history, state.width)
 
-    def require_same(self, other_hash: str, other: str) -> None:
-        """Raise ContractMismatch unless `other_hash`, found in `other`, is this contract's."""
+    def require_same(self, other_hash: str, other: str, other_name: str) -> None:
+        """Raise ContractMismatch unless `other_hash` is this contract's.
+
+        Args:
+            other_hash: Hash of the contract that was found.
+            other: In what it was found, for the message.
+            other_name: Name of that contract.
+        """
         if other_hash != self.hash:
             raise ContractMismatch(
-                f'{other} was made under contract {other_hash}, but this is {self.name} '
-                f'v{self.version} ({self.hash}): use the matching contract or make it again'
+                f'{other} was made under contract {other_name} ({other_hash}), but this is '
+                f'{self.name} ({self.hash}): use the matching contract or make it again'
             )
 
     def to_dict(self) -> dict[str, Any]:

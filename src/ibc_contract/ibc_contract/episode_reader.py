@@ -67,7 +67,9 @@ class EpisodeReader:
 
     def require_contract(self, contract: Contract) -> None:
         """Raise ContractMismatch unless the episode was recorded under `contract`."""
-        contract.require_same(self.info.contract_hash, f'episode {self.path}')
+        contract.require_same(
+            self.info.contract_hash, f'episode {self.path}', self.info.contract_name
+        )
 
     def raw(self, *topics: str) -> Iterator[tuple[str, int, bytes]]:
         """Yield (relative topic, receive time [ns], CDR bytes) in order of receive time."""

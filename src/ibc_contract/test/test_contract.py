@@ -66,6 +66,8 @@ def test_a_wrong_field_is_named():
 
 def test_a_mismatch_names_both_sides():
     contract = load_contract('planar_rgb')
-    contract.require_same(contract.hash, 'bag A')
-    with pytest.raises(ContractMismatch, match=r'bag A was made under contract 0123.*planar_rgb'):
-        contract.require_same('0123', 'bag A')
+    contract.require_same(contract.hash, 'bag A', 'planar_rgb')
+    with pytest.raises(ContractMismatch) as error:
+        contract.require_same('0123', 'bag A', 'planar_state')
+    assert 'bag A was made under contract planar_state (0123)' in str(error.value)
+    assert f'this is planar_rgb ({contract.hash})' in str(error.value)

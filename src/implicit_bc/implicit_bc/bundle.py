@@ -123,9 +123,9 @@ def load_bundle(
     description = read_description(path)
     trained_for = Contract.from_dict(description['contract'])
     where = f'model {path}'
-    trained_for.require_same(description['contract_hash'], where)
+    trained_for.require_same(description['contract_hash'], where, trained_for.name)
     if contract is not None:
-        contract.require_same(trained_for.hash, where)
+        contract.require_same(trained_for.hash, where, trained_for.name)
     try:
         network = pydantic.TypeAdapter(NetworkConfig).validate_python(description['network'])
         sampler = pydantic.TypeAdapter(DerivativeFreeConfig).validate_python(description['sampler'])

@@ -254,8 +254,6 @@ def _write(
 
 def _report(excluded: dict[str, str], used: int, roots: Sequence[Path]) -> None:
     damaged = [reason for reason in excluded.values() if reason != 'failure']
-    for reason in damaged:
-        log.warning('left out: %s', reason)
     if not used:
         where = ', '.join(str(root) for root in roots)
         failed = len(excluded) - len(damaged)
@@ -264,3 +262,5 @@ def _report(excluded: dict[str, str], used: int, roots: Sequence[Path]) -> None:
             f'no usable episode below {where}: {failed} marked as failure, '
             f'{len(damaged)} unusable{first}'
         )
+    for reason in damaged:
+        log.warning('left out: %s', reason)
