@@ -53,7 +53,7 @@ def play_lead_in(
 ) -> CellState:
     """Lay out `seed` and let `player` play for a random part of `longest_s` [s]; return the state.
 
-    Every second time there is no lead-in: a policy must also see how the task begins. Where the
+    About half of the seeds have no lead-in: a policy must also see how the task begins. Where the
     task gets done on the way, nothing would be left to show: half of the time, then.
     """
     periods = int(max(0.0, rng.uniform(-longest_s, longest_s)) / env.contract.period_s)
