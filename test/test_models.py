@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from implicit_bc.bundle import load_bundle, read_description
+from implicit_bc.bundle import load_bundle
+from implicit_bc.bundle_files import read_description
 from xarm_twin.tasks import TASK_NAMES
 
 ROOT = Path(__file__).resolve().parents[1] / 'models'

@@ -28,7 +28,7 @@ from ibc_bringup.training_run import DESCRIPTION, TrainingRun, open_run
 from ibc_bringup.trials import finished
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from ibc_contract.errors import IbcError
-from implicit_bc.bundle import add_result, read_description
+from implicit_bc.bundle_files import add_result, read_description
 from implicit_bc.training.config import load_config
 from xarm_twin.generate import Recipe, generate_episodes
 from xarm_twin.tasks import DEMONSTRATION_SEED, get_task

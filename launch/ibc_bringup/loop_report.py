@@ -11,7 +11,7 @@ from ibc_bringup.ros_trials import RESULTS as TRIALS
 from ibc_bringup.ros_trials import trials_section
 from ibc_bringup.training_run import open_run
 from ibc_bringup.trials import read_trials
-from implicit_bc.bundle import read_description
+from implicit_bc.bundle_files import read_description
 from implicit_bc.training.run_log import read_metrics
 
 RIVALS = ('random', 'nothing', 'demonstrator')

@@ -23,7 +23,8 @@ from ibc_contract.ros import Diagnostics, declare_config, newest
 from ibc_contract.runner import run
 from ibc_policy_node.config import PolicyConfig
 from ibc_policy_node.policy_loop import PolicyLoop
-from implicit_bc.bundle import Bundle, find_bundle, load_bundle, read_description
+from implicit_bc.bundle import Bundle, load_bundle
+from implicit_bc.bundle_files import find_bundle, read_description
 from implicit_bc.threads import use_threads
 
 INPUTS: dict[str, tuple[type, int]] = {

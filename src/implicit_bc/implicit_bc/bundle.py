@@ -26,10 +26,7 @@ from implicit_bc.bundle_files import (
     DESCRIPTION,
     FORMAT,
     METHODS,
-    add_result,
     bundle_name,
-    find_bundle,
-    known_bundles,
     read_description,
     write_description,
 )
@@ -40,17 +37,6 @@ from implicit_bc.policy import ImplicitPolicy
 from implicit_bc.samplers.derivative_free import DerivativeFreeConfig
 from implicit_bc.tensors import load_into, load_tensors, save_tensors
 from implicit_bc.training.config import TrainConfig
-
-__all__ = [
-    'Bundle',
-    'add_result',
-    'describe_training',
-    'find_bundle',
-    'known_bundles',
-    'load_bundle',
-    'read_description',
-    'save_bundle',
-]
 
 WEIGHTS = 'policy'
 

@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 from ibc_contract.contract import load_contract
 from ibc_contract.errors import ContractMismatch, IbcError
 from implicit_bc import tensors
-from implicit_bc.bundle import add_result, find_bundle, known_bundles, load_bundle, save_bundle
+from implicit_bc.bundle import load_bundle, save_bundle
+from implicit_bc.bundle_files import add_result, find_bundle, known_bundles
 from implicit_bc.model import ImplicitModel, Scaling
 from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
 from implicit_bc.networks.energy import NetworkConfig
