@@ -1,0 +1,114 @@
+"""The README's two commands, as small as they get: `ibc loop` and `ibc demo`."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+import torch
+import yaml
+
+from ibc_bringup.loop import PLAN, RESULTS
+from ibc_bringup.loop_report import ORDER, RIVALS
+from ibc_bringup.ros_trials import VIDEO
+from ibc_bringup.trials import read_trials
+from ibc_contract.contract import load_contract
+from ibc_contract.episode_reader import EpisodeReader, find_episodes
+from implicit_bc.bundle import save_bundle
+from implicit_bc.model import ImplicitModel, Scaling
+from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
+from implicit_bc.networks.energy import NetworkConfig
+from implicit_bc.networks.mlp import ValueConfig
+from implicit_bc.normalization import ActionBounds, Affine
+from implicit_bc.samplers.derivative_free import DerivativeFreeConfig
+
+TIMEOUT_S = 400
+TINY = {
+    'steps': 5, 'batch_size': 8, 'negatives': 8, 'holdout': 0, 'log_every': 1,
+    'network': {'image': {'widths': [4, 4, 4, 4]}, 'value': {'width': 8}},
+    'sampler': {'samples': 16},
+}  # fmt: skip
+
+pytestmark = pytest.mark.system
+
+
+def ibc(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    env = {name: value for name, value in env.items() if name != 'DISPLAY'}
+    done = subprocess.run(
+        [sys.executable, '-m', 'ibc_bringup.main', *words],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def assert_film(path: Path) -> None:
+    frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(path))
+    assert frames > 10
+    assert seconds > 1.0
+
+
+def test_loop(tmp_path, ros):
+    preset, folder = tmp_path / 'tiny.yaml', tmp_path / 'loop'
+    preset.write_text(yaml.safe_dump(TINY))
+    words = '--recorded 1 --generated 2 --evaluated 1 --run-seconds 6 --json'.split()
+    done = ibc(ros.env, 'loop', '--preset', str(preset), '--folder', str(folder), *words)
+    told = json.loads(done.stdout)
+    assert told['plan'] == json.loads((folder / PLAN).read_text())
+    assert told['results'] == json.loads((folder / RESULTS).read_text())
+    results = told['results']
+    assert set(results) == set(ORDER)
+    assert {name: results[name]['episodes'] for name in ORDER if name != 'run'} == {
+        'record': 1, 'generate': 2, 'verify': 3, 'train': 3, 'trained': 1, **dict.fromkeys(RIVALS, 1)
+    }  # fmt: skip
+    assert results['train']['steps'] == 5
+    assert min(results['train']['data_steps'].values()) > 10
+    assert results['demonstrator']['success_rate'] == 1.0
+    assert results['nothing']['success_rate'] == 0.0
+    sources = [EpisodeReader(path).info.source for path in find_episodes(folder / 'bags')]
+    assert sorted(sources) == ['ros', 'twin', 'twin']
+    page = Path(told['report']).read_text()
+    for cell in ('recorded through ROS 2', 'random policy, evaluated', 'data:video/mp4;base64,'):
+        assert cell in page
+    assert page.count('<svg') == 2
+    assert_film(folder / VIDEO)
+    assert 'episode 1/1: success' in done.stderr
+    again = ibc(ros.env, 'loop', '--resume', str(folder))
+    assert 'recorded through ROS 2' in again.stdout
+    assert again.stderr.count('done before') == len(ORDER)
+
+
+def make_bundle(folder: Path) -> Path:
+    """A model that was never trained."""
+    scaling = Scaling(
+        Affine((0.4,) * 3, (0.2,) * 3),
+        Affine((0.0, 0.0), (0.01, 0.01)),
+        ActionBounds((-0.03, -0.03), (0.03, 0.03)),
+    )
+    network = NetworkConfig(
+        image=ConvMaxPoolConfig((4, 8), (True, False), stem_stride=2, keypoints=4),
+        value=ValueConfig(16, 2),
+    )
+    model = ImplicitModel(load_contract(), network, scaling)
+    return save_bundle(folder, model, DerivativeFreeConfig(samples=64), ['push_red'], {})
+
+
+def test_demo(tmp_path, ros):
+    torch.manual_seed(0)
+    model, folder = make_bundle(tmp_path / 'tiny'), tmp_path / 'demo'
+    words = ('--model', str(model), '--seconds', '8', '--folder', str(folder), '--json')
+    done = ibc(ros.env, 'demo', *words)
+    told = json.loads(done.stdout)
+    assert told['task'] == 'push_red'
+    assert told['episodes'] + told['stopped'] == len(read_trials(folder / 'trials.json')) == 1
+    assert told['stopped'] == 1
+    assert 'trial 1: stopped' in done.stderr
+    assert_film(Path(told['video']))
+    page = Path(told['report']).read_text()
+    assert 'data:video/mp4;base64,' in page
+    assert '0 of 0 trials succeeded, 1 stopped' in page
