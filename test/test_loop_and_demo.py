@@ -56,15 +56,17 @@ def assert_film(path: Path) -> None:
 def test_loop(tmp_path, ros):
     preset, folder = tmp_path / 'tiny.yaml', tmp_path / 'loop'
     preset.write_text(yaml.safe_dump(TINY))
-    words = '--recorded 1 --generated 2 --evaluated 1 --run-seconds 6 --json'.split()
-    done = ibc(ros.env, 'loop', '--preset', str(preset), '--folder', str(folder), *words)
+    counts = ('--recorded', '1', '--generated', '2', '--evaluated', '1', '--run-seconds', '6')
+    words = ('loop', '--preset', str(preset), '--folder', str(folder), *counts, '--json')
+    done = ibc(ros.env, *words)
     told = json.loads(done.stdout)
     assert told['plan'] == json.loads((folder / PLAN).read_text())
     assert told['results'] == json.loads((folder / RESULTS).read_text())
     results = told['results']
     assert set(results) == set(ORDER)
     assert {name: results[name]['episodes'] for name in ORDER if name != 'run'} == {
-        'record': 1, 'generate': 2, 'verify': 3, 'train': 3, 'trained': 1, **dict.fromkeys(RIVALS, 1)
+        'record': 1, 'generate': 2, 'verify': 3, 'train': 3, 'trained': 1,
+        **dict.fromkeys(RIVALS, 1),
     }  # fmt: skip
     assert results['train']['steps'] == 5
     assert min(results['train']['data_steps'].values()) > 10
