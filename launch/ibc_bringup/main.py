@@ -1,5 +1,6 @@
 """The `ibc` command."""
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,9 @@ from ibc_bringup import commands
 from ibc_bringup.options import Parser
 from ibc_contract.errors import IbcError
 from planar_arm.errors import PlanarArmError
+
+TALKING = ('ibc_bringup', 'ibc_contract', 'implicit_bc', 'planar_arm', 'xarm_twin', 'demo_recorder')
+"""Packages whose progress is shown; of everybody else's, only warnings."""
 
 
 def parser() -> Parser:
@@ -25,6 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # two cores five times slower (0.5 against 2.7 steps/s). It must be set before torch is loaded.
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
     arguments = parser().parse_args(argv)
+    show_log()
     try:
         code = arguments.run(arguments)
     except KeyboardInterrupt:
@@ -38,6 +43,26 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.stderr.write(f'error: {_reason(error)}\n')
         code = 1
     sys.exit(code)
+
+
+class _PlainLines(logging.Formatter):
+    """Just the message, with its level where something is wrong."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        return f'{record.levelname.lower()}: {text}' if record.levelno > logging.INFO else text
+
+
+def show_log() -> None:
+    """Write what the commands log to stderr, unless somebody handles it already."""
+    root = logging.getLogger()
+    if root.handlers:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(_PlainLines())
+    root.addHandler(handler)
+    for name in TALKING:
+        logging.getLogger(name).setLevel(logging.INFO)
 
 
 def _reason(error: OSError) -> str:

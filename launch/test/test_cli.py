@@ -1,5 +1,6 @@
 """The `ibc` command: what it prints, and what it says when something is wrong."""
 
+import argparse
 import json
 import socket
 import subprocess
@@ -7,7 +8,6 @@ import sys
 
 import pytest
 
-from ibc_bringup.commands import ALL
 from ibc_bringup.main import main, parser
 from ibc_bringup.ports import free_twin_ports
 
@@ -26,13 +26,63 @@ def error_line(capsys) -> str:
     return lines[0].removeprefix('error: ')
 
 
-@pytest.mark.parametrize('module', ALL, ids=lambda module: module.__name__.rsplit('.', 1)[1])
-def test_every_command_has_help(module, capsys):
-    top = parser()
-    names = next(a for a in top._actions if hasattr(a, 'choices') and a.choices).choices
-    for name in names:
-        assert run(name, '--help') == 0
-    assert 'usage: ibc' in capsys.readouterr().out
+def parsers(top, *words):
+    """The words of every command and of its actions, with their parsers."""
+    found = {}
+    for action in top._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, below in action.choices.items():
+                found |= {(*words, name): below, **parsers(below, *words, name)}
+    return found
+
+
+PARSERS = parsers(parser())
+
+
+def test_all_commands_are_known():
+    assert {'demo', 'loop', 'up', 'train', 'eval', 'generate', 'doctor'} <= {w[0] for w in PARSERS}
+    assert {('bags', 'info'), ('bags', 'verify'), ('bags', 'repair')} <= PARSERS.keys()
+    assert ('models', 'list') in PARSERS
+
+
+@pytest.mark.parametrize('words', PARSERS, ids=' '.join)
+def test_every_command_and_action_has_help(words, capsys):
+    assert run(*words, '--help') == 0
+    said = capsys.readouterr().out
+    assert said.startswith(f'usage: ibc {" ".join(words)} ')
+    for action in PARSERS[words]._actions:
+        assert action.help or isinstance(action, argparse._SubParsersAction), action
+        assert not action.option_strings or action.option_strings[-1] in said
+
+
+@pytest.mark.parametrize(
+    ('command', 'names'),
+    [
+        ('eval', ['push_red_then_green', 'insert_blue', '{auto,egl,tiny}', '(50)']),
+        ('generate', ['push_red_then_green', 'insert_blue', '(push_red)', '(planar_rgb)', '(100)']),
+        ('train', ['cpu_base', 'real_insert', 'state_small', '(cpu_small)']),
+    ],
+)
+def test_help_names_choices_and_defaults(command, names, capsys):
+    assert run(command, '--help') == 0
+    said = capsys.readouterr().out
+    assert [name for name in names if name not in said] == []
+
+
+SAY = """
+import logging
+from ibc_bringup.main import show_log
+show_log()
+show_log()
+logging.getLogger('implicit_bc.training').info('%d parameters', 7)
+logging.getLogger('implicit_bc.training').warning('slow')
+logging.getLogger('matplotlib').info('fonts')
+"""
+
+
+def test_progress_and_warnings_are_plain_lines():
+    done = subprocess.run([sys.executable, '-c', SAY], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == ['7 parameters', 'warning: slow']
 
 
 @pytest.mark.parametrize(
