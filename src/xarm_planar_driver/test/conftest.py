@@ -65,8 +65,8 @@ class DriverUnderTest:
 
     def __init__(self, config: DriverConfig) -> None:
         self.reports: list[TickReport] = []
-        self.lost: list[str] = []
-        self.driver = PlanarDriver(config, self.reports.append, self.lost.append)
+        self.ended: list[Exception] = []
+        self.driver = PlanarDriver(config, self.reports.append, self.ended.append)
 
     @property
     def newest(self) -> TickReport:

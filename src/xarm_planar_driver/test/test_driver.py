@@ -12,7 +12,7 @@ from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.driver import PlanarDriver
 from xarm_planar_driver.driver_status import Level
-from xarm_planar_driver.errors import ArmError
+from xarm_planar_driver.errors import ArmError, ArmLost
 from xarm_planar_driver.motion import Phase, Request
 from xarm_twin.controller import EmulatedController, LagPlant
 
@@ -190,9 +190,10 @@ def test_a_frozen_link_is_gone_after_a_while(emulator, cable, connect, wait_for,
     under_test = connect(emulator, control_port=cable.port)
     assert under_test.ask(Request.ENABLE).success
     cable.frozen.set()
-    assert wait_for(lambda: bool(under_test.lost))
-    assert 'did not answer' in under_test.lost[0]
-    assert '\n' not in under_test.lost[0]
+    assert wait_for(lambda: bool(under_test.ended))
+    assert isinstance(under_test.ended[0], ArmLost)
+    assert 'did not answer' in str(under_test.ended[0])
+    assert '\n' not in str(under_test.ended[0])
 
 
 def test_a_short_freeze_is_survived(emulator, cable, connect):
@@ -203,14 +204,46 @@ def test_a_short_freeze_is_survived(emulator, cable, connect):
     cable.frozen.clear()
     under_test.move(0.02, 0.0)
     assert under_test.settles_at(0.02, 0.0)
-    assert not under_test.lost
+    assert not under_test.ended
 
 
 def test_a_dropped_connection_is_gone_at_once(active, emulator, wait_for):
     emulator.stop()
-    assert wait_for(lambda: bool(active.lost))
-    assert 'lost the connection' in active.lost[0]
+    assert wait_for(lambda: bool(active.ended))
+    assert 'lost the connection' in str(active.ended[0])
     assert not active.ask(Request.HOME).success
+
+
+def test_a_bug_in_a_tick_stops_the_arm_and_is_told(active, emulator, wait_for, monkeypatch):
+    def tick(*_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(active.driver._motion, 'tick', tick)
+    assert wait_for(lambda: bool(active.ended))
+    assert isinstance(active.ended[0], ZeroDivisionError)
+    assert wait_for(lambda: emulator.state.snapshot().state == 4)
+
+
+def test_enabling_does_not_wait_for_the_way_home(connect):
+    with EmulatedController(LagPlant(np.array([0.4, -0.6, -0.5, 0.1, 1.0, 0.2]))) as emulator:
+        under_test = connect(emulator)
+        at_home = under_test.driver.enable(10.0)
+        assert under_test.driver.phase is Phase.HOMING
+        assert at_home.result(30.0).message == 'at home'
+
+
+def test_an_arm_that_refuses_to_be_enabled_says_why(emulator, connect, monkeypatch):
+    under_test = connect(emulator)
+    monkeypatch.setattr(emulator.state, 'clean_error', lambda: None)
+    emulator.state.fault(2)  # the e-stop is pressed
+    with pytest.raises(ArmError, match=r'is not ready: .*C2'):
+        under_test.driver.enable(10.0)
+    assert under_test.driver.phase is Phase.STOPPED
+
+
+def test_an_arm_that_does_not_get_enabled_in_time(emulator, connect):
+    with pytest.raises(ArmError, match='not enabled within 0 s'):
+        connect(emulator).driver.enable(0.0)
 
 
 def test_closing_leaves_the_arm_stopped(active, emulator):

@@ -3,11 +3,14 @@
 import math
 import subprocess
 import sys
+import threading
+from concurrent.futures import Future
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, Vector3Stamped
 from lifecycle_msgs.msg import State
+from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile
@@ -16,9 +19,10 @@ from std_srvs.srv import SetBool, Trigger
 
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
-from ibc_contract.ros import newest
+from ibc_contract.ros import Diagnostics, newest
 from planar_arm import xarm6
 from planar_arm.workspace import DEFAULT_WORKSPACE
+from xarm_planar_driver.arm import SERVO_MODE
 from xarm_planar_driver.node import XarmPlanarDriverNode
 
 QOS: QoSProfile = newest(50)
@@ -119,6 +123,11 @@ class Stage:
             )
 
         return self.until(there)
+
+    @property
+    def state(self):
+        """Id of the driver's lifecycle state."""
+        return self.driver._state_machine.current_state[0]
 
     def close(self):
         self.driver.close()
@@ -254,12 +263,81 @@ def test_lifecycle_without_autostart(make_stage, emulator):
     assert stage.until(lambda: topics.JOINT_STATES in stage.operator.newest)
     assert topics.TCP_SETPOINT not in stage.operator.newest
     node.trigger_activate()
+    assert emulator.state.snapshot().mode == SERVO_MODE  # enabled already, and on its way
     assert stage.ready()
     node.trigger_deactivate()
     assert stage.until(lambda: stage.diagnosed('idle'))
     node.trigger_cleanup()
-    assert node._state_machine.current_state[0] == State.PRIMARY_STATE_UNCONFIGURED
+    assert stage.state == State.PRIMARY_STATE_UNCONFIGURED
     assert emulator.state.snapshot().state == 4
+    node.close()
+    assert stage.state == State.PRIMARY_STATE_FINALIZED
+
+
+def test_an_arm_that_cannot_be_enabled_is_not_active(make_stage, emulator, monkeypatch):
+    stage = make_stage(autostart=False)
+    assert stage.driver.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    monkeypatch.setattr(emulator.state, 'clean_error', lambda: None)
+    emulator.state.fault(2)
+    assert stage.driver.trigger_activate() == TransitionCallbackReturn.FAILURE
+    assert stage.state == State.PRIMARY_STATE_INACTIVE
+    assert stage.until(lambda: stage.diagnosed('C2'))
+
+
+def test_a_stop_that_is_not_taken_in_time_leaves_it_active(stage, monkeypatch, capfd):
+    assert stage.ready()
+    monkeypatch.setattr('xarm_planar_driver.node.DISABLE_TIMEOUT', 0.0)
+    monkeypatch.setattr(stage.driver._driver, 'request', lambda _: Future())
+    assert stage.driver.trigger_deactivate() == TransitionCallbackReturn.FAILURE
+    assert stage.state == State.PRIMARY_STATE_ACTIVE
+    assert 'no stop within 0 s' in capfd.readouterr().err
+
+
+def test_what_a_transition_raises_is_logged_and_releases_the_arm(
+    stage, emulator, monkeypatch, capfd
+):
+    def disable(_):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(stage.driver._driver, 'request', disable)
+    assert stage.driver.trigger_deactivate() == TransitionCallbackReturn.ERROR
+    assert 'ZeroDivisionError' in capfd.readouterr().err
+    assert stage.state == State.PRIMARY_STATE_UNCONFIGURED
+    assert emulator.state.snapshot().state == 4
+
+
+def test_closing_goes_through_the_lifecycle(stage, emulator):
+    assert stage.ready()
+    stage.driver.close()
+    assert stage.state == State.PRIMARY_STATE_FINALIZED
+    assert emulator.state.snapshot().state == 4
+
+
+def test_a_bug_in_the_servo_thread_ends_the_node_with_code_2(stage, monkeypatch):
+    def tick(*_):
+        raise ZeroDivisionError
+
+    assert stage.ready()
+    monkeypatch.setattr(stage.driver._driver._motion, 'tick', tick)
+    assert stage.until(lambda: stage.driver.exit_code is not None)
+    assert stage.driver.exit_code == 2
+
+
+def test_a_change_of_phase_is_told_at_once_but_not_by_the_servo_thread(make_stage, monkeypatch):
+    monkeypatch.setattr('xarm_planar_driver.node.DIAGNOSE_PERIOD', 1e3)
+    threads = []
+    publish = Diagnostics.publish
+
+    def note(*arguments, **options):
+        threads.append(threading.current_thread())
+        publish(*arguments, **options)
+
+    monkeypatch.setattr(Diagnostics, 'publish', note)
+    stage = make_stage(autostart=False)
+    stage.driver.trigger_configure()
+    stage.driver.trigger_activate()
+    assert stage.until(lambda: bool(threads))
+    assert set(threads) == {threading.main_thread()}
 
 
 def test_no_arm_is_one_error(make_stage, emulator):

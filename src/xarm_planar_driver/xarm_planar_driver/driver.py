@@ -17,6 +17,8 @@ from xarm_planar_driver.motion import ArmMotion, MotionSettings, Outcome, Phase,
 from xarm_planar_driver.servo_loop import ServoLoop, TickReport
 from xarm_planar_driver.status_reports import VENDOR_PORT, StatusReports
 
+_POLL = 0.01
+
 
 class PlanarDriver:
     """Connects on construction; moves nothing before a request to enable."""
@@ -25,11 +27,11 @@ class PlanarDriver:
         self,
         config: DriverConfig,
         on_tick: Callable[[TickReport], None],
-        on_lost: Callable[[str], None],
+        on_end: Callable[[Exception], None],
         clock_ns: Callable[[], int] = time.time_ns,
         workspace: Workspace = DEFAULT_WORKSPACE,
     ) -> None:
-        """`on_tick` and `on_lost` are called in the servo thread.
+        """`on_tick` and `on_end` are called in the servo thread, as ServoLoop says.
 
         Raises:
             ArmError: No arm answers, or the safety limits are unusable.
@@ -56,7 +58,7 @@ class PlanarDriver:
             self._reports,
             config.period,
             on_tick,
-            on_lost,
+            on_end,
             clock_ns,
             config.realtime_priority,
         )
@@ -74,6 +76,25 @@ class PlanarDriver:
     def request(self, request: Request) -> Future[Outcome]:
         """Queue a request; the future ends when the arm has done it, or cannot."""
         return self._loop.request(request)
+
+    def enable(self, timeout: float) -> Future[Outcome]:
+        """Ask for ENABLE and return when the arm is enabled; the future ends when it is at home.
+
+        Raises:
+            ArmError: It refuses, or is not enabled after `timeout` [s].
+        """
+        at_home = self.request(Request.ENABLE)
+        deadline = time.monotonic() + timeout
+        while not at_home.done() and self.phase not in (Phase.HOMING, Phase.ACTIVE):
+            if time.monotonic() > deadline:
+                self.request(Request.DISABLE)
+                raise ArmError(
+                    f'the arm was not enabled within {timeout:.0f} s: look at its screen'
+                )
+            time.sleep(_POLL)
+        if at_home.done() and not at_home.result().success:
+            raise ArmError(at_home.result().message)
+        return at_home
 
     def close(self) -> None:
         """Stop the arm and disconnect. Bounded in time."""

@@ -1,114 +1,162 @@
 """Lifecycle node `xarm_planar_driver`: parameters, topics and services around PlanarDriver."""
 
+import functools
 import gc
 import logging
 import sys
 import traceback
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import PoseStamped, Vector3Stamped
+from geometry_msgs.msg import Vector3Stamped
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.task import Future
-from rclpy.time import Time
-from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
 
-import planar_arm.xarm6 as xarm6
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.ros import Diagnostics, declare_config, newest, to_ns
 from ibc_contract.runner import run
-from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.config import DriverConfig
 from xarm_planar_driver.driver import PlanarDriver
 from xarm_planar_driver.errors import ArmError
 from xarm_planar_driver.motion import Outcome, Phase, Request
 from xarm_planar_driver.servo_loop import TickReport
+from xarm_planar_driver.tick_publisher_node import TickPublisher
 
 DIAGNOSE_PERIOD = 1.0
 """Between two diagnostics [s]; changes of the phase are told at once."""
+ENABLE_TIMEOUT = 10.0
+"""How long the arm may take to be enabled [s]; that it goes home then is not waited for."""
 DISABLE_TIMEOUT = 2.0
 """How long deactivating may take [s]."""
 
+P = ParamSpec('P')
+Transition = Callable[Concatenate['XarmPlanarDriverNode', P], TransitionCallbackReturn]
+
+
+def _logged(transition: Transition[P]) -> Transition[P]:
+    """Log what a transition raises: rclpy would swallow it, and only say ERROR."""
+
+    @functools.wraps(transition)
+    def run_logged(
+        self: 'XarmPlanarDriverNode', /, *args: P.args, **kwargs: P.kwargs
+    ) -> TransitionCallbackReturn:
+        try:
+            return transition(self, *args, **kwargs)
+        except Exception:
+            self.get_logger().error(traceback.format_exc())
+            return TransitionCallbackReturn.ERROR
+
+    return run_logged
+
 
 class XarmPlanarDriverNode(LifecycleNode):
-    """Configure connects, activate enables and goes home, deactivate holds, cleanup disconnects."""
+    """Configure connects, activate enables, deactivate holds, cleanup disconnects.
+
+    Once active, the arm sets out for home; until it is there, commands are ignored.
+    """
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__('xarm_planar_driver', **kwargs)
         self.exit_code: int | None = None
         self._driver: PlanarDriver | None = None
         self._failure: IbcError | None = None
+        self._is_starting = False
+        self._is_shut_down = False
         self._phase = Phase.IDLE
         self._config = declare_config(self, DriverConfig)
-        self._create_messages()
-        self._create_publishers()
+        self._ticks = TickPublisher(self)
         self._create_subscriptions()
         self._create_services()
         self._diagnostics = Diagnostics(self, 'arm')
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(DIAGNOSE_PERIOD, self._diagnose, clock=steady)
+        self._phase_changed = self.create_guard_condition(self._diagnose)
         if self._config.autostart:
             self._autostart()
 
+    @_logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Connect to the arm and publish what it measures."""
         try:
             self._driver = PlanarDriver(
-                self._config, self._publish_tick, self._on_lost, self._now_ns
+                self._config, self._publish_tick, self._on_end, self._now_ns
             )
         except IbcError as error:
-            self._failure = error
-            if not self._config.autostart:
-                self.get_logger().error(str(error))
-            return TransitionCallbackReturn.FAILURE
-        except Exception:  # rclpy would swallow the traceback
-            self.get_logger().error(traceback.format_exc())
-            return TransitionCallbackReturn.ERROR
+            return self._refuse(error)
         return TransitionCallbackReturn.SUCCESS
 
+    @_logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Enable the arm and let it set out for home."""
+        """Enable the arm, which then sets out for home; an arm that refuses stays inactive."""
         if self._driver is None:
             return TransitionCallbackReturn.FAILURE
-        self._driver.request(Request.ENABLE).add_done_callback(
-            lambda future: self._log_outcome('enable', future.result())
-        )
+        try:
+            at_home = self._driver.enable(ENABLE_TIMEOUT)
+        except ArmError as error:
+            return self._refuse(error)
+        at_home.add_done_callback(lambda future: self._log_outcome('enable', future.result()))
         _settle_garbage()
         return super().on_activate(state)
 
+    @_logged
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Hold."""
+        """Hold; stay active when the arm does not take it in time."""
         if self._driver is not None:
-            self._driver.request(Request.DISABLE).result(DISABLE_TIMEOUT)
+            try:
+                self._driver.request(Request.DISABLE).result(DISABLE_TIMEOUT)
+            except TimeoutError:
+                return self._refuse(
+                    ArmError(f'no stop within {DISABLE_TIMEOUT:.0f} s: use the e-stop')
+                )
         return super().on_deactivate(state)
 
+    @_logged
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and disconnect."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
+    @_logged
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and disconnect."""
+        self._release()
+        self._is_shut_down = True
+        return TransitionCallbackReturn.SUCCESS
+
+    @_logged
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop and disconnect: unconfigured means that nothing is held."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
     def close(self) -> None:
         """Stop the arm, disconnect, end the threads."""
-        self._release()
+        if not self._is_shut_down:
+            self.trigger_shutdown()
 
     def _autostart(self) -> None:
-        configured = self.trigger_configure() == TransitionCallbackReturn.SUCCESS
-        if not configured or self.trigger_activate() != TransitionCallbackReturn.SUCCESS:
-            self._release()
+        self._is_starting = True
+        result = self.trigger_configure()
+        if result == TransitionCallbackReturn.SUCCESS:
+            result = self.trigger_activate()
+        self._is_starting = False
+        if result != TransitionCallbackReturn.SUCCESS:
+            self.close()
             self.destroy_node()
-            raise self._failure or ArmError('the driver could not start, see the log')
+            raise self._failure or RuntimeError('the driver could not start, see the log')
+
+    def _refuse(self, error: IbcError) -> TransitionCallbackReturn:
+        self._failure = error
+        if not self._is_starting:  # else it becomes the last words of the process
+            self.get_logger().error(str(error))
+        return TransitionCallbackReturn.FAILURE
 
     def _release(self) -> None:
         driver, self._driver = self._driver, None
@@ -116,24 +164,6 @@ class XarmPlanarDriverNode(LifecycleNode):
             driver.close()
             gc.unfreeze()
             gc.enable()
-
-    def _create_messages(self) -> None:
-        """Make the messages once: the servo thread only fills in numbers."""
-        self._joint_states = JointState(name=list(xarm6.JOINT_NAMES))
-        self._joint_states.header.frame_id = topics.LINK_BASE
-        self._tcp_pose = PoseStamped()
-        self._tcp_pose.header.frame_id = topics.LINK_BASE
-        self._tcp_setpoint = PoseStamped()
-        self._tcp_setpoint.header.frame_id = topics.LINK_BASE
-        self._tcp_setpoint.pose.position.z = DEFAULT_WORKSPACE.tool_height
-        _fill_orientation(self._tcp_setpoint, xarm6.TOOL_DOWN_XYZW)
-
-    def _create_publishers(self) -> None:
-        self._joint_publisher = self.create_publisher(JointState, topics.JOINT_STATES, newest(10))
-        self._pose_publisher = self.create_publisher(PoseStamped, topics.TCP_POSE, newest(10))
-        self._setpoint_publisher = self.create_publisher(
-            PoseStamped, topics.TCP_SETPOINT, newest(10)
-        )
 
     def _create_subscriptions(self) -> None:
         for topic, source in (
@@ -198,28 +228,18 @@ class XarmPlanarDriverNode(LifecycleNode):
 
     def _publish_tick(self, report: TickReport) -> None:
         """Publish one tick. In the servo thread."""
-        measured = Time(nanoseconds=report.measured_ns).to_msg()
-        self._joint_states.header.stamp = measured
-        self._joint_states.position = report.q
-        self._joint_states.velocity = report.velocities
-        self._joint_publisher.publish(self._joint_states)
-        self._tcp_pose.header.stamp = measured
-        _fill_position(self._tcp_pose, report.tcp.position)
-        _fill_orientation(self._tcp_pose, report.tcp.quaternion)
-        self._pose_publisher.publish(self._tcp_pose)
-        if report.setpoint_xy is not None:
-            self._tcp_setpoint.header.stamp = Time(nanoseconds=report.stamp_ns).to_msg()
-            self._tcp_setpoint.pose.position.x = float(report.setpoint_xy[0])
-            self._tcp_setpoint.pose.position.y = float(report.setpoint_xy[1])
-            self._setpoint_publisher.publish(self._tcp_setpoint)
+        self._ticks.publish(report)
         if report.phase is not self._phase:
             self._phase = report.phase
-            self._diagnose()
+            self._phase_changed.trigger()  # the executor diagnoses, not this thread
 
-    def _on_lost(self, reason: str) -> None:
+    def _on_end(self, error: Exception) -> None:
         """End the process. In the servo thread."""
-        self.get_logger().error(reason)
-        self.exit_code = 1
+        if isinstance(error, IbcError):
+            self.get_logger().error(str(error))
+            self.exit_code = 1
+        else:  # its traceback is in the log
+            self.exit_code = 2
 
     def _now_ns(self) -> int:
         return self.get_clock().now().nanoseconds
@@ -243,16 +263,6 @@ def _settle_garbage() -> None:
     gc.collect()
     gc.freeze()
     gc.disable()
-
-
-def _fill_position(message: PoseStamped, position: Any) -> None:
-    point = message.pose.position
-    point.x, point.y, point.z = map(float, position)
-
-
-def _fill_orientation(message: PoseStamped, xyzw: Any) -> None:
-    turn = message.pose.orientation
-    turn.x, turn.y, turn.z, turn.w = map(float, xyzw)
 
 
 def main(args: list[str] | None = None) -> None:

@@ -78,18 +78,21 @@ class ServoLoop:
         reports: StatusReports,
         period: float,
         on_tick: Callable[[TickReport], None],
-        on_lost: Callable[[str], None],
+        on_end: Callable[[Exception], None],
         clock_ns: Callable[[], int] = time.time_ns,
         priority: int = 0,
     ) -> None:
-        """Callbacks run in the loop's thread; `priority` is a SCHED_FIFO one, 0 for none."""
+        """Callbacks run in the loop's thread; `priority` is a SCHED_FIFO one, 0 for none.
+
+        `on_end` is called when the loop ends by itself, with ArmLost or with what a bug raised.
+        """
         self._arm = arm
         self._motion = motion
         self._kinematics = kinematics
         self._reports = reports
         self._period = period
         self._on_tick = on_tick
-        self._on_lost = on_lost
+        self._on_end = on_end
         self._clock_ns = clock_ns
         self._priority = priority
         self._commands: deque[Command] = deque(maxlen=_QUEUED_COMMANDS)
@@ -134,10 +137,10 @@ class ServoLoop:
             for deadline, missed in ticks(self._period, self._stop):
                 self._tick(deadline, missed)
         except ArmLost as error:
-            self._on_lost(str(error))
-        except Exception:
+            self._on_end(error)
+        except Exception as error:
             log.exception('servo loop')
-            self._on_lost('the servo loop ended by an error of its own, see the log')
+            self._on_end(error)
         finally:
             self._stop.set()
             self._motion.shut_down()
