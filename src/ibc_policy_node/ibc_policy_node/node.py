@@ -47,6 +47,7 @@ class PolicyNode(LifecycleNode):
         self._inputs: list[Subscription] = []
         self._slow_told = 0
         self._failure: IbcError | None = None
+        self._is_shut_down = False
         self._config = declare_config(self, PolicyConfig)
         self._actions = self.create_lifecycle_publisher(
             Vector3Stamped, topics.POLICY_DELTA, newest()
@@ -124,11 +125,13 @@ class PolicyNode(LifecycleNode):
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop acting and watching."""
         self._stop()
+        self._is_shut_down = True
         return TransitionCallbackReturn.SUCCESS
 
     def close(self) -> None:
         """Stop acting and end the thread."""
-        self._stop()
+        if not self._is_shut_down:
+            self.trigger_shutdown()
 
     def _load(self) -> Bundle:
         if self._config.threads:
@@ -145,9 +148,9 @@ class PolicyNode(LifecycleNode):
     def _autostart(self) -> None:
         configured = self.trigger_configure() == TransitionCallbackReturn.SUCCESS
         if not configured or self.trigger_activate() != TransitionCallbackReturn.SUCCESS:
-            self._stop()
+            self.close()
             self.destroy_node()
-            raise self._failure or IbcError('the policy could not start, see the log')
+            raise self._failure or RuntimeError('the policy could not start, see the log')
 
     def _stop(self) -> None:
         loop, self._loop = self._loop, None
@@ -182,7 +185,7 @@ class PolicyNode(LifecycleNode):
     def _on_failure(self) -> None:
         """End the process. In the loop's thread."""
         self.get_logger().error(traceback.format_exc())
-        self.exit_code = 1
+        self.exit_code = 2
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         loop, bundle = self._loop, self._bundle

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseArray, PoseStamped, Vector3Stamped
+from lifecycle_msgs.msg import State
 from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -250,6 +251,23 @@ def test_lifecycle(ros, world, start, make_bundle):
     node.trigger_deactivate()
     node.trigger_cleanup()
     assert not world.switch(node, True).success
+
+
+def test_closing_goes_through_the_lifecycle(start, make_bundle):
+    node = start(model=make_bundle(), enabled=True)
+    node.close()
+    assert node._state_machine.current_state[0] == State.PRIMARY_STATE_FINALIZED
+
+
+def test_a_bug_in_a_decision_ends_the_node_with_code_2(ros, world, start, make_bundle, monkeypatch):
+    def infer(*_):
+        raise ZeroDivisionError
+
+    node = start(model=make_bundle(), enabled=True)
+    monkeypatch.setattr(ImplicitPolicy, 'infer', infer)
+    world.stream_frames()
+    assert ros.spin_until(lambda: node.exit_code is not None, world, node)
+    assert node.exit_code == 2
 
 
 def test_an_unknown_model_is_named_with_the_known_ones(start, make_bundle, monkeypatch):

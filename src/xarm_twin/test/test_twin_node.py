@@ -162,6 +162,18 @@ def test_ground_truth_and_reset(
     np.testing.assert_allclose(poses_array(probe.objects[-1])[:, :2], layout[:, :2], atol=2e-3)
 
 
+def test_an_error_in_the_physics_ends_the_node_with_code_2(
+    ros: Any, make_node: Callable[..., XarmTwinNode], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def step() -> None:
+        raise RuntimeError('broken on purpose')
+
+    node = make_node()
+    monkeypatch.setattr(node.twin._world, 'step', step)
+    assert ros.spin_until(lambda: node.exit_code is not None, node)
+    assert node.exit_code == 2
+
+
 def test_servo_commands_on_the_wire_move_the_simulated_arm(
     make_node: Callable[..., XarmTwinNode],
 ) -> None:

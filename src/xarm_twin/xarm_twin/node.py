@@ -137,7 +137,7 @@ class XarmTwinNode(Node):
     def _diagnose(self) -> None:
         if self.twin.failed:
             self.get_logger().error('the simulation ended by an error of its own, see the log')
-            self.exit_code = 1
+            self.exit_code = 2
         pace = self.twin.take_pace()
         controller = self.controller.state.snapshot()
         slow = pace.real_time_factor < TOO_SLOW
