@@ -1,6 +1,7 @@
 """The camera node: stamped colour frames of a device, a file or the twin, on one set of topics."""
 
 import array
+import logging
 import sys
 import threading
 import time
@@ -148,6 +149,8 @@ def _raw_image(header: Header, frame: Frame) -> Image:
 
 def main(args: list[str] | None = None) -> None:
     """Run the camera node."""
+    # For what the sources say, such as which renderer was chosen and why.
+    logging.basicConfig(level=logging.INFO, format='[%(levelname)s] [%(name)s]: %(message)s')
     sys.exit(run(CameraNode, args))
 
 

@@ -1,5 +1,6 @@
 """The node on a real ROS graph, fed by a recording of librealsense."""
 
+import re
 import subprocess
 import sys
 import time
@@ -128,6 +129,23 @@ def test_a_missing_recording_is_refused(ros):
 def test_an_unknown_source_lists_the_known_ones(ros):
     with pytest.raises(IbcError, match=r"'source'.*'device', 'file' or 'twin'"):
         make_node(ros, source='webcam')
+
+
+@pytest.mark.system
+def test_the_choice_of_the_renderer_and_its_reason_are_logged(ros, tmp_path):
+    log = tmp_path / 'log'
+    with SceneStateServer(port=0) as server, log.open('w') as stderr:
+        command = [sys.executable, '-m', 'realsense_capture.node', '--ros-args']
+        process = subprocess.Popen(
+            [*command, '-p', f'scene_port:={server.port}'], env=ros.env, stderr=stderr
+        )
+        deadline = time.monotonic() + 60.0
+        while 'renderer' not in log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+    said = r'^\[INFO\] \[xarm_twin\.egl\]: renderer (egl|tiny): .+$'
+    assert re.search(said, log.read_text(), re.MULTILINE), log.read_text()
 
 
 @pytest.mark.system
