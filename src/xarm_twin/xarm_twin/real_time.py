@@ -58,7 +58,7 @@ class RealTimeTwin:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._target: np.ndarray | None = None
-        self._joints = world.joint_positions(), world.joint_velocities()
+        self._joints = world.joint_states()
         self._newest = self._look()
         self._missed = 0
         self._asked = (time.monotonic(), 0)
@@ -133,7 +133,7 @@ class RealTimeTwin:
         if target is not None:
             self._world.set_joint_targets(target)
         self._world.step()
-        self._joints = self._world.joint_positions(), self._world.joint_velocities()
+        self._joints = self._world.joint_states()
         self._steps += 1
 
     def _look(self) -> SceneState:

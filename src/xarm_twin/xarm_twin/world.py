@@ -40,7 +40,7 @@ class World:
             enableConeFriction=1,
             physicsClientId=self._client,
         )
-        self._arm, self._joints, self._tcp = self._load_arm()
+        self._arm, self._joints = self._load_arm()
         self._load_board()
         self._bodies: list[int] = []
         self._steps = 0
@@ -55,11 +55,6 @@ class World:
     def time(self) -> float:
         """Simulated time since the last reset [s]."""
         return self._steps * self._dt
-
-    @property
-    def object_names(self) -> tuple[str, ...]:
-        """Names in the order of `object_poses`."""
-        return tuple(spec.name for spec in self.task.objects)
 
     def close(self) -> None:
         """Free the PyBullet client; a second call does nothing."""
@@ -113,21 +108,6 @@ class World:
         states = pybullet.getJointStates(self._arm, self._joints, physicsClientId=self._client)
         return np.array([state[0] for state in states]), np.array([state[1] for state in states])
 
-    def joint_positions(self) -> Vector:
-        """Measured joint positions (6,) [rad]."""
-        return self.joint_states()[0]
-
-    def joint_velocities(self) -> Vector:
-        """Measured joint velocities (6,) [rad/s]."""
-        return self.joint_states()[1]
-
-    def tcp_position(self) -> Vector:
-        """Position (3,) of `link_tcp` in `link_base` [m]."""
-        state = pybullet.getLinkState(
-            self._arm, self._tcp, computeForwardKinematics=True, physicsClientId=self._client
-        )
-        return np.array(state[4])
-
     def object_poses(self) -> Vector:
         """Poses (n, 7) = xyz + quaternion xyzw of the task's objects in `link_base`."""
         poses = np.empty((len(self._bodies), 7))
@@ -138,8 +118,8 @@ class World:
             row[:3], row[3:] = position, quaternion
         return poses
 
-    def _load_arm(self) -> tuple[int, list[int], int]:
-        """Load the arm; return its body, the indices of its six joints and of the tool's link."""
+    def _load_arm(self) -> tuple[int, list[int]]:
+        """Load the arm; return its body and the indices of its six joints."""
         body = pybullet.loadURDF(
             xarm6_with_tool_urdf(),
             useFixedBase=True,
@@ -154,7 +134,7 @@ class World:
             if link != tcp:
                 pybullet.setCollisionFilterGroupMask(body, link, 0, 0, physicsClientId=self._client)
         self._set_friction(body, self._scene.physics.tool_friction, tcp)
-        return body, [index[name] for name in xarm6.JOINT_NAMES], tcp
+        return body, [index[name] for name in xarm6.JOINT_NAMES]
 
     def _load_board(self) -> None:
         board = self._scene.board
