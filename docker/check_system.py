@@ -1,6 +1,6 @@
 """Say which system packages are missing before pip downloads anything.
 
-Run by `make setup`. Needs nothing but the standard library.
+Run by `make setup`. Needs nothing but the standard library and the file with the list.
 """
 
 import ctypes
@@ -10,16 +10,9 @@ import sys
 import sysconfig
 from pathlib import Path
 
-# What fails without each library, and the Debian/Ubuntu packages that bring it.
-LIBRARIES = {
-    'libusb-1.0.so.0': ('libusb-1.0-0', 'pyrealsense2 cannot be imported'),
-    'libudev.so.1': ('libudev1', 'pyrealsense2 cannot be imported'),
-    'libGL.so.1': ('libgl1', 'cv2 cannot be imported'),
-    'libglib-2.0.so.0': ('libglib2.0-0', 'cv2 cannot be imported'),
-    'libEGL.so.1': ('libegl1 libgl1-mesa-dri', 'the twin cannot render with EGL'),
-    'libSM.so.6': ('libsm6 libice6', 'the mouse window cannot open'),
-}
-OLDEST, NEWEST = (3, 11), (3, 14)
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / 'launch'))
+from ibc_bringup.system_needs import LIBRARIES, NEWEST_PYTHON, OLDEST_PYTHON
+
 NEWEST_WITH_PYBULLET_WHEEL = (3, 11)
 
 
@@ -35,7 +28,7 @@ def is_missing(library: str) -> bool:
 def main() -> int:
     """Return 0 if the machine can run the stack, 1 after one line that names what to install."""
     version = sys.version_info[:2]
-    if not OLDEST <= version <= NEWEST:
+    if not OLDEST_PYTHON <= version <= NEWEST_PYTHON:
         spelled = '.'.join(map(str, version))
         sys.stderr.write(
             f'Python {spelled} is not supported: use 3.11 to 3.14 (make PYTHON=python3.12)\n'

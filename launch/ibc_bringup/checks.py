@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from ibc_bringup.ports import is_free, twin_ports
+from ibc_bringup.system_needs import LIBRARIES, NEWEST_PYTHON, OLDEST_PYTHON
 from ibc_bringup.up import ros_environment
 from ibc_contract.errors import IbcError
 
@@ -24,15 +25,6 @@ MODULES = (
     'xarm', 'pyrealsense2', 'torch', 'safetensors', 'tensorboard', 'matplotlib', 'jinja2',
     'imageio_ffmpeg',
 )  # fmt: skip
-# Shared library -> Debian packages; docker/check_system.py says what each is for.
-LIBRARIES = {
-    'libusb-1.0.so.0': 'libusb-1.0-0',
-    'libudev.so.1': 'libudev1',
-    'libGL.so.1': 'libgl1',
-    'libglib-2.0.so.0': 'libglib2.0-0',
-    'libEGL.so.1': 'libegl1 libgl1-mesa-dri',
-    'libSM.so.6': 'libsm6 libice6',
-}
 PROBE_TIMEOUT_S = 60.0
 IMPORT_PROBE = """
 import importlib, json, sys
@@ -69,7 +61,7 @@ class Finding:
 def python_version() -> Finding:
     """Check the interpreter's version."""
     text = platform.python_version()
-    if (3, 11) <= sys.version_info[:2] <= (3, 14):
+    if OLDEST_PYTHON <= sys.version_info[:2] <= NEWEST_PYTHON:
         return Finding('Python', 'ok', text)
     return Finding('Python', 'fail', text, 'use Python 3.11 to 3.14: make PYTHON=python3.12')
 
@@ -91,7 +83,7 @@ def system_libraries() -> Finding:
     missing = [name for name in LIBRARIES if not _loads(name)]
     if not missing:
         return Finding('System libraries', 'ok', f'{len(LIBRARIES)} found')
-    packages = ' '.join(LIBRARIES[name] for name in missing)
+    packages = ' '.join(LIBRARIES[name][0] for name in missing)
     return Finding(
         'System libraries', 'fail', ', '.join(missing), f'sudo apt-get install {packages}'
     )

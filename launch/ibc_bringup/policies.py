@@ -18,11 +18,8 @@ from implicit_bc.interface import Policy
 from xarm_twin.camera import RendererChoice
 from xarm_twin.demonstrators import make_demonstrator
 from xarm_twin.envs import PlanarTaskEnv
+from xarm_twin.lead_in import BLIND_CONTRACT, FRAME_AGE_S
 
-BLIND_CONTRACT = 'planar_state'
-"""For policies that look at no image: nothing is rendered."""
-FRAME_AGE_S = 0.08
-"""Age of the newest frame at a tick, in the middle of what the ROS graph has [s]."""
 SCRIPTED = ('demonstrator', 'random', 'nothing')
 
 

@@ -26,12 +26,6 @@ def pose_xy(message: Any) -> np.ndarray:
     return np.array([position.x, position.y])
 
 
-def pose_xyz(message: Any) -> np.ndarray:
-    """Position of a PoseStamped, shape (3,) [m]."""
-    position = message.pose.position
-    return np.array([position.x, position.y, position.z])
-
-
 def vector_xy(message: Any) -> np.ndarray:
     """Plane part of a Vector3Stamped, shape (2,) [m]."""
     return np.array([message.vector.x, message.vector.y])

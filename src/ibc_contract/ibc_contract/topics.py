@@ -46,7 +46,6 @@ TWIN_RESET = 'twin/reset'
 
 # Frames (REP-103: x forward, y left, z up; optical frames z forward, x right, y down).
 LINK_BASE = 'link_base'
-LINK_TCP = 'link_tcp'
 CAMERA_OPTICAL_FRAME = 'camera_color_optical_frame'
 
 # What an episode records: relative topic name -> message type.

@@ -24,13 +24,17 @@ from xarm_twin.camera import RendererChoice, TwinCamera, choose_renderer
 from xarm_twin.cell import TICK, TICKS_PER_SECOND
 from xarm_twin.demonstrators import PERIOD, make_demonstrator
 from xarm_twin.envs import PlanarTaskEnv
-from xarm_twin.lead_in import PlayerFactory, UnsteadyHand, play_lead_in
+from xarm_twin.lead_in import (
+    BLIND_CONTRACT,
+    FRAME_AGE_S,
+    PlayerFactory,
+    UnsteadyHand,
+    play_lead_in,
+)
 from xarm_twin.recording import CellRecorder
 from xarm_twin.tasks import DEMONSTRATION_SEED, get_task
 
 OPERATOR = 'demonstrator'
-BLIND_CONTRACT = 'planar_state'
-PLAYER_FRAME_AGE_S = 0.08
 _SPARE_SEEDS = 10
 
 
@@ -181,7 +185,7 @@ class Studio:
         self._player = recipe.player() if recipe.player else UnsteadyHand(recipe.task)
         # The unsteady hand needs no pictures, a policy does.
         seen = recipe.contract if recipe.player else BLIND_CONTRACT
-        self._env = PlanarTaskEnv(recipe.task, seen, recipe.renderer, PLAYER_FRAME_AGE_S)
+        self._env = PlanarTaskEnv(recipe.task, seen, recipe.renderer, FRAME_AGE_S)
         self._cell = self._env.cell
         self._camera = TwinCamera(recipe.task, recipe.renderer) if recipe.has_camera else None
 
