@@ -113,4 +113,4 @@ def test_demo(tmp_path, ros):
     assert_film(Path(told['video']))
     page = Path(told['report']).read_text()
     assert 'data:video/mp4;base64,' in page
-    assert '0 of 0 trials succeeded, 1 stopped' in page
+    assert 'No trial was finished, 1 stopped' in page

@@ -1,12 +1,14 @@
 """`ibc demo`: the best shipped policy at work on the twin, through the full ROS graph."""
 
 import sys
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ibc_bringup.bundles import ModelCard, list_cards, read_card
-from ibc_bringup.report import Section, write_report
+from ibc_bringup.report import Report, Section, date_text, duration_text
 from ibc_bringup.ros_trials import (
     VIDEO,
     count_text,
@@ -17,6 +19,7 @@ from ibc_bringup.ros_trials import (
 )
 from ibc_bringup.trials import Trial, finished
 from ibc_contract.errors import IbcError
+from implicit_bc.bundle_files import read_description
 from teleop_mouse.window import check_display
 
 MAX_TRIALS = 100
@@ -69,29 +72,57 @@ def run_demo(plan: DemoPlan) -> Demo:
     card = read_card(plan.model) if plan.model else best_card(plan.task)
     task = plan.task or card.task
     window = has_display()
-    say(f'{card.name} on {task}; success rate when it was evaluated: {card.success_text}')
+    what = card.name if card.name == task else f'{card.name} on {task}'
+    say(f'{what}; success rate when it was evaluated: {card.success_text}')
     say('starting twin, camera, driver and policy' + (' with a window' if window else ''))
     interrupted = False
+    begin = time.monotonic()
     try:
         trials = try_model(str(card.path), task, plan.folder, MAX_TRIALS, plan.seconds, window)
     except KeyboardInterrupt:
         trials, interrupted = trials_so_far(plan.folder), True
     sys.stderr.write(trials_table(trials).to_text())
+    done = finished(trials)
+    report = Report(
+        f'Demo: {what}',
+        about_trials(trials, time.monotonic() - begin),
+        f'{count_text(trials)}.',
+        {
+            'trials succeeded': f'{sum(trial.success for trial in done)} of {len(done)}',
+            'success rate in its evaluation, with 95 % interval': card.success_text,
+            'trial time': duration_text(sum(trial.seconds for trial in trials)),
+        },
+        (
+            trials_section(trials, plan.folder, 'What happened'),
+            Section('The policy', facts=policy_facts(card, task)),
+        ),
+    ).write(plan.folder / 'report.html')
+    return Demo(card, task, tuple(trials), plan.folder, report, interrupted)
+
+
+def about_trials(trials: Sequence[Trial], seconds: float) -> list[str]:
+    """Say when, how long, on which layouts."""
+    seeds = [str(trial.seed) for trial in trials if trial.seed is not None]
+    about = [date_text(), f'took {duration_text(seconds)}']
+    return [*about, f'layout seeds {", ".join(seeds)}'] if seeds else about
+
+
+def policy_facts(card: ModelCard, task: str) -> dict[str, Any]:
+    """Tell what is known of the policy and how it was trained."""
+    made = read_description(card.path)['provenance']
+    training = made.get('training') or {}
     facts = {
         'model': card.name,
         'folder': card.path,
         'task': task,
         'contract': card.contract,
         'success rate': card.success_text,
+        'trained': made.get('created'),
+        'episodes': made.get('episodes'),
+        'training steps': made.get('steps'),
+        'training seed': training.get('seed'),
     }
-    sections = (
-        trials_section(trials, plan.folder, 'What happened'),
-        Section('The policy', facts=facts),
-    )
-    summary = f'{count_text(trials)} in this run.'
-    title = f'Demo: {card.name}' + (f' on {task}' if task != card.name else '')
-    report = write_report(plan.folder / 'report.html', title, summary, sections)
-    return Demo(card, task, tuple(trials), plan.folder, report, interrupted)
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def best_card(task: str | None) -> ModelCard:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ibc_bringup.plots import loss_curve, success_bars
-from ibc_bringup.report import Section, Table, success_text, write_report
+from ibc_bringup.report import Report, Section, Table, date_text, duration_text, success_text
 from ibc_bringup.ros_trials import RESULTS as TRIALS
 from ibc_bringup.ros_trials import trials_section
 from ibc_bringup.training_run import open_run
@@ -47,11 +47,28 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
         Section('Configuration of the training', facts=run.facts()),
         Section('Versions and machine', facts={**made['versions'], **made['machine']}),
     )
-    summary = (
-        f'{results["trained"]["episodes"]} layouts that it had not seen: success '
-        f'{success_text(results["trained"])}. The whole loop took {total / 60:.1f} minutes.'
-    )
-    return write_report(folder / 'report.html', f'Loop: {plan["task"]}', summary, sections)
+    shown = sum(results[name]['episodes'] for name in ('record', 'generate') if name in results)
+    trained = results['trained']
+    last = trained['seed'] + trained['episodes'] - 1
+    return Report(
+        f'Loop: {plan["task"]}',
+        [
+            date_text(),
+            f'took {duration_text(total)}',
+            f'seed {plan["seed"]}',
+            f'evaluated on layouts of seeds {trained["seed"]} to {last}',
+        ],
+        f'From nothing to a policy that acts: {shown} demonstrations, '
+        f'{duration_text(results["train"]["seconds"])} of training, then '
+        f'{trained["episodes"]} layouts that it had not seen.',
+        {
+            'success of the trained policy, with 95 % interval': success_text(trained),
+            'random policy': f'{results["random"]["success_rate"]:.2f}',
+            'policy that does nothing': f'{results["nothing"]["success_rate"]:.2f}',
+            'the demonstrator itself': f'{results["demonstrator"]["success_rate"]:.2f}',
+        },
+        sections,
+    ).write(folder / 'report.html')
 
 
 def loop_table(results: Results) -> Table:

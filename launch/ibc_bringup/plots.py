@@ -29,7 +29,7 @@ def loss_curve(steps: Sequence[int], losses: Sequence[float], chance: float | No
 
 
 def success_bars(rows: Sequence[tuple[str, float, float, float]]) -> str:
-    """Draw success rates with their intervals: (label, rate, low, high), each in [0, 1]."""
+    """Draw success rates with their intervals: (label, rate, low, high); the first is stressed."""
     figure = Figure(figsize=(7.0, 0.5 + 0.42 * len(rows)), layout='constrained')
     axes = figure.subplots()
     labels = [row[0] for row in rows][::-1]
@@ -37,7 +37,9 @@ def success_bars(rows: Sequence[tuple[str, float, float, float]]) -> str:
     low = rates - np.array([row[2] for row in rows][::-1])
     high = np.array([row[3] for row in rows][::-1]) - rates
     errors = np.clip(np.stack([low, high]), 0.0, None)
-    axes.barh(labels, rates, color='#6baed6', height=0.6)
+    # The first row is what it is about, the others are there to compare.
+    colours = ['#c6ccd2'] * (len(rows) - 1) + ['#2f81f7']
+    axes.barh(labels, rates, color=colours, height=0.6)
     axes.errorbar(rates, range(len(rates)), xerr=errors, fmt='none', ecolor='#333333', capsize=3)
     axes.set_xlim(0.0, 1.0)
     axes.set_xlabel('success rate with Wilson 95 % interval')

@@ -1,6 +1,7 @@
 """One self-contained HTML page per run: tables, curves, video and configuration."""
 
 import base64
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -51,11 +52,33 @@ def success_text(result: Mapping[str, Any]) -> str:
     return f'{result["success_rate"]:.2f} [{low:.2f}, {high:.2f}]'
 
 
-def write_report(path: Path, title: str, summary: str, sections: Sequence[Section]) -> Path:
-    """Write the page to `path` and return it."""
-    template = (resources.files('ibc_bringup') / 'report.html').read_text()
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    page = environment.from_string(template).render(title=title, summary=summary, sections=sections)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page)
-    return path
+def duration_text(seconds: float) -> str:
+    """Write a time for people."""
+    return f'{seconds:.0f} s' if seconds < 90 else f'{seconds / 60:.1f} min'
+
+
+@dataclass(frozen=True)
+class Report:
+    """The page, from top to bottom."""
+
+    title: str
+    about: Sequence[str]
+    """When, how long, with which seeds: one line."""
+    summary: str
+    figures: Mapping[str, str]
+    """What was measured -> the number to be seen first."""
+    sections: Sequence[Section]
+
+    def write(self, path: Path) -> Path:
+        """Write the page to `path` and return it."""
+        template = (resources.files('ibc_bringup') / 'report.html').read_text()
+        environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        page = environment.from_string(template).render(vars(self))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page)
+        return path
+
+
+def date_text() -> str:
+    """Write the present, for the line under a title."""
+    return time.strftime('%Y-%m-%d %H:%M')

@@ -48,6 +48,7 @@ def count_text(trials: Sequence[Trial]) -> str:
     """Say how many of the trials succeeded; those that were stopped do not count."""
     done = finished(trials)
     text = f'{sum(trial.success for trial in done)} of {len(done)} trials succeeded'
+    text = text if done else 'No trial was finished'
     stopped = len(trials) - len(done)
     return f'{text}, {stopped} stopped before the end' if stopped else text
 
@@ -55,12 +56,16 @@ def count_text(trials: Sequence[Trial]) -> str:
 def trials_table(trials: Sequence[Trial]) -> Table:
     """Tabulate the trials, one per row."""
     return Table(
-        ('trial', 'outcome', 'score', 'seconds'),
+        ('trial', 'layout seed', 'outcome', 'score', 'seconds'),
         [
-            (str(i), t.outcome, f'{t.score:.2f}', f'{t.seconds:.1f}')
+            (str(i), _seed_text(t), t.outcome, f'{t.score:.2f}', f'{t.seconds:.1f}')
             for i, t in enumerate(trials, start=1)
         ],
     )
+
+
+def _seed_text(trial: Trial) -> str:
+    return '' if trial.seed is None else str(trial.seed)
 
 
 def trials_section(trials: Sequence[Trial], folder: Path, title: str) -> Section:

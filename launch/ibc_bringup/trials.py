@@ -20,6 +20,8 @@ class Trial:
     """Until success, until the task's time was over, or until it was stopped [s]."""
     stopped: bool = False
     """It was interrupted, which is neither success nor failure."""
+    seed: int | None = None
+    """Of the layout, if the twin told it."""
 
     @property
     def outcome(self) -> str:

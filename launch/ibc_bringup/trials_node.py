@@ -4,6 +4,7 @@ Each trial: policy off, arm home, new layout, policy on until success or the tas
 trial that is under way when the time is over, or at an interrupt, is noted as stopped.
 """
 
+import dataclasses
 import math
 import sys
 import threading
@@ -17,7 +18,7 @@ import pydantic
 from pydantic import Field
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
-from std_msgs.msg import Float64
+from std_msgs.msg import Float64, Int64
 from std_srvs.srv import SetBool, Trigger
 
 from ibc_bringup.trials import Trial, write_trials
@@ -26,7 +27,7 @@ from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.images import decode_jpeg
 from ibc_contract.pacing import ticks
-from ibc_contract.ros import declare_config, newest
+from ibc_contract.ros import declare_config, latched, newest
 from ibc_contract.runner import run
 
 FILM_HZ = 10
@@ -60,12 +61,14 @@ class TrialsNode(Node):
         self._horizon_s = _horizon_s(self._config.task)
         self._jpeg: bytes | None = None
         self._score = 0.0
+        self._seed: int | None = None
         self._trials: list[Trial] = []
         self._film = Mp4Writer(Path(self._config.video), FILM_HZ) if self._config.video else None
         self.create_subscription(
             CompressedImage, topics.CAMERA_COMPRESSED, self._keep_frame, newest()
         )
         self.create_subscription(Float64, topics.TWIN_SCORE, self._keep_score, newest())
+        self.create_subscription(Int64, topics.TWIN_SEED, self._keep_seed, latched())
         self._enable = self.create_client(SetBool, topics.POLICY_ENABLE)
         self._home = self.create_client(Trigger, topics.ARM_HOME)
         self._reset = self.create_client(Trigger, topics.TWIN_RESET)
@@ -104,7 +107,7 @@ class TrialsNode(Node):
                 return
             number = len(self._trials) + 1
             self.get_logger().info(f'trial {number} begins, at most {self._horizon_s:.0f} s')
-            trial = self._try_once(end)
+            trial = dataclasses.replace(self._try_once(end), seed=self._seed)
             self._trials.append(trial)
             self.get_logger().info(
                 f'trial {number}: {trial.outcome}, score {trial.score:.2f}, {trial.seconds:.1f} s'
@@ -160,6 +163,9 @@ class TrialsNode(Node):
 
     def _keep_score(self, message: Float64) -> None:
         self._score = message.data
+
+    def _keep_seed(self, message: Int64) -> None:
+        self._seed = message.data
 
     def _call(self, client: Any, request: Any) -> None:
         """Call a service from the trial thread; IbcError unless it answers and succeeds."""

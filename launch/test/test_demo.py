@@ -26,6 +26,8 @@ def cards(monkeypatch):
     known = [card('first', 'push_red'), card('second', 'insert_blue')]
     monkeypatch.setattr(demo, 'list_cards', lambda: known)
     monkeypatch.setattr(demo, 'has_display', lambda: False)
+    made = {'created': '2026-11-01', 'steps': 8000, 'training': {'seed': 3}}
+    monkeypatch.setattr(demo, 'read_description', lambda _: {'provenance': made})
 
 
 def film(folder: Path) -> None:
@@ -42,7 +44,11 @@ def test_the_best_model_of_the_task_is_chosen():
 
 
 def test_the_report_counts_only_what_was_finished(tmp_path, monkeypatch):
-    trials = [Trial(1.0, True, 20.0), Trial(0.0, False, 30.0), Trial(0.5, False, 9.0, stopped=True)]
+    trials = [
+        Trial(1.0, True, 20.0, seed=7),
+        Trial(0.0, False, 30.0),
+        Trial(0.5, False, 9.0, stopped=True),
+    ]
 
     def tried(model, task, folder, *_):
         film(folder)
@@ -52,7 +58,9 @@ def test_the_report_counts_only_what_was_finished(tmp_path, monkeypatch):
     shown = run_demo(DemoPlan(tmp_path))
     page = shown.report.read_text()
     assert 'data:video/mp4;base64,' in page
-    assert '1 of 2 trials succeeded, 1 stopped before the end in this run.' in page
+    assert '1 of 2 trials succeeded, 1 stopped before the end.' in page
+    assert 'layout seeds 7' in page
+    assert '<dt>training seed</dt><dd>3</dd>' in page
     told = json.loads(json.dumps(shown.to_dict()))
     assert told == {
         'model': '/models/first', 'task': 'push_red', 'episodes': 2, 'successes': 1, 'stopped': 1,
@@ -70,7 +78,9 @@ def test_an_interrupt_leaves_a_report_with_what_was_filmed(tmp_path, monkeypatch
     shown = run_demo(DemoPlan(tmp_path))
     assert shown.interrupted
     assert shown.to_dict()['episodes'] == 0
-    assert 'data:video/mp4;base64,' in shown.report.read_text()
+    page = shown.report.read_text()
+    assert 'No trial was finished, 1 stopped before the end.' in page
+    assert 'data:video/mp4;base64,' in page
 
 
 def test_no_time_is_refused(tmp_path):

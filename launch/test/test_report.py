@@ -1,7 +1,7 @@
 import numpy as np
 
 from ibc_bringup.plots import loss_curve, success_bars
-from ibc_bringup.report import Section, Table, write_report
+from ibc_bringup.report import Report, Section, Table, duration_text
 from ibc_bringup.video import Mp4Writer, with_caption
 
 
@@ -17,12 +17,20 @@ def test_the_report_needs_no_other_file(tmp_path):
         Section('Training', figure_svg=loss_curve(list(range(50)), [1.0] * 50, chance=2.0)),
         Section('Configuration', facts={'steps': 50}),
     )
-    page = write_report(tmp_path / 'out' / 'report.html', 'Loop', 'in short', sections).read_text()
+    report = Report('Loop', ('today', 'seed 3'), 'in short', {'success': '0.90'}, sections)
+    page = report.write(tmp_path / 'out' / 'report.html').read_text()
+    assert 'today · seed 3' in page
+    assert '<b>0.90</b><span>success</span>' in page
     assert 'data:video/mp4;base64,' in page
     assert page.count('<svg') == 2
     assert '&lt;trained&gt;' in page
     assert 'src="http' not in page
     assert 'href="http' not in page
+
+
+def test_times_are_written_for_people():
+    assert duration_text(4.2) == '4 s'
+    assert duration_text(630) == '10.5 min'
 
 
 def test_a_film_has_the_frames_that_were_added(tmp_path):
