@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import pybullet
 
 import planar_arm.xarm6 as xarm6
+from planar_arm.bullet import pybullet
 from planar_arm.errors import UnreachablePose
 from planar_arm.urdf import TCP_LINK, xarm6_skeleton_urdf
 from planar_arm.workspace import DEFAULT_WORKSPACE, Workspace

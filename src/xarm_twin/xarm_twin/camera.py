@@ -6,10 +6,10 @@ import logging
 import cv2
 import numpy as np
 import numpy.typing as npt
-import pybullet
 
 from ibc_contract.errors import IbcError
 from planar_arm import xarm6
+from planar_arm.bullet import pybullet
 from planar_arm.camera_model import CameraModel
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.urdf import TCP_LINK, xarm6_with_tool_urdf

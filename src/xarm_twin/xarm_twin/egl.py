@@ -10,9 +10,8 @@ from functools import cache
 from importlib.util import find_spec
 from typing import Literal
 
-import pybullet
-
 from ibc_contract.errors import IbcError
+from planar_arm.bullet import pybullet
 
 RendererChoice = Literal['auto', 'egl', 'tiny']
 

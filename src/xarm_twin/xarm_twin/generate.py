@@ -129,7 +129,7 @@ def generate_episodes(
     recipe.root.mkdir(parents=True, exist_ok=True)
     kept: dict[int, Path] = {}
     upcoming, end = seed, seed + 2 * episodes + _SPARE_SEEDS
-    with tqdm(total=episodes, desc=recipe.task, unit='episode') as progress:
+    with tqdm(total=episodes, desc=recipe.task, unit='episode', disable=None) as progress:
         while len(kept) < episodes and upcoming < end:
             batch = range(upcoming, min(upcoming + episodes - len(kept), end))
             upcoming = batch.stop

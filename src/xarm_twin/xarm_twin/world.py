@@ -2,9 +2,9 @@
 
 import numpy as np
 import numpy.typing as npt
-import pybullet
 
 from planar_arm import xarm6
+from planar_arm.bullet import pybullet
 from planar_arm.urdf import TCP_LINK, xarm6_with_tool_urdf
 from xarm_twin.config import PhysicsConfig, SceneConfig, load_scene
 from xarm_twin.tasks import ObjectSpec, Task, get_task
