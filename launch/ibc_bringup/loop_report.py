@@ -62,7 +62,9 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
         f'{duration_text(results["train"]["seconds"])} of training, then '
         f'{trained["episodes"]} layouts that it had not seen.',
         {
-            'success of the trained policy, with 95 % interval': success_text(trained),
+            'trained policy, 95 % interval {:.2f}..{:.2f}'.format(*trained['wilson95']): (
+                f'{trained["success_rate"]:.2f}'
+            ),
             'random policy': f'{results["random"]["success_rate"]:.2f}',
             'policy that does nothing': f'{results["nothing"]["success_rate"]:.2f}',
             'the demonstrator itself': f'{results["demonstrator"]["success_rate"]:.2f}',

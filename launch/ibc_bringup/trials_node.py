@@ -33,6 +33,8 @@ from ibc_contract.runner import run
 FILM_HZ = 10
 SERVICE_TIMEOUT_S = 60.0
 LINGER_S = 1.0
+SHORTEST_S = 10.0
+"""What is left for another trial is worth it if it is so long [s]."""
 SETTLE_S = 0.5
 """After a reset: objects come to rest and the camera sees them [s]."""
 
@@ -103,7 +105,7 @@ class TrialsNode(Node):
         end = time.monotonic() + limit
         while len(self._trials) < self._config.episodes:
             self._prepare()
-            if self._stop.is_set() or time.monotonic() >= end:
+            if self._stop.is_set() or (self._trials and time.monotonic() + SHORTEST_S > end):
                 return
             number = len(self._trials) + 1
             self.get_logger().info(f'trial {number} begins, at most {self._horizon_s:.0f} s')

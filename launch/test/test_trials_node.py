@@ -59,6 +59,7 @@ def start(ros, tmp_path, monkeypatch):
     """Start the node against a stand-in; the task's horizon is given."""
     monkeypatch.setattr(trials_node, 'SETTLE_S', 0.05)
     monkeypatch.setattr(trials_node, 'LINGER_S', 0.3)
+    monkeypatch.setattr(trials_node, 'SHORTEST_S', 1.0)
     nodes = []
 
     def start(scores, horizon_s=60.0, **parameters):
@@ -110,6 +111,12 @@ def test_what_is_under_way_when_the_time_is_over_counts_as_stopped(start, ros):
     trials = trials_of(node)
     assert [(t.outcome, t.score) for t in trials] == [('stopped', 0.5)]
     assert finished(trials) == []
+
+
+def test_no_trial_begins_that_would_be_stopped_at_once(start, ros):
+    node, stand_in = start([0.5], horizon_s=1.5, episodes=100, seconds=2.5)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert [t.outcome for t in trials_of(node)] == ['failure']
 
 
 def test_an_interrupt_leaves_film_and_results(start, ros):
