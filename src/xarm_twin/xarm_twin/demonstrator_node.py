@@ -203,11 +203,11 @@ class DemonstratorNode(Node):
         config = self._config
         showing = Showing(self, self._task, config.noise, config.multimodal, self._stop)
         outcomes: list[Outcome] = []
-        for episode in range(self._config.episodes):
-            if self._stop.is_set():
+        for episode in range(config.episodes):
+            outcome = showing.run_episode(np.random.default_rng((config.seed, episode)))
+            if self._stop.is_set():  # in the middle of it, for all we know
                 return
-            rng = np.random.default_rng((self._config.seed, episode))
-            outcomes.append(showing.run_episode(rng))
+            outcomes.append(outcome)
             self._log_progress(outcomes)
 
     def _log_progress(self, outcomes: list[Outcome]) -> None:
