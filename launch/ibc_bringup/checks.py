@@ -92,11 +92,13 @@ def system_libraries() -> Finding:
 def display() -> Finding:
     """Ask the display that the mouse window would open on."""
     try:
-        from teleop_mouse.window import check_display
-
+        from teleop_mouse.window import REMEDY, check_display
+    except ImportError as error:
+        return Finding('Display', 'warn', f'no window: {error}', 'see Python modules')
+    try:
         check_display()
-    except (IbcError, ImportError) as error:
-        return Finding('Display', 'warn', str(error), 'log in graphically, or: ssh -X, xvfb-run')
+    except IbcError as error:
+        return Finding('Display', 'warn', str(error).removesuffix(f'; {REMEDY}'), REMEDY)
     return Finding('Display', 'ok', f'DISPLAY={os.environ["DISPLAY"]}')
 
 

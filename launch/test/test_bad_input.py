@@ -32,6 +32,7 @@ def refused(capsys):
     """Run a command that fails; return its exit code and the one line on stderr."""
 
     def run(*words):
+        capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
             main([str(word) for word in words])
         said = capsys.readouterr()
@@ -121,6 +122,18 @@ def test_a_player_of_another_contract(refused, model):
     assert code == 1
     assert f'planar_state ({STATE.hash})' in line
     assert f'planar_rgb ({RGB.hash})' in line
+
+
+def test_a_folder_of_episodes_with_other_options(refused, tmp_path):
+    words = ['generate', '--episodes', '1', '--workers', '1', '--contract', 'planar_state']
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    assert ended.value.code == 0
+    before = sorted(tmp_path.rglob('*'))
+    code, line = refused(*words, '--noise', '0.5')
+    assert code == 1
+    assert 'was made with other options (generated, noise 0,' in line
+    assert sorted(tmp_path.rglob('*')) == before
 
 
 def no_images(root):
