@@ -13,6 +13,9 @@ BUNDLES = sorted(path.parent for path in ROOT.glob('*/policy.yaml'))
 LARGEST_FILE = 16_000_000
 KINDS = {'.safetensors', '.yaml', '.md', '.json'}
 
+GOOD_ENOUGH = 0.3
+"""A bundle that ships does its task more often than this, with 97.5 % confidence."""
+
 every_bundle = pytest.mark.parametrize('path', BUNDLES, ids=lambda path: path.name)
 
 
@@ -37,3 +40,13 @@ def test_a_bundle_says_how_often_it_succeeds(path):
     for task in description['tasks']:
         low, high = description['results'][task]['wilson95']
         assert 0.0 <= low <= description['results'][task]['success_rate'] <= high <= 1.0
+
+
+def test_there_is_a_bundle():
+    assert BUNDLES
+
+
+@pytest.mark.xfail(reason='the bundle is being trained anew')
+def test_the_best_bundle_does_its_task():
+    results = [result for path in BUNDLES for result in read_description(path)['results'].values()]
+    assert max(result['wilson95'][0] for result in results) > GOOD_ENOUGH

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 from geometry_msgs.msg import Vector3Stamped
+from mcap.reader import make_reader
 from rclpy.node import Node
 
 from ibc_bringup.ports import free_twin_ports
 from ibc_contract import topics
 from ibc_contract.contract import load_contract
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
+from xarm_twin.generate import Recipe, generate_episodes
 
 IBC = [sys.executable, '-m', 'ibc_bringup.main']
 TIMEOUT_S = 240
@@ -48,6 +50,39 @@ def record(root: Path, env: dict[str, str]) -> None:
     assert reader.counts[topics.TELEOP_DELTA] > 10
     verified = ibc('bags', 'verify', str(root))
     assert verified.returncode == 0, verified.stdout
+
+
+def form(episode: Path) -> dict[str, tuple]:
+    """Topic -> type, its definition, encodings and frames, as any MCAP reader sees them."""
+    reader = EpisodeReader(episode)
+    frames: dict[str, set[str]] = {}
+    for topic, _, message in reader.messages():
+        header = getattr(message, 'header', None)
+        frames.setdefault(f'/{topic}', set()).add(header.frame_id if header else '')
+    with reader.file.open('rb') as file:
+        summary = make_reader(file).get_summary()
+    channels = {channel.topic: channel for channel in summary.channels.values()}
+    schemas = {topic: summary.schemas[channels[topic].schema_id] for topic in frames}
+    return {
+        topic: (
+            schemas[topic].name,
+            schemas[topic].encoding,
+            schemas[topic].data.split(),
+            channels[topic].message_encoding,
+            frames[topic],
+        )
+        for topic in sorted(frames)
+    }
+
+
+def compare_with_twin(recorded: Path, root: Path) -> None:
+    """What is generated must not differ in form from what is recorded through ROS."""
+    (episode,) = find_episodes(recorded)
+    (generated,) = generate_episodes(Recipe('push_red', root), 1)
+    assert form(generated) == form(episode)
+    ros, twin = EpisodeReader(episode).info, EpisodeReader(generated).info
+    assert (twin.contract_name, twin.contract_hash) == (ros.contract_name, ros.contract_hash)
+    assert (ros.source, twin.source) == ('ros', 'twin')
 
 
 def train(root: Path, run: Path) -> Path:
@@ -89,5 +124,6 @@ def run_policy(bundle: Path, ros) -> None:
 
 def test_record_train_run(tmp_path, ros):
     record(tmp_path / 'bags', ros.env)
+    compare_with_twin(tmp_path / 'bags', tmp_path / 'generated')
     bundle = train(tmp_path / 'bags', tmp_path / 'run')
     run_policy(bundle, ros)
