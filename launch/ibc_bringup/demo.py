@@ -21,6 +21,7 @@ from ibc_bringup.trials import Trial, finished
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle_files import read_description
 from teleop_mouse.window import check_display
+from xarm_twin.tasks import get_task
 
 MAX_TRIALS = 100
 
@@ -69,6 +70,8 @@ class Demo:
 
 def run_demo(plan: DemoPlan) -> Demo:
     """Let the policy try, print how it did, and write the report: after Ctrl-C as well."""
+    if plan.task:
+        get_task(plan.task)
     card = read_card(plan.model) if plan.model else best_card(plan.task)
     task = plan.task or card.task
     window = has_display()

@@ -55,8 +55,9 @@ def _declare(argument: Argument) -> DeclareLaunchArgument:
 def _nodes(context: LaunchContext, stack: Stack) -> list[Any]:
     typed = {a.name: context.launch_configurations[a.name] for a in stack.arguments}
     values = stack.values({**_command_line(context, stack), **typed})
+    calls = stack.calls(values)
     stack.check(values)
-    return [_node(call) for call in stack.calls(values)]
+    return [_node(call) for call in calls]
 
 
 def _command_line(context: LaunchContext, stack: Stack) -> dict[str, str]:

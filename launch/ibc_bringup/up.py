@@ -37,10 +37,10 @@ def process_group(
     stack: Stack, values: Mapping[str, Value], sink: Sink, environment: Mapping[str, str]
 ) -> ProcessGroup:
     """Make the processes of a stack ready to start; IbcError if one of them would fail."""
+    calls = stack.calls(values)
     stack.check(values)
     commands = [
-        Command(call.process.name, call.command(), call.process.ends_stack)
-        for call in stack.calls(values)
+        Command(call.process.name, call.command(), call.process.ends_stack) for call in calls
     ]
     return ProcessGroup(commands, sink, environment)
 

@@ -99,6 +99,8 @@ def test_progress_and_warnings_are_plain_lines():
         (['eval', 'random', '--task', 'juggle'], "unknown task 'juggle'; known: push_red"),
         (['generate', '--task', 'juggle'], "unknown task 'juggle'; known: push_red"),
         (['loop', '--task', 'juggle'], "unknown task 'juggle'; known: push_red"),
+        (['demo', '--task', 'juggle'], "unknown task 'juggle'; known: push_red"),
+        (['demo', '--seconds', '0'], 'no time for a trial'),
         (['demo', '--model', 'nobody'], "unknown model 'nobody'; known:"),
         (['train'], 'needs folders of bags'),
         (['train', '/nowhere', '--preset', 'huge'], "unknown training preset 'huge'; known:"),

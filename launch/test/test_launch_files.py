@@ -68,6 +68,14 @@ def test_launch_refuses_what_the_stack_refuses():
         visit(launch_stack('teleop_record'), task='juggle')
 
 
+def test_launch_asks_for_a_window_before_it_starts_the_arm(monkeypatch):
+    from ibc_contract.errors import IbcError
+
+    monkeypatch.delenv('DISPLAY', raising=False)
+    with pytest.raises(IbcError, match='DISPLAY is not set'):
+        visit(launch_stack('teleop_record'))
+
+
 def test_launch_refuses_a_misspelt_name_on_its_own_command_line(monkeypatch):
     from launch_ros.actions import Node
 

@@ -10,7 +10,7 @@ from ibc_bringup.loop_plan import LEAST, MOST_RECORDED, LoopPlan
 from ibc_bringup.loop_report import RIVALS, loop_table
 from ibc_bringup.main import main, parser
 from ibc_contract.errors import IbcError
-from implicit_bc.training.config import preset_names
+from implicit_bc.preset_files import preset_names
 from xarm_twin.tasks import DEMONSTRATION_SEED, TASK_NAMES
 
 EVALUATION = {

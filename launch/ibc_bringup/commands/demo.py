@@ -5,6 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ibc_bringup.options import OneOf
+from ibc_bringup.stacks import task_names
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to `subparsers`."""
@@ -16,7 +19,12 @@ def add_parser(subparsers: Any) -> None:
         'early; the report is written all the same.',
     )
     parser.add_argument('--model', help='name or folder (the one with the best success rate)')
-    parser.add_argument('--task', help="task of the twin; the model's own task if left out")
+    parser.add_argument(
+        '--task',
+        action=OneOf,
+        names=task_names,
+        help="task of the twin; the model's own task if left out",
+    )
     parser.add_argument(
         '--seconds',
         type=float,

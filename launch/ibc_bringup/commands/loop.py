@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ibc_bringup.loop_plan import LoopPlan
-
-TASKS = 'push_red, push_red_then_green or insert_blue'
-PRESETS = 'cpu_small, cpu_base, state_small, real_push, real_insert or a YAML file'
+from ibc_bringup.options import OneOf
+from ibc_bringup.stacks import task_names
+from implicit_bc.preset_files import preset_names
 
 
 def add_parser(subparsers: Any) -> None:
@@ -19,11 +19,18 @@ def add_parser(subparsers: Any) -> None:
         description='Record demonstrations through ROS, generate more, train a small image policy, '
         'compare it with baselines, run it through ROS; write a table and a report.',
     )
+    parser.add_argument(
+        '--task', action=OneOf, names=task_names, help=f'task of the twin ({LoopPlan.task})'
+    )
+    parser.add_argument(
+        '--preset',
+        action=OneOf,
+        names=preset_names,
+        help=f'how to train ({LoopPlan.preset}): a YAML file, or a preset',
+    )
     options: dict[str, tuple[type, str]] = {
-        'task': (str, TASKS),
         'recorded': (int, 'episodes recorded through ROS; 0: leave this part out'),
         'generated': (int, 'episodes generated in-process; 0: leave this part out'),
-        'preset': (str, PRESETS),
         'train_seconds': (float, 'time for training [s]'),
         'evaluated': (int, 'evaluation episodes per policy'),
         'run_seconds': (float, 'time for the trials through ROS [s]'),
