@@ -1,8 +1,10 @@
 """The README's two commands, as small as they get: `ibc loop` and `ibc demo`."""
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -24,6 +26,7 @@ from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.normalization import ActionBounds, Affine
 from implicit_bc.samplers.derivative_free import DerivativeFreeConfig
 
+IBC = [sys.executable, '-m', 'ibc_bringup.main']
 TIMEOUT_S = 400
 TINY = {
     'steps': 5, 'batch_size': 8, 'negatives': 8, 'holdout': 0, 'log_every': 1,
@@ -34,14 +37,13 @@ TINY = {
 pytestmark = pytest.mark.system
 
 
+def headless(env: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if name != 'DISPLAY'}
+
+
 def ibc(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    env = {name: value for name, value in env.items() if name != 'DISPLAY'}
     done = subprocess.run(
-        [sys.executable, '-m', 'ibc_bringup.main', *words],
-        env=env,
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
+        [*IBC, *words], env=headless(env), capture_output=True, text=True, timeout=TIMEOUT_S
     )
     assert done.returncode == 0, done.stderr
     return done
@@ -114,3 +116,31 @@ def test_demo(tmp_path, ros):
     page = Path(told['report']).read_text()
     assert 'data:video/mp4;base64,' in page
     assert 'No trial was finished, 1 stopped' in page
+
+
+def test_demo_leaves_film_and_report_when_it_is_interrupted(tmp_path, ros):
+    model, folder = make_bundle(tmp_path / 'tiny'), tmp_path / 'demo'
+    with (tmp_path / 'said').open('w') as said:
+        demo = subprocess.Popen(
+            [*IBC, 'demo', '--model', str(model), '--folder', str(folder), '--json'],
+            env=headless(ros.env),
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+        )
+        try:
+            deadline = time.monotonic() + TIMEOUT_S
+            while 'trial 1 begins' not in (tmp_path / 'said').read_text():
+                assert demo.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+            time.sleep(3.0)
+            demo.send_signal(signal.SIGINT)
+            out, _ = demo.communicate(timeout=TIMEOUT_S)
+        finally:
+            demo.kill()
+    assert demo.returncode == 130
+    told = json.loads(out)
+    assert (told['episodes'], told['stopped']) == (0, 1)
+    assert_film(Path(told['video']))
+    assert 'data:video/mp4;base64,' in Path(told['report']).read_text()

@@ -136,8 +136,8 @@ def test_models_as_json(tmp_path, monkeypatch, capsys):
         assert set(entry) == {'name', 'path', 'tasks', 'contract', 'results'}
 
 
-def last_line_of_stack(env: dict[str, str], *words: str) -> str:
-    """Run `ibc up` until it fails; the last line on stderr."""
+def error_of_stack(env: dict[str, str], *words: str) -> str:
+    """Run `ibc up` until it fails; the one line on stderr."""
     done = subprocess.run(
         [sys.executable, '-m', 'ibc_bringup.main', 'up', *words],
         env=env,
@@ -146,7 +146,8 @@ def last_line_of_stack(env: dict[str, str], *words: str) -> str:
         timeout=120,
     )
     assert done.returncode == 1
-    return done.stderr.strip().splitlines()[-1]
+    (line,) = done.stderr.splitlines()
+    return line
 
 
 def assignments(values: dict[str, str]) -> list[str]:
@@ -160,7 +161,7 @@ def test_a_taken_port_ends_the_stack_with_one_line(tmp_path, ros):
     with socket.socket() as taken:
         taken.bind(('127.0.0.1', int(ports['control_port'])))
         taken.listen()
-        last = last_line_of_stack(ros.env, *words)
+        last = error_of_stack(ros.env, *words)
     assert last.startswith('error: xarm_twin ended with code 1')
     assert ports['control_port'] in last
 
@@ -169,7 +170,7 @@ def test_a_taken_port_ends_the_stack_with_one_line(tmp_path, ros):
 def test_a_missing_display_is_said_before_the_arm_is_enabled(tmp_path, ros):
     env = {name: value for name, value in ros.env.items() if name != 'DISPLAY'}
     words = ['teleop_record', f'root:={tmp_path}', *assignments(free_twin_ports())]
-    assert last_line_of_stack(env, *words).startswith('error: no window: DISPLAY is not set')
+    assert error_of_stack(env, *words).startswith('error: no window: DISPLAY is not set')
 
 
 @pytest.mark.system
