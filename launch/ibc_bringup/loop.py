@@ -56,7 +56,6 @@ class Loop:
     def run(self) -> Path:
         """Do what is not done yet and write the report."""
         plan = self.plan
-        plan.check()
         self._claim_folder()
         if plan.recorded:
             self._part('record', f'{plan.recorded} episodes through ROS 2, real time', self._record)
@@ -80,6 +79,7 @@ class Loop:
             return
         if self.folder.is_dir() and any(self.folder.iterdir()):
             raise IbcError(f'{self.folder} is not empty and holds no loop: choose another --folder')
+        self.plan.check()
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / PLAN).write_text(json.dumps(asdict(self.plan), indent=2) + '\n')
 
