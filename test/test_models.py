@@ -46,7 +46,6 @@ def test_there_is_a_bundle():
     assert BUNDLES
 
 
-@pytest.mark.xfail(reason='the bundle is being trained anew')
 def test_the_best_bundle_does_its_task():
     results = [result for path in BUNDLES for result in read_description(path)['results'].values()]
     assert max(result['wilson95'][0] for result in results) > GOOD_ENOUGH

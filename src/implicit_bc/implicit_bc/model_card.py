@@ -21,7 +21,8 @@ def model_card(name: str, description: Mapping[str, Any]) -> str:
         '',
         f'- contract `{contract["name"]}` version {contract["version"]} '
         f'(`{description["contract_hash"]}`): a step every {contract["period_s"]} s, '
-        f'{contract["history"]} samples of {_observation(contract["observation"])}',
+        f'{contract["history"]} samples of {_observation(contract["observation"])}'
+        f'{_history(description["network"].get("history"))}',
         f'- action: move of the setpoint in the plane of `link_base` [m], between '
         f'{_numbers(description["scaling"]["bounds"]["low"])} and '
         f'{_numbers(description["scaling"]["bounds"]["high"])}',
@@ -51,6 +52,12 @@ def _observation(observation: Mapping[str, Any]) -> str:
     if observation['kind'] == 'image':
         return f'the RGB camera image at {observation["width_px"]}x{observation["height_px"]}'
     return f'the setpoint and the poses of {observation["objects"]} objects'
+
+
+def _history(seen: int | None) -> str:
+    if seen is None:
+        return ''
+    return f'; the network looks at the newest {"one" if seen == 1 else seen}'
 
 
 def _provenance(made: Mapping[str, Any]) -> list[str]:
