@@ -53,7 +53,7 @@ def verify_episode(path: Path) -> list[Finding]:
         findings = [*_check_contract(reader), *_check_topics(reader)]
         findings += _check_times(reader, _known_contract(reader))
     except IbcError as error:
-        return [Finding(Severity.ERROR, 'unreadable', str(error))]
+        return [Finding(Severity.ERROR, 'unreadable', _message(error, path))]
     if not any(finding.severity is Severity.ERROR for finding in findings):
         findings += _check_steps(reader)
     if reader.info.outcome == 'unlabelled':
@@ -61,6 +61,11 @@ def verify_episode(path: Path) -> list[Finding]:
             Finding(Severity.WARNING, 'unlabelled', 'is neither marked as success nor as failure')
         )
     return findings
+
+
+def _message(error: IbcError, path: Path) -> str:
+    """Text of `error` without the path, which stands before every finding anyway."""
+    return str(error).removeprefix(f'{path}: ')
 
 
 def _known_contract(reader: EpisodeReader) -> Contract:
@@ -137,7 +142,7 @@ def _check_steps(reader: EpisodeReader) -> Iterator[Finding]:
     try:
         steps = read_steps(reader.path, load_contract(reader.info.contract_name))
     except IbcError as error:
-        yield Finding(Severity.ERROR, 'steps', str(error))
+        yield Finding(Severity.ERROR, 'steps', _message(error, reader.path))
         return
     if steps.skipped:
         total = steps.skipped + len(steps.ticks_ns)

@@ -152,6 +152,14 @@ def test_after_a_lead_in_the_bag_begins_in_the_middle_of_the_task(studio, tmp_pa
     led_in.close()
 
 
+def test_next_to_nothing_to_show_is_put_aside(studio, tmp_path, monkeypatch):
+    monkeypatch.setattr(generate, '_SHORTEST_S', 60.0)
+    assert studio.record(2) is None
+    assert find_episodes(tmp_path) == []
+    aside = EpisodeReader(tmp_path / 'discarded' / 'push_red_000002')
+    assert aside.info.outcome == 'unlabelled'
+
+
 def test_a_lead_in_that_does_the_task_is_cut_short():
     env = PlanarTaskEnv('push_red', 'planar_state')
     rng = np.random.default_rng(4)  # its first draw is 17.7 s of 20, more than the task takes

@@ -36,6 +36,8 @@ from xarm_twin.tasks import DEMONSTRATION_SEED, get_task
 
 OPERATOR = 'demonstrator'
 _SPARE_SEEDS = 10
+_SHORTEST_S = 1.0
+"""Shorter demonstrations are put aside [s]."""
 
 
 @dataclass(frozen=True)
@@ -209,18 +211,20 @@ class Studio:
         )
         writer = EpisodeWriter(recipe.root, info, name)
         try:
-            succeeded = self._play(seed, writer)
+            shown_s = self._play(seed, writer)
         except BaseException:
             shutil.rmtree(writer.path, ignore_errors=True)
             raise
-        if not succeeded:
+        if shown_s is None:
             writer.update(outcome='failure')
+        # After a lead-in that all but did the task, there was next to nothing to show.
+        if shown_s is None or shown_s < _SHORTEST_S:
             writer.discard()
             return None
         return writer.close('success')
 
-    def _play(self, seed: int, writer: EpisodeWriter) -> bool:
-        """Let the demonstrator do the task; say whether it did."""
+    def _play(self, seed: int, writer: EpisodeWriter) -> float | None:
+        """Let the demonstrator do the task; return how long it took [s], None if it failed."""
         recipe, cell = self._recipe, self._cell
         rng = np.random.default_rng((seed, 1))  # not the layout's
         demonstrator = make_demonstrator(recipe.task, rng, recipe.noise, recipe.multimodal)
@@ -230,7 +234,7 @@ class Studio:
         recorder = CellRecorder(cell, writer, self._camera, recipe.camera_hz, latency)
         recorder.state(state)
         task = cell.world.task
-        for _ in range(round(task.horizon_s / PERIOD)):
+        for period in range(1, 1 + round(task.horizon_s / PERIOD)):
             if self._stop is not None and self._stop.is_set():
                 raise KeyboardInterrupt
             delta = demonstrator.act(state.setpoint_xy, state.objects)
@@ -240,8 +244,8 @@ class Studio:
                 state = cell.tick()
                 recorder.state(state)
             if task.is_success(state.objects):
-                return True
-        return False
+                return period * PERIOD
+        return None
 
 
 @contextmanager
