@@ -18,7 +18,7 @@ help: ## Show this list
 
 setup: $(VENV)/.ready ## Create .venv with ROS 2 Jazzy wheels, PyTorch and every package of this repository
 
-$(VENV)/.ready: constraints.txt docker/check_system.py $(wildcard src/*/setup.py) launch/setup.py models/setup.py
+$(VENV)/.ready: constraints.txt $(wildcard docker/*.py src/*/setup.py) launch/setup.py models/setup.py
 	$(PYTHON) docker/check_system.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip 'setuptools<80' wheel
