@@ -66,6 +66,16 @@ def finished(bags, capsys):
     return result
 
 
+def test_a_file_where_the_bundle_belongs_is_refused_before_anything_is_made(bags, capsys):
+    (bags.parent / 'here').write_text('mine')
+    words = ['--preset', 'tiny.yaml', '--run', 'run', '--bundle', 'here']
+    code, _, said = train(capsys, 'bags', *words)
+    assert code == 1
+    assert said == 'error: --bundle here is a file: name a folder, such as models/NAME\n'
+    assert not (bags.parent / 'run').exists()
+    assert (bags.parent / 'here').read_text() == 'mine'
+
+
 def test_resuming_takes_more_steps_and_remembers_them(finished, bags, capsys):
     words = ['--steps', '9', '--set', 'time_limit_s=600', '--set', 'log_every=3']
     code, result, _ = train(capsys, '--resume', 'run', *words)

@@ -54,9 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
     import json
     import shutil
 
+    from ibc_contract.errors import IbcError
     from implicit_bc.bundle_files import read_description
     from implicit_bc.training.trainer import TrainingInterrupted
 
+    if arguments.bundle and arguments.bundle.exists() and not arguments.bundle.is_dir():
+        raise IbcError(f'--bundle {arguments.bundle} is a file: name a folder, such as models/NAME')
     if arguments.resume:
         training = _resumed_run(arguments)
     else:
