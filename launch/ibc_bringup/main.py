@@ -4,6 +4,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
 
 from ibc_bringup import commands
 from ibc_bringup.options import Parser
@@ -38,6 +39,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         code = 141
     except (IbcError, PlanarArmError) as error:
         sys.stderr.write(f'error: {error}\n')
+        code = 1
+    except BrokenExecutor:
+        sys.stderr.write(
+            'error: a worker process was killed, maybe for lack of memory: run it again '
+            'with fewer --workers\n'
+        )
         code = 1
     except OSError as error:
         sys.stderr.write(f'error: {_reason(error)}\n')

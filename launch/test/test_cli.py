@@ -2,9 +2,13 @@
 
 import argparse
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -117,6 +121,32 @@ def test_bad_input_gets_one_line_and_exit_code_1(words, expected, capsys, tmp_pa
     monkeypatch.chdir(tmp_path)
     assert run(*words) == 1
     assert expected in error_line(capsys)
+
+
+def test_a_killed_worker_gets_one_line(tmp_path):
+    words = ['generate', '--task', 'push_red', '--contract', 'planar_state', '--workers', '2']
+    command = [sys.executable, '-m', 'ibc_bringup.main', *words, '--root', str(tmp_path / 'bags')]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    # Recording has begun: both workers are there.
+    while not list((tmp_path / 'bags').glob('push_red_*')):
+        assert time.monotonic() < deadline
+        assert running.poll() is None
+        time.sleep(0.05)
+    os.kill(workers_of(running.pid)[0], signal.SIGKILL)
+    _, said = running.communicate(timeout=120)
+    assert running.returncode == 1
+    assert said.splitlines()[-1].startswith('error: a worker process was killed')
+    assert 'Traceback' not in said
+
+
+def workers_of(pid):
+    """Process ids of the pool's workers, not of what multiprocessing starts to keep track."""
+    found = []
+    for child in Path(f'/proc/{pid}/task/{pid}/children').read_text().split():
+        if b'spawn_main' in Path(f'/proc/{child}/cmdline').read_bytes():
+            found.append(int(child))
+    return found
 
 
 def test_up_lists_stacks_and_their_arguments(capsys):
