@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from ibc_contract.contract import Contract
 from ibc_contract.errors import IbcError
 from implicit_bc.model_card import model_card
 
@@ -108,6 +109,10 @@ def _check(file: Path, description: Mapping[str, Any]) -> None:
     for field, is_sound in sound.items():
         if not is_sound:
             raise IbcError(f'{file}: field {field!r} is not what a model description has there')
+    try:
+        Contract.from_dict(contract)
+    except IbcError as error:
+        raise IbcError(f'{file}: {error}') from None
 
 
 def _is_result(result: Any) -> bool:

@@ -168,6 +168,7 @@ def test_tensors_that_do_not_fit_are_named(tmp_path, one_line, break_it, expecte
         ({'method': 'magic'}, "unknown method 'magic'; known: derivative_free"),
         ({'sampler': {'samples': -1}}, "field 'samples'"),
         ({'network': {'value': {'wide': 3}}}, "field 'value.wide'"),
+        ({'contract': {'name': 'planar_rgb'}}, "policy.yaml: contract field '"),
     ],
 )
 def test_descriptions_that_do_not_fit_are_named(tmp_path, one_line, changes, expected):
