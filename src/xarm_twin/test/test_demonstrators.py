@@ -7,10 +7,12 @@ from ibc_contract.errors import IbcError
 from planar_arm.xarm6 import HOME_XY
 from xarm_twin.cell import TICK, SimulatedCell
 from xarm_twin.demonstrators import PERIOD, make_demonstrator
-from xarm_twin.demonstrators.contact import face_for, motion_of_contact, translating_slope
+from xarm_twin.demonstrators.contact import faces_for, motion_of_contact, translating_slope
 from xarm_twin.demonstrators.routes import Footprint, Obstacles, route, travel
 from xarm_twin.tasks import TASK_NAMES, get_task
-from xarm_twin.tasks.layout import Planar
+from xarm_twin.tasks.layout import Planar, poses_of
+from xarm_twin.tasks.objects import BLOCK_SIZE
+from xarm_twin.tasks.push import TRAY_INNER
 
 WALL = Footprint(Planar(0.40, 0.0, 0.0), (0.02, 0.02))
 
@@ -23,10 +25,13 @@ def cells():
         cell.close()
 
 
-def play(cell, seed, demonstrator):
+def play(cell, seed, demonstrator, layout=None):
     """Let the demonstrator work; return seconds, success, moves (K, 2) and setpoints (K, 2)."""
     state = cell.reset(seed)
     task = cell.world.task
+    if layout is not None:
+        cell.world.set_layout(poses_of(task.objects, layout))
+        state = cell.tick()
     moves, setpoints = [], []
     for _ in range(round(task.horizon_s / PERIOD)):
         delta = demonstrator.act(state.setpoint_xy, state.objects)
@@ -56,6 +61,17 @@ def test_demonstrators_do_their_task_at_human_pace(cells, name, seed):
 def test_noise_and_detours_do_not_spoil_the_task(cells, name):
     demonstrator = make_demonstrator(name, np.random.default_rng(5), noise=0.2, multimodal=True)
     assert play(cells[name], 5, demonstrator)[1]
+
+
+@pytest.mark.parametrize('across', [-0.032, -0.023, 0.023, 0.032])
+@pytest.mark.parametrize('turned_deg', [0.0, 20.0, 45.0, 70.0])
+def test_a_block_that_caught_on_the_wall_of_the_tray_is_freed(cells, across, turned_deg):
+    tray = Planar(0.54, 0.02, 0.1)
+    before = -TRAY_INNER / 2 - BLOCK_SIZE / 2 - 0.001
+    x, y = tray.point((before - 0.009 * np.sin(2 * np.deg2rad(turned_deg)), across))
+    block = Planar(float(x), float(y), tray.yaw + np.deg2rad(turned_deg))
+    demonstrator = make_demonstrator('push_red', np.random.default_rng(0))
+    assert play(cells['push_red'], 0, demonstrator, [block, tray])[1]
 
 
 def test_red_goes_first(cells):
@@ -153,7 +169,7 @@ def test_travel_stops_where_the_distance_ends():
 
 
 def test_a_block_is_pushed_on_the_face_behind_it():
-    face = face_for(Planar(0.4, 0.0, 0.1), np.array((1.0, 0.0)), np.array((0.3, 0.0)))
+    face = faces_for(Planar(0.4, 0.0, 0.1), np.array((1.0, 0.0)), np.array((0.3, 0.0)))[0]
     assert face.frame.yaw == pytest.approx(0.1)
     np.testing.assert_allclose(face.touching(0.0)[0], 0.4 - 0.0327 * np.cos(0.1), atol=1e-4)
     gap, offset = face.gap_and_offset(face.touching(0.005, 0.01))

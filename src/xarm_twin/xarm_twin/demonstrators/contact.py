@@ -51,8 +51,8 @@ def faces(block: Planar) -> list[Face]:
     return [Face(Planar(block.x, block.y, block.yaw + k * np.pi / 2)) for k in range(4)]
 
 
-def face_for(block: Planar, direction: Vector, tool: Vector) -> Face:
-    """Return the face to push on so that the block moves in `direction` (2,).
+def faces_for(block: Planar, direction: Vector, tool: Vector) -> list[Face]:
+    """Return the faces to push on so that the block moves in `direction` (2,), the best one first.
 
     Near a tie the face that the tool (2,) is at wins: no going back and forth between two.
     """
@@ -61,7 +61,7 @@ def face_for(block: Planar, direction: Vector, tool: Vector) -> Face:
         bearing = wrap(face.angle_to(block.xy - tool))
         return abs(face.angle_to(direction)) + _STAY * abs(bearing) / np.pi
 
-    return min(faces(block), key=cost)
+    return sorted(faces(block), key=cost)
 
 
 def translating_offset(angle: float) -> float:

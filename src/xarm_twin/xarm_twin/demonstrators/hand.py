@@ -9,8 +9,9 @@ import numpy.typing as npt
 from planar_arm.workspace import DEFAULT_WORKSPACE
 from planar_arm.xarm6 import TOOL_RADIUS
 from xarm_twin.demonstrators.contact import (
+    Face,
     clip_offset,
-    face_for,
+    faces_for,
     motion_of_contact,
     shortened,
     translating_offset,
@@ -108,11 +109,16 @@ class Hand:
                 By default the block turns a face to the direction of travel.
         """
         direction = unit(travel_by)
-        face = face_for(block, direction, tool)
-        through_centre = translating_offset(face.angle_to(direction))
-        offset = clip_offset(through_centre + (_ALIGN * through_centre if turn is None else -turn))
+        options = [
+            (face, offset)
+            for face in faces_for(block, direction, tool)[:2]  # the others would pull
+            for offset in (_pushing_offset(face.angle_to(direction), turn), 0.0)
+        ]
+        face, offset = next(
+            (option for option in options if _is_within_reach(*option, around)), options[0]
+        )
         gap, here = face.gap_and_offset(tool)
-        if not (_READY_GAPS[0] < gap < _READY_GAPS[1] and abs(here) < _READY_OFFSET):
+        if not _is_ready(gap, here):
             return self.go(tool, face.touching(offset, READY_GAP), around)
         stride = self.style.push_speed * self._period
         # Sliding along the face comes first: pushing off the wanted contact turns the block.
@@ -134,7 +140,7 @@ class Hand:
         Where the tool is not at the wanted contact of the face towards `direction` (2,), it backs
         off and goes there first.
         """
-        face = face_for(block, direction, tool)
+        face = faces_for(block, direction, tool)[0]
         gap, here = face.gap_and_offset(tool)
         is_at = abs(here - contact.offset) < contact.tolerance
         if not (_READY_GAPS[0] < gap < _READY_GAPS[1] and is_at):
@@ -144,6 +150,21 @@ class Hand:
         slope = contact.slope + translating_slope(here - contact.offset)
         motion = face.frame.rotation @ motion_of_contact(here, np.clip(slope, -_CONE, _CONE))
         return max(gap, 0.0) * face.inward + step * motion
+
+
+def _pushing_offset(angle: float, turn: float | None) -> float:
+    """Where on a face to push at `angle` [rad] from its normal; `turn` as in `Hand.push`."""
+    through_centre = translating_offset(angle)
+    return clip_offset(through_centre + (_ALIGN * through_centre if turn is None else -turn))
+
+
+def _is_ready(gap: float, offset: float) -> bool:
+    return _READY_GAPS[0] < gap < _READY_GAPS[1] and abs(offset) < _READY_OFFSET
+
+
+def _is_within_reach(face: Face, offset: float, around: Obstacles) -> bool:
+    """Whether nothing is in the way of a tool that wants to begin a push there."""
+    return _is_ready(*face.gap_and_offset(around.nearest_free(face.touching(offset, READY_GAP))))
 
 
 @dataclass(frozen=True)

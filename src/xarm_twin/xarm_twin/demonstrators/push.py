@@ -5,7 +5,8 @@ import numpy.typing as npt
 
 from xarm_twin.demonstrators.hand import Hand, obstacles
 from xarm_twin.tasks.layout import Planar, planar
-from xarm_twin.tasks.push import PushTask
+from xarm_twin.tasks.objects import BLOCK_SIZE
+from xarm_twin.tasks.push import TRAY_INNER, PushTask
 
 Vector = npt.NDArray[np.float64]
 
@@ -16,6 +17,8 @@ _STRAIGHT, _ASIDE = 0.012, 0.042
 """Offset across below which a block is pushed straight in, and above which it is lined up first."""
 _DEEP_ENOUGH = -0.012
 _LOOK_AHEAD = 0.10
+_MARGIN = 0.004
+"""Kept between a block and the tips of the tray's walls [m]."""
 
 
 class PushMoves:
@@ -44,8 +47,16 @@ def _is_settled(block: Planar, tray: Planar) -> bool:
 
 
 def _aim(block: Planar, tray: Planar) -> Vector:
-    """Where to push the block to, shape (2,): onto the tray's middle line, then along it."""
+    """Where to push the block to, shape (2,): onto the tray's middle line, then along it.
+
+    One that would catch on the tip of a wall, or has, goes back before the opening first.
+    """
     x, y = tray.local(block.xy)
+    turned = block.yaw - tray.yaw
+    reach = BLOCK_SIZE / 2 * (abs(np.cos(turned)) + abs(np.sin(turned)))
+    mouth = -TRAY_INNER / 2
+    if x - reach < mouth < x + reach + _MARGIN and abs(y) + reach > TRAY_INNER / 2 + _MARGIN:
+        return tray.point((mouth - reach - 2 * _MARGIN, 0.0))
     straight = np.clip((_ASIDE - abs(y)) / (_ASIDE - _STRAIGHT), 0.0, 1.0)
     ahead = np.array((x + _LOOK_AHEAD, np.clip(y, -_STRAIGHT, _STRAIGHT)))
     return tray.point(straight * ahead + (1.0 - straight) * np.array((_LINE_UP, 0.0)))
