@@ -1,6 +1,8 @@
 """The node on a private ROS graph: real rclpy, real SDK, emulated controller."""
 
 import math
+import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -342,8 +344,9 @@ def test_a_change_of_phase_is_told_at_once_but_not_by_the_servo_thread(make_stag
 
 def test_no_arm_is_one_error(make_stage, emulator):
     emulator.stop()
+    stage = make_stage()
     with pytest.raises(IbcError, match='connection refused'):
-        make_stage()
+        stage.ready()
 
 
 @pytest.mark.system
@@ -366,3 +369,25 @@ def test_the_command_fails_with_one_line(ros, arguments, line):
     assert len(errors) == 1
     assert line in errors[0]
     assert 'Traceback' not in done.stderr
+
+
+@pytest.mark.system
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('listens', [False, True], ids=['refused', 'mute'])
+def test_one_signal_ends_the_wait_for_an_arm(ros, number, listens):
+    with socket.create_server(('127.0.0.1', 0)) as mute:
+        port = mute.getsockname()[1]
+        if not listens:
+            mute.close()
+        settings = ('robot_ip:=127.0.0.1', f'control_port:={port}', 'connect_wait:=120.0')
+        command = [sys.executable, '-m', 'xarm_planar_driver.node', '--ros-args']
+        for setting in settings:
+            command += ['-p', setting]
+        running = subprocess.Popen(command, env=ros.env, stderr=subprocess.PIPE, text=True)
+        assert running.stderr is not None
+        waiting = running.stderr.readline()
+        running.send_signal(number)
+        _, said = running.communicate(timeout=60)
+    assert 'trying for 120 s' in waiting
+    assert running.returncode == 0
+    assert said == ''

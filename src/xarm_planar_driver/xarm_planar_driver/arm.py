@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 import planar_arm.xarm6 as xarm6
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, ArmSilent
+from xarm_planar_driver.interruptible import interruptible
 
 log = logging.getLogger(__name__)
 
@@ -58,8 +59,10 @@ class XarmArm:
 
         Raises:
             ArmError: Nothing listens, nothing answers, or it is another robot.
+            KeyboardInterrupt: A signal came while it waited.
         """
-        self._wait_for_answer(wait)
+        with interruptible():
+            self._wait_for_answer(wait)
         self._api = _open_sdk(self.ip, self.control_port)
         self._api.set_timeout(REPLY_TIMEOUT)
         if self._api.axis != xarm6.JOINTS:

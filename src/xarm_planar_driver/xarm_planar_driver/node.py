@@ -78,8 +78,10 @@ class XarmPlanarDriverNode(LifecycleNode):
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self.create_timer(DIAGNOSE_PERIOD, self._diagnose, clock=steady)
         self._phase_changed = self.create_guard_condition(self._diagnose)
+        # In the executor, where a signal that came before is noticed before the arm is waited for.
+        self._start = self.create_guard_condition(self._autostart)
         if self._config.autostart:
-            self._autostart()
+            self._start.trigger()
 
     @_logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -90,6 +92,9 @@ class XarmPlanarDriverNode(LifecycleNode):
             )
         except IbcError as error:
             return self._refuse(error)
+        except KeyboardInterrupt:  # while it waited for the arm
+            self.exit_code = 0
+            return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 
     @_logged
@@ -147,9 +152,7 @@ class XarmPlanarDriverNode(LifecycleNode):
         if result == TransitionCallbackReturn.SUCCESS:
             result = self.trigger_activate()
         self._is_starting = False
-        if result != TransitionCallbackReturn.SUCCESS:
-            self.close()
-            self.destroy_node()
+        if result != TransitionCallbackReturn.SUCCESS and self.exit_code is None:
             raise self._failure or RuntimeError('the driver could not start, see the log')
 
     def _refuse(self, error: IbcError) -> TransitionCallbackReturn:
