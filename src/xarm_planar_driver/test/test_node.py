@@ -276,14 +276,56 @@ def test_lifecycle_without_autostart(make_stage, emulator):
     assert stage.state == State.PRIMARY_STATE_FINALIZED
 
 
-def test_an_arm_that_cannot_be_enabled_is_not_active(make_stage, emulator, monkeypatch):
+@pytest.fixture
+def e_stop(emulator, monkeypatch):
+    """The button on the control box: while it is pressed, no client can clear the error."""
+
+    class EmergencyStop:
+        def press(self):
+            self._clean, emulator.state.clean_error = emulator.state.clean_error, lambda: None
+            emulator.state.fault(1)
+
+        def release(self):
+            emulator.state.clean_error = self._clean
+
+    return EmergencyStop()
+
+
+def test_an_arm_that_cannot_be_enabled_is_not_active(make_stage, e_stop):
     stage = make_stage(autostart=False)
     assert stage.driver.trigger_configure() == TransitionCallbackReturn.SUCCESS
-    monkeypatch.setattr(emulator.state, 'clean_error', lambda: None)
-    emulator.state.fault(2)
+    e_stop.press()
     assert stage.driver.trigger_activate() == TransitionCallbackReturn.FAILURE
     assert stage.state == State.PRIMARY_STATE_INACTIVE
-    assert stage.until(lambda: stage.diagnosed('C2'))
+    assert stage.until(lambda: stage.diagnosed('C1'))
+
+
+def test_an_inactive_driver_does_nothing_but_stop(make_stage, emulator):
+    stage = make_stage(autostart=False)
+    stage.driver.trigger_configure()
+    assert refuses_to_move(stage)
+    assert stage.call(topics.ARM_ENABLE, SetBool, data=False).success
+    assert stage.call(topics.ARM_STOP).success
+    assert stage.until(lambda: stage.in_phase('stopped'))
+    assert refuses_to_move(stage)
+    # Activating does not undo the stop: it lets a person do so.
+    assert stage.driver.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    assert emulator.state.snapshot().enabled == 0
+    assert stage.call(topics.ARM_RESET).success
+    assert stage.until(lambda: stage.in_phase('active'))
+    stage.driver.trigger_deactivate()
+    assert refuses_to_move(stage)
+    assert emulator.state.snapshot().state == 4
+
+
+def refuses_to_move(stage):
+    answers = [
+        stage.call(topics.ARM_ENABLE, SetBool, data=True),
+        stage.call(topics.ARM_RESET),
+        stage.call(topics.ARM_HOME),
+    ]
+    said = {(answer.success, answer.message) for answer in answers}
+    return said == {(False, 'not active: activate the driver first')}
 
 
 def test_a_stop_that_is_not_taken_in_time_leaves_it_active(stage, monkeypatch, capfd):
@@ -301,6 +343,7 @@ def test_what_a_transition_raises_is_logged_and_releases_the_arm(
     def disable(_):
         raise ZeroDivisionError
 
+    assert stage.ready()
     monkeypatch.setattr(stage.driver._driver, 'request', disable)
     assert stage.driver.trigger_deactivate() == TransitionCallbackReturn.ERROR
     assert 'ZeroDivisionError' in capfd.readouterr().err
