@@ -218,7 +218,9 @@ def test_stop_latches_and_reset_rearms(stage):
     refused = stage.call(topics.ARM_ENABLE, SetBool, data=True)
     assert not refused.success
     assert 'arm/reset' in refused.message
-    assert not stage.call(topics.ARM_HOME).success
+    refused = stage.call(topics.ARM_HOME)
+    assert not refused.success
+    assert 'arm/reset' in refused.message
     assert stage.call(topics.ARM_RESET).success
     assert stage.until(lambda: stage.in_phase('active'))
     stage.operator.move(0.02, 0.0)
@@ -238,6 +240,9 @@ def test_enable_off_and_on(stage):
     assert stage.ready()
     assert stage.call(topics.ARM_ENABLE, SetBool, data=False).success
     assert stage.until(lambda: stage.diagnosed('idle'))
+    refused = stage.call(topics.ARM_HOME)
+    assert not refused.success
+    assert 'arm/enable' in refused.message
     assert stage.call(topics.ARM_ENABLE, SetBool, data=True).success
     assert stage.until(lambda: stage.in_phase('active'))
 
@@ -298,6 +303,32 @@ def test_an_arm_that_cannot_be_enabled_is_not_active(make_stage, e_stop):
     assert stage.driver.trigger_activate() == TransitionCallbackReturn.FAILURE
     assert stage.state == State.PRIMARY_STATE_INACTIVE
     assert stage.until(lambda: stage.diagnosed('C1'))
+
+
+def test_a_driver_that_starts_by_itself_waits_for_the_emergency_stop(
+    make_stage, emulator, e_stop, caplog
+):
+    e_stop.press()
+    stage = make_stage()
+    assert stage.until(lambda: stage.diagnosed('C1'))
+    assert stage.until(lambda: topics.JOINT_STATES in stage.operator.newest)
+    level, message, values = stage.operator.diagnosis
+    assert level == DiagnosticStatus.ERROR
+    assert message.endswith('pushed in to stop; call arm/reset')
+    assert values['phase'] == 'stopped'
+    refused = stage.call(topics.ARM_RESET)
+    assert not refused.success
+    assert 'C1' in refused.message
+    assert stage.driver.exit_code is None
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == 'ERROR']
+    assert said.endswith('pushed in to stop; once it may move again, call arm/reset')
+    e_stop.release()
+    assert emulator.state.snapshot().error  # released, it still waits for a person
+    assert stage.call(topics.ARM_RESET).success
+    assert stage.until(lambda: stage.in_phase('active'))
+    assert stage.call(topics.ARM_HOME).success
+    stage.operator.move(0.02, 0.0)
+    assert stage.at(0.02, 0.0, within=1e-3)
 
 
 def test_an_inactive_driver_does_nothing_but_stop(make_stage, emulator):

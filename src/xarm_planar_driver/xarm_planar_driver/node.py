@@ -24,7 +24,7 @@ from ibc_contract.runner import run
 from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.config import DriverConfig
 from xarm_planar_driver.driver import PlanarDriver
-from xarm_planar_driver.errors import ArmError
+from xarm_planar_driver.errors import ArmError, ArmFault
 from xarm_planar_driver.motion import Outcome, Phase, Request
 from xarm_planar_driver.servo_loop import TickReport
 from xarm_planar_driver.tick_publisher_node import TickPublisher
@@ -103,7 +103,11 @@ class XarmPlanarDriverNode(LifecycleNode):
 
     @_logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Enable the arm, which then sets out for home; an arm that refuses stays inactive."""
+        """Enable the arm, which then sets out for home.
+
+        An arm that refuses stays inactive. With autostart nobody could activate it later, so it is
+        active all the same, and stopped as by any later fault.
+        """
         driver = self._driver
         if driver is None:
             return TransitionCallbackReturn.FAILURE
@@ -113,8 +117,10 @@ class XarmPlanarDriverNode(LifecycleNode):
             try:
                 at_home = driver.enable(ENABLE_TIMEOUT)
             except ArmError as error:
-                return self._refuse(error)
-            at_home.add_done_callback(lambda future: self._log_outcome('enable', future.result()))
+                if not (self._is_starting and isinstance(error, ArmFault)):
+                    return self._refuse(error)
+            else:
+                at_home.add_done_callback(lambda f: self._log_outcome('enable', f.result()))
         self._is_active = True
         _settle_garbage()
         return super().on_activate(state)
