@@ -36,11 +36,11 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
         Section(
             'Training',
             f'{made["steps"]} steps in {made["seconds"]:.0f} s. Guessing among the demonstrated '
-            f'action and {run.config.negatives} others would score the dashed line.',
+            f'action and {run.config.method.negatives} others would score the dashed line.',
             figure_svg=loss_curve(
                 [int(row['step']) for row in losses],
                 [row['loss'] for row in losses],
-                chance=math.log(run.config.negatives + 1),
+                chance=math.log(run.config.method.negatives + 1),
             ),
         ),
         Section('Plan', facts=plan),

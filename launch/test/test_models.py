@@ -15,13 +15,12 @@ from ibc_bringup.main import main
 from ibc_contract.errors import IbcError
 
 DESCRIPTION = {
-    'format': 1,
-    'method': 'derivative_free',
+    'format': 2,
+    'method': {'kind': 'derivative_free'},
     'tasks': ['push_red'],
     'contract_hash': '0123456789abcdef',
     'contract': {'name': 'planar_rgb', 'version': 1},
     'network': {},
-    'sampler': {},
     'scaling': {},
     'provenance': {},
     'results': {'push_red': {'success_rate': 0.9, 'wilson95': [0.7, 0.97]}},

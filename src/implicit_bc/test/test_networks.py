@@ -4,7 +4,8 @@ import torch
 
 from ibc_contract.contract import load_contract
 from ibc_contract.errors import IbcError
-from implicit_bc.model import ImplicitModel, NormalizationConfig, Scaling, stack_frames
+from implicit_bc.images import stack_frames
+from implicit_bc.methods import DerivativeFree
 from implicit_bc.networks.conv_maxpool import ConvMaxPool, ConvMaxPoolConfig
 from implicit_bc.networks.energy import EnergyNetwork, FlatEncoder, NetworkConfig, make_energy
 from implicit_bc.networks.mlp import ValueConfig

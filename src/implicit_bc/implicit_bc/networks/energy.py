@@ -15,13 +15,11 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
-from ibc_contract.contract import Contract, ImageObservation
 from ibc_contract.errors import IbcError
 from implicit_bc.networks.conv_maxpool import ConvMaxPool, ConvMaxPoolConfig
 from implicit_bc.networks.mlp import ValueConfig, ValueNetwork
 from implicit_bc.precision import full_precision
-
-ACTION_DIM = 2
+from implicit_bc.spaces import Spaces
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
@@ -57,7 +55,7 @@ class EnergyNetwork(nn.Module):
         self,
         encoder: ConvMaxPool | FlatEncoder,
         value: ValueConfig,
-        action_dim: int = ACTION_DIM,
+        action_dim: int,
         trunk: Sequence[int] = (),
     ) -> None:
         super().__init__()
@@ -84,35 +82,37 @@ class EnergyNetwork(nn.Module):
 
     def score(self, embedded: Tensor, actions: Tensor) -> Tensor:
         """Energies (B, N) of normalized `actions` (B, N, A) for `embedded` (B, width)."""
-        return self.value(self.action_half(actions) + embedded[:, None])
+        return self.value(self.action_half(actions) + embedded[:, None])[..., 0]
 
     def forward(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Energies (B, N): `embed`, then `score`."""
         return self.score(self.embed(observation), actions)
 
 
-def samples_seen(contract: Contract, config: NetworkConfig) -> int:
+def samples_seen(spaces: Spaces, config: NetworkConfig) -> int:
     """Number of an observation's samples that the network sees."""
     if config.history is None:
-        return contract.history
-    if config.history > contract.history:
+        return spaces.history
+    if config.history > spaces.history:
         raise IbcError(
-            f'network.history is {config.history}, but contract {contract.name} gives '
-            f'{contract.history} samples'
+            f'network.history is {config.history}, but an observation has {spaces.history} samples'
         )
     return config.history
 
 
-def make_energy(contract: Contract, config: NetworkConfig) -> EnergyNetwork:
-    """Build the network for the observations of `contract`."""
-    observed, history = contract.observation, samples_seen(contract, config)
-    encoder: ConvMaxPool | FlatEncoder
-    if isinstance(observed, ImageObservation):
-        channels = 3 * history
-        encoder = ConvMaxPool(channels, observed.height_px, observed.width_px, config.image)
-    else:
-        encoder = FlatEncoder(history * observed.width)
-    return EnergyNetwork(encoder, config.value, trunk=config.trunk)
+def make_energy(spaces: Spaces, config: NetworkConfig) -> EnergyNetwork:
+    """Build the network for observations and actions of `spaces`."""
+    encoder = make_encoder(spaces, config)
+    return EnergyNetwork(encoder, config.value, spaces.action, config.trunk)
+
+
+def make_encoder(spaces: Spaces, config: NetworkConfig) -> ConvMaxPool | FlatEncoder:
+    """Build what turns the observations of `spaces` into features."""
+    history = samples_seen(spaces, config)
+    if spaces.has_images:
+        height, width = spaces.observation[1:3]
+        return ConvMaxPool(3 * history, height, width, config.image)
+    return FlatEncoder(history * spaces.observation[1])
 
 
 @torch.no_grad()

@@ -65,14 +65,14 @@ class BottleneckLayers(nn.Module):
 
 
 class ValueNetwork(nn.Module):
-    """Fused observation and action (..., width) -> energy (...)."""
+    """Fused input (..., width) -> outputs (..., k), such as one energy."""
 
-    def __init__(self, config: ValueConfig) -> None:
+    def __init__(self, config: ValueConfig, outputs: int = 1) -> None:
         super().__init__()
         layers = PlainLayers if config.kind == 'plain' else BottleneckLayers
         self.hidden = layers(config.width, config.depth)
-        self.head = nn.Linear(config.width, 1)
+        self.head = nn.Linear(config.width, outputs)
 
     def forward(self, fused: Tensor) -> Tensor:
-        """Score `fused`, which is overwritten."""
-        return self.head(self.hidden(fused))[..., 0]
+        """Answer for `fused`, which is overwritten."""
+        return self.head(self.hidden(fused))
