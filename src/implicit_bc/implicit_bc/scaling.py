@@ -41,8 +41,10 @@ class Scaling:
         config: NormalizationConfig,
         limits: tuple[float, float],
     ) -> 'Scaling':
-        """Measure `observations` (K, h, w, 3) uint8 or (K, D), and `actions` (N, A)
-        between `limits`."""
+        """Measure `observations` (K, h, w, 3) uint8 or (K, D), and `actions` (N, A).
+
+        The box of actions ends at `limits`, see `ActionBounds.of_data`.
+        """
         if observations.dtype == np.uint8:
             observed = _pixel_statistics(observations)
         else:

@@ -111,6 +111,20 @@ def test_a_resumed_run_equals_a_straight_one_bit_for_bit(dots, tmp_path):
     ]
 
 
+def test_the_average_is_kept_and_resumed_bit_for_bit(points, tmp_path):
+    config = dataclasses.replace(
+        TINY, steps=40, average_decay=0.9, learning_rate=LearningRate(3e-3)
+    )
+    straight = quietly(config, points, tmp_path / 'a')
+    quietly(dataclasses.replace(config, steps=20), points, tmp_path / 'b')
+    resumed = quietly(config, points, tmp_path / 'b', resume=True)
+    bundle = load_file(straight / 'policy.safetensors')
+    again = load_file(resumed / 'policy.safetensors')
+    newest = load_file(checkpoints(tmp_path / 'a')[-1] / 'model.safetensors')
+    assert all(torch.equal(bundle[key], again[key]) for key in bundle)
+    assert not any(torch.equal(bundle[key], newest[key]) for key in bundle)
+
+
 def test_ctrl_c_saves_a_checkpoint_and_resuming_ends_the_same(points, tmp_path, one_line):
     config = dataclasses.replace(TINY, steps=3000, checkpoint_every=100_000, holdout=0.0)
     threading.Timer(0.6, os.kill, (os.getpid(), signal.SIGINT)).start()

@@ -1,6 +1,7 @@
 """Checkpoints from which a run continues as if it had never stopped; no pickle.
 
 <run>/checkpoints/00001000/model.safetensors     weights
+average.safetensors   moving average of the weights, if the run keeps one
 trainer.safetensors   Adam's moments, states of the random generators
 state.json            step, seconds, configuration, dataset hash
 """
@@ -14,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from ibc_contract.errors import IbcError
 from implicit_bc.methods import Model
@@ -39,10 +41,17 @@ class TrainState:
     optimizer: torch.optim.Optimizer
     generator: torch.Generator
     """Draws what the loss needs, such as counter-examples."""
+    average: AveragedModel | None = None
+    """Exponential moving average of the weights, where it is kept."""
     step: int = 0
     """Steps done. Order and augmentation of the data follow from it and the seed."""
     seconds: float = 0.0
     """Time spent training, over all resumptions [s]."""
+
+    @property
+    def best(self) -> Model:
+        """The weights to judge and to keep: the average, where there is one."""
+        return self.model if self.average is None else self.average.module
 
 
 def save_checkpoint(
@@ -57,6 +66,8 @@ def save_checkpoint(
         new.mkdir(parents=True)
         save_tensors(new, 'model', state.model.state_dict())
         save_tensors(new, 'trainer', _trainer_tensors(state))
+        if state.average is not None:
+            save_tensors(new, 'average', state.average.state_dict())
         facts = {
             'step': state.step,
             'seconds': state.seconds,
@@ -92,6 +103,8 @@ def restore_checkpoint(
         raise IbcError(f'{path}: damaged checkpoint: {error}') from None
     _require_same(path, facts, config, dataset_hash)
     load_into(state.model, load_tensors(path, 'model'), f'{path / "model.safetensors"}')
+    if state.average is not None:
+        load_into(state.average, load_tensors(path, 'average'), f'{path / "average.safetensors"}')
     tensors = load_tensors(path, 'trainer')
     torch.set_rng_state(tensors.pop('rng.torch'))
     state.generator.set_state(tensors.pop('rng.loss'))

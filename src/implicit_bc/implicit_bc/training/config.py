@@ -47,6 +47,10 @@ class TrainConfig:
     learning_rate: LearningRate = LearningRate()
     adam_epsilon: Annotated[float, Field(gt=0)] = 1e-7
     """1e-7 in the released code (Keras), 1e-8 in PyTorch."""
+    average_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """When set, an exponential moving average of the weights is what is validated and kept: it
+    damps the swings of success from checkpoint to checkpoint that behavioral cloning is known for
+    (Block et al. 2023, arXiv 2310.11428)."""
     network: NetworkConfig = NetworkConfig()
     normalization: NormalizationConfig = NormalizationConfig()
     random_shift_px: Annotated[int, Field(ge=0, le=16)] = 0

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle import describe_training, save_bundle
@@ -107,9 +108,9 @@ def fit(
             raise TrainingInterrupted(
                 f'stopped after {state.step} steps, checkpoint saved: resume the run in {run_dir}'
             )
-        final = validate(state.model, data, held_out, config.seed) if len(held_out) else {}
+        final = validate(state.best, data, held_out, config.seed) if len(held_out) else {}
         run_log.write(state.step, final)
-    return Trained(state.model, state.step, state.seconds, final)
+    return Trained(state.best, state.step, state.seconds, final)
 
 
 def _loop(
@@ -147,7 +148,7 @@ def _loop(
             losses.clear()
             run_log.write(state.step, values)
         if state.step % config.validate_every == 0 and len(held_out):
-            run_log.write(state.step, validate(state.model, data, held_out, config.seed))
+            run_log.write(state.step, validate(state.best, data, held_out, config.seed))
         if state.step % config.checkpoint_every == 0:
             _finite_mean(losses, state.step, run_log.run_dir)
             save_checkpoint(run_log.run_dir, state, config, data.hash)
@@ -160,6 +161,8 @@ def _update(state: TrainState, observation: Tensor, action: Tensor) -> Tensor:
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     state.optimizer.step()
+    if state.average is not None:
+        state.average.update_parameters(state.model)
     return loss.detach()
 
 
@@ -179,7 +182,13 @@ def _fresh_state(config: TrainConfig, data: TrainingData, device: torch.device) 
         model.parameters(), config.learning_rate.initial, eps=config.adam_epsilon, fused=True
     )
     generator = torch.Generator(device).manual_seed(config.seed)
-    return TrainState(model, optimizer, generator)
+    return TrainState(model, optimizer, generator, _average(model, config.average_decay))
+
+
+def _average(model: Model, decay: float | None) -> AveragedModel | None:
+    if decay is None:
+        return None
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
 
 
 def _start_or_resume(
