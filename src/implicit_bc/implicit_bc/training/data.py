@@ -68,7 +68,7 @@ class ArrayData:
     """Steps in memory: what the studies train on."""
 
     observations: np.ndarray
-    """(N, D) float32 states."""
+    """(N, D) float32 states, or (N, h, w, 3) uint8 images."""
     actions: np.ndarray
     """(N, A) float32."""
     episode: np.ndarray
@@ -85,7 +85,8 @@ class ArrayData:
                 f'{len(self.episode)} episode numbers: as many of each are needed, and at least one'
             )
         for name in ('observations', 'actions'):
-            wrong = np.flatnonzero(~np.isfinite(getattr(self, name)).all(axis=1))
+            rows = getattr(self, name).reshape(len(self.actions), -1)
+            wrong = np.flatnonzero(~np.isfinite(rows).all(axis=1))
             if wrong.size:
                 raise IbcError(
                     f'{name} hold numbers that are not finite in row {int(wrong[0])}, '
@@ -95,7 +96,7 @@ class ArrayData:
     @property
     def spaces(self) -> Spaces:
         """Shapes of observations and actions."""
-        return Spaces((self.history, self.observations.shape[1]), self.actions.shape[1])
+        return Spaces((self.history, *self.observations.shape[1:]), self.actions.shape[1])
 
     @cached_property
     def hash(self) -> str:
@@ -115,7 +116,7 @@ class ArrayData:
         return np.maximum(rows[:, None] - ages, first[:, None])
 
     def batch(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Observations (B, T, D) and actions (B, A) of `rows` (B,)."""
+        """Observations (B, T, ...) and actions (B, A) of `rows` (B,)."""
         return self.observations[self.index[rows]], self.actions[rows]
 
     def split(self, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
