@@ -6,9 +6,10 @@ from ibc_contract.contract import load_contract
 from ibc_contract.errors import IbcError
 from implicit_bc.model import ImplicitModel, NormalizationConfig, Scaling, stack_frames
 from implicit_bc.networks.conv_maxpool import ConvMaxPool, ConvMaxPoolConfig
+from implicit_bc.networks.coord_conv import coordinate_maps
 from implicit_bc.networks.energy import EnergyNetwork, FlatEncoder, NetworkConfig, make_energy
 from implicit_bc.networks.mlp import ValueConfig
-from implicit_bc.networks.pooling import coordinate_maps, soft_argmax
+from implicit_bc.networks.pooling import soft_argmax
 from implicit_bc.normalization import Affine, Normalizer
 
 
