@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -8,9 +10,15 @@ from implicit_bc.model import ImplicitModel, NormalizationConfig, Scaling, stack
 from implicit_bc.networks.conv_maxpool import ConvMaxPool, ConvMaxPoolConfig
 from implicit_bc.networks.coord_conv import coordinate_maps
 from implicit_bc.networks.energy import EnergyNetwork, FlatEncoder, NetworkConfig, make_energy
+from implicit_bc.networks.explicit import ExplicitNetwork, make_explicit
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.networks.pooling import soft_argmax
+from implicit_bc.networks.spectral_norm import power_iteration
 from implicit_bc.normalization import Affine, Normalizer
+
+
+def parameters(module: torch.nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
 
 
 @pytest.mark.parametrize(('row', 'column'), [(0, 0), (2, 13), (8, 15), (4, 3)])
@@ -42,13 +50,17 @@ def test_frames_are_normalized_per_color():
     assert stacked[0, :, 0, 0].tolist() == pytest.approx([0, 0.2, 2, 0, 0.2, 2], abs=1e-6)
 
 
-@pytest.mark.parametrize('kind', ['plain', 'bottleneck'])
-def test_late_fusion_equals_a_dense_layer_over_the_concatenation(kind):
+@pytest.mark.parametrize('kind', ['plain', 'residual', 'bottleneck'])
+@pytest.mark.parametrize('dense', ['regular', 'spectral_norm'])
+def test_late_fusion_equals_a_dense_layer_over_the_concatenation(kind, dense):
     torch.manual_seed(0)
-    network = EnergyNetwork(FlatEncoder(6), ValueConfig(width=16, depth=4, kind=kind))
+    value = ValueConfig(width=16, depth=4, kind=kind, dense=dense)
+    network = EnergyNetwork(FlatEncoder(6), value)
     observation, actions = torch.randn(3, 2, 3), torch.randn(3, 7, 2)
     joined = torch.cat((observation.flatten(1)[:, None].expand(-1, 7, -1), actions), dim=-1)
     weight = torch.cat((network.observation_half.weight, network.action_half.weight), dim=1)
+    if network.spectral_norm is not None:
+        weight = weight / network.spectral_norm(weight)
     fused = torch.nn.functional.linear(joined, weight, network.observation_half.bias)
     assert torch.allclose(network(observation, actions), network.value(fused), atol=1e-5)
 
@@ -153,6 +165,78 @@ def test_shape_mistakes_in_a_configuration_are_refused():
         ConvMaxPoolConfig((4, 4), (True,))
     with pytest.raises(ValueError, match='depth 1 \\+ 3 k'):
         ValueConfig(width=64, depth=3, kind='bottleneck')
+    with pytest.raises(ValueError, match='even depth'):
+        ValueConfig(width=64, depth=3, kind='residual')
+
+
+def test_the_papers_pixel_network_counted_by_hand():
+    """D.5 "Pushing": 4-layer ConvMaxPool, T = 2, and 1024x4 as the released code builds it."""
+    image = ConvMaxPoolConfig(coord_conv=False, pooling='average')
+    value = ValueConfig(1024, 4, 'bottleneck', 'normal')
+    network = make_energy(load_contract('planar_rgb'), NetworkConfig(image=image, value=value))
+    widths = (6, 32, 64, 128, 256)
+    convolutions = sum(a * b * 9 + b for a, b in itertools.pairwise(widths))
+    fusion = (256 + 2) * 1024 + 1024
+    block = (1024 * 256 + 256) + (256 * 256 + 256) + (256 * 1024 + 1024)
+    head = 1024 + 1
+    assert parameters(network) == convolutions + fusion + block + head == 1_246_881
+
+
+def test_one_network_for_each_number_of_action_dimensions():
+    """Autoregressive energies see the first 1, 2, ... numbers of an action."""
+    contract = load_contract('planar_state')
+    network = make_energy(contract, NetworkConfig(), action_dim=1)
+    assert network(torch.randn(4, 2, 18), torch.randn(4, 9, 1)).shape == (4, 9)
+
+
+@pytest.mark.parametrize('name', ['planar_rgb', 'planar_state'])
+@pytest.mark.parametrize('kind', ['plain', 'residual', 'bottleneck'])
+def test_explicit_network_gives_as_many_numbers_as_asked_for(name, kind):
+    torch.manual_seed(0)
+    contract = load_contract(name)
+    config = NetworkConfig(
+        image=ConvMaxPoolConfig((4, 4), (True, True)), trunk=(8,), value=ValueConfig(16, 4, kind)
+    )
+    network = make_explicit(contract, config, outputs=26 * 5)
+    shape = (3, 6, 90, 120) if name == 'planar_rgb' else (3, 2, 18)
+    numbers = network(torch.randn(shape))
+    assert numbers.shape == (3, 130)
+    numbers.square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters())
+
+
+@pytest.mark.parametrize('kind', ['plain', 'residual', 'bottleneck'])
+@pytest.mark.parametrize('dense', ['regular', 'spectral_norm'])
+def test_an_explicit_network_is_an_energy_network_without_an_action(kind, dense):
+    torch.manual_seed(0)
+    value = ValueConfig(16, 4, kind, dense=dense)
+    energy = EnergyNetwork(FlatEncoder(6), value, trunk=(12,))
+    torch.nn.init.zeros_(energy.action_half.weight)
+    power_iteration(energy, 200)
+    weights = {
+        key.replace('observation_half', 'input').removeprefix('value.'): tensor
+        for key, tensor in energy.state_dict().items()
+        if not key.startswith(('action_half', 'spectral_norm'))
+    }
+    explicit = ExplicitNetwork(FlatEncoder(6), value, outputs=1, trunk=(12,))
+    explicit.load_state_dict(weights, strict=False)
+    power_iteration(explicit, 200)
+    observation, actions = torch.randn(5, 2, 3), torch.randn(5, 4, 2)
+    torch.testing.assert_close(explicit(observation).expand(-1, 4), energy(observation, actions))
+
+
+def test_the_state_dict_of_a_shipped_configuration_keeps_its_names():
+    network = make_energy(
+        load_contract('planar_rgb'),
+        NetworkConfig(
+            image=ConvMaxPoolConfig((4, 4), (True, False)), trunk=(8,), value=ValueConfig(16, 3)
+        ),
+    )
+    layers = ('encoder.layers.0', 'encoder.layers.3', 'encoder.pooling.logits', 'trunk.0')
+    layers += ('observation_half', 'value.hidden.layers.0', 'value.hidden.layers.1', 'value.head')
+    expected = {f'{layer}.{kind}' for layer in layers for kind in ('weight', 'bias')}
+    expected |= {'action_half.weight', 'encoder.pooling.log_temperature'}
+    assert set(network.state_dict()) == expected
 
 
 def test_colors_are_measured_exactly():

@@ -2,12 +2,12 @@
 
 `ValueConfig.kind` in the words of the paper and of the released code:
 
-    plain        "MLP"                                   layers='MLPDropout'
-    residual     "MLP" with "ResNet skip connections",
-                 sweeping's "dense ResNet layers"        layers='ResNetPreActivation'
-    bottleneck   the MLP of pixel models                 DenseResnetValue
+    plain        MLP, no skip connections                layers='MLPDropout'
+    residual     MLP with "ResNet skip connections"      layers='ResNetPreActivation'
+    bottleneck   the MLP of pixel energies               DenseResnetValue
 
-The tables' width x depth counts differently in each, and so does `depth` here; see there.
+The sweeping models' code was not released. Their "dense ResNet layers", 8, 14 and 20 (D.4), are
+2 + 3 k, so most likely bottleneck blocks with a layer before and the head after: depth 7, 13, 19.
 """
 
 import itertools
@@ -28,9 +28,8 @@ class ValueConfig:
 
     width: Annotated[int, Field(ge=1)] = 256
     depth: Annotated[int, Field(ge=1)] = 2
-    """Dense layers before the head, that is 'plain': the one that takes the input and depth - 1
-    more; 'bottleneck': that one and blocks of three; 'residual': blocks of two, without the one
-    that takes the input."""
+    """Dense layers before the head. 'plain' and 'bottleneck' count the one that takes the input;
+    'residual', like the released code, counts those in its blocks."""
     kind: Literal['plain', 'residual', 'bottleneck'] = 'plain'
     """'plain': ReLU after every layer. 'residual': pre-activation blocks of two layers.
     'bottleneck' is what the released code means by depth 4: blocks of three layers, width ->
