@@ -130,6 +130,16 @@ def test_energies_see_growing_prefixes_and_only_the_last_one_decides():
     assert calls == [(1, 10, 1), (1, 10, 2), (1, 10, 3)] * 2 + [(1, 10, 3)]
 
 
+def test_every_dimension_gets_the_same_noise_and_it_shrinks_once_per_pass():
+    flat = [lambda prefix: 0 * prefix.sum(-1)] * 3
+    config = AutoregressiveConfig(samples=5000, iterations=3, sigma=0.1)
+    start = torch.zeros(1, 5000, 3)
+    generator = torch.Generator().manual_seed(0)
+    found = autoregressive_minimize(flat, *box(3), 1, config, generator, start)
+    expected = torch.full((3,), math.hypot(0.1, 0.05))
+    assert torch.allclose(found.candidates[0].std(0), expected, rtol=0.05)
+
+
 def test_one_energy_per_dimension_is_required():
     with pytest.raises(IbcError, match='2 energies for 3 action dimensions'):
         run(bowls(torch.zeros(2)), bounds=box(3))

@@ -73,6 +73,21 @@ def test_wells_closer_than_the_radius_are_one():
     assert len(find_modes(points, two_wells(points), ModesConfig(radius=1.1))) == 1
 
 
+@pytest.mark.parametrize(('apart', 'expected'), [(0.24, 1), (0.26, 2)])
+def test_the_radius_is_the_largest_distance_that_links(apart, expected):
+    points = torch.tensor([[0.0, 0.0], [0.0, apart]])
+    assert len(find_modes(points, torch.tensor([0.0, 0.5]), ModesConfig(radius=0.25))) == expected
+
+
+def test_a_candidate_follows_its_nearest_better_neighbor():
+    # The last one is within reach of both modes and belongs to the nearer, though shallower one.
+    points = torch.tensor([[0.0], [0.4], [0.22]])
+    energies = torch.tensor([0.0, 0.5, 1.0])
+    modes = find_modes(points, energies, ModesConfig(radius=0.3))
+    total = 1 + math.exp(-0.5) + math.exp(-1)
+    assert [mode.mass for mode in modes] == pytest.approx([1 / total, 1 - 1 / total])
+
+
 def test_stragglers_are_left_out_unless_they_weigh():
     points = torch.tensor([[0.0, 0.0], [0.01, 0.0], [0.9, 0.9]])
     energies = torch.tensor([0.0, 0.1, 6.0])

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from ibc_contract.errors import IbcError
 from implicit_bc.samplers import (
     AutoregressiveConfig,
     DerivativeFreeConfig,
@@ -68,3 +69,17 @@ def test_a_warm_start_is_among_the_candidates(sampler):
     assert warm.candidates.shape == (2, 50, 2)
     # The others are the uniform ones of the same seed.
     assert torch.equal(warm.candidates[:, 3:], cold.candidates[:, 3:])
+
+
+@pytest.mark.parametrize('sampler', SAMPLERS)
+def test_a_warm_start_outside_the_box_is_moved_to_its_border(sampler):
+    start = torch.tensor([[[5.0, -7.0]]])
+    found = SAMPLERS[sampler](lambda a: 0 * a.sum(-1), 1, None, start, samples=1)
+    assert torch.equal(found.best, torch.tensor([[1.0, -1.0]]))
+
+
+@pytest.mark.parametrize('sampler', SAMPLERS)
+@pytest.mark.parametrize('shape', [(1, 3, 2), (2, 1, 2), (1, 1, 3), (1, 2)])
+def test_a_warm_start_of_another_shape_is_refused(sampler, shape):
+    with pytest.raises(IbcError, match=r'this sampler starts \(1, 2, 2\) candidates'):
+        SAMPLERS[sampler](lambda a: 0 * a.sum(-1), 1, None, torch.zeros(shape), samples=2)

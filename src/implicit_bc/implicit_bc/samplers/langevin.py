@@ -2,22 +2,21 @@
 
     a <- a - clip(lambda_k * (1/2 dE/da + omega)),   omega ~ N(0, sigma)
 
-Each step is taken in coordinates in which the box of actions is [-1, 1]^A, as the paper normalizes
-them, whatever units the energy takes: step sizes, noise, clip and the penalty's margin keep their
-meaning in a dimension of any width.
+Each step is taken in coordinates in which the box of actions is [-1, 1]^A, whatever units the
+energy takes: step sizes, noise, clip and the penalty's margin keep their meaning in a dimension of
+any width. (In the paper and the released code the data spans [-1, 1] and the box is 5 % wider on
+each side; the released code scales no more than the clip by the box.)
 
 Paper and released code agree that lambda multiplies the noise as well. The noise that would make
 exp(-E) the stationary distribution has sqrt(lambda) as its scale, so this is an optimizer with
 noise that dies away, not a sampler of exp(-E). Where they differ:
 
-    what                paper                               released code
-    half-width of box   data spans [-1, 1]                  box, with its buffer, spans [-1.1, 1.1]
-    noise, D4RL         0.5                                 first inference pass 1.0, else 0.5
-    second pass         D.3 'not used', D.1 lambda 1e-5     pushing: the first pass once more
-    iterations          D.1 100, D.3 50                     100 in every configuration
-    clip                of the whole step, units not given  same, as a fraction of the half-width
-
-Here the box with its buffer spans [-1, 1].
+    what          paper                                   released code
+    clip          of the whole step, units not given      same, as a fraction of the half-width
+    iterations    100 (D.1), 50 (D.3)                     100 in every configuration
+    second pass   lambda 1e-5 (D.1), 'not used' (D.3),    D4RL and particle as the paper's tables,
+                  always (B.3)                            pushing: the first pass once more
+    noise, D4RL   0.5                                     first inference pass 1.0, all else 0.5
 """
 
 from typing import Annotated
