@@ -8,11 +8,10 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor
 
-from implicit_bc.losses.info_nce import info_nce
-from implicit_bc.methods.method import Decisions, ImplicitModel
+from implicit_bc.losses import info_nce
+from implicit_bc.methods.method import ImplicitModel
 from implicit_bc.networks.energy import NetworkConfig, make_energy
-from implicit_bc.samplers.derivative_free import DerivativeFreeConfig, minimize
-from implicit_bc.samplers.uniform import uniform_actions
+from implicit_bc.samplers import DerivativeFreeConfig, Samples, minimize, uniform_actions
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
 
@@ -53,10 +52,10 @@ class DerivativeFreeModel(ImplicitModel):
         )
         return {'loss': info_nce(energies)}
 
-    def decide(self, observation: Tensor, generator: torch.Generator) -> Decisions:
+    def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
         """Algorithm 1 of the paper, ending in a true argmin."""
         embedded = self._embed(observation)
-        found = minimize(
+        return minimize(
             lambda actions: self.network.score(embedded, actions),
             self.low,
             self.high,
@@ -64,7 +63,6 @@ class DerivativeFreeModel(ImplicitModel):
             self.method.sampler,
             generator,
         )
-        return Decisions(found.best, found.candidates, found.energies)
 
     def landscape(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Energies (B, N) of raw `actions` (B, N, A)."""

@@ -8,9 +8,10 @@ import torch
 from pydantic import ConfigDict
 from torch import Tensor
 
-from implicit_bc.methods.method import Decisions, Model
+from implicit_bc.methods.method import Model
 from implicit_bc.networks.energy import NetworkConfig
-from implicit_bc.networks.explicit import ExplicitNetwork
+from implicit_bc.networks.explicit import make_explicit
+from implicit_bc.samplers import Samples
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
 
@@ -33,7 +34,7 @@ class MeanSquaredErrorModel(Model):
         self, method: MeanSquaredError, spaces: Spaces, network: NetworkConfig, scaling: Scaling
     ) -> None:
         super().__init__(method, spaces, network, scaling)
-        self.network = ExplicitNetwork(spaces, network, spaces.action)
+        self.network = make_explicit(spaces, network, spaces.action)
 
     def losses(
         self, observation: Tensor, action: Tensor, generator: torch.Generator
@@ -42,10 +43,10 @@ class MeanSquaredErrorModel(Model):
         error = self._answer(observation) - self.action(action)
         return {'loss': error.square().mean()}
 
-    def decide(self, observation: Tensor, generator: torch.Generator) -> Decisions:
+    def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
         """The network's output, kept inside the bounds."""
         best = self._answer(observation).clamp(self.low, self.high)
-        return Decisions(best, best[:, None], best.new_zeros(len(best), 1))
+        return Samples(best, best[:, None], best.new_zeros(len(best), 1))
 
     def _answer(self, observation: Tensor) -> Tensor:
         with self.encoding():

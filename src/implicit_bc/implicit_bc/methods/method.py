@@ -6,7 +6,6 @@ action        (B, A), raw; normalized only inside losses and samplers
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,20 +15,9 @@ from implicit_bc.images import stack_frames
 from implicit_bc.networks.energy import NetworkConfig, samples_seen
 from implicit_bc.normalization import Normalizer
 from implicit_bc.precision import Precision, autocast
+from implicit_bc.samplers import Samples
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
-
-
-@dataclass(frozen=True)
-class Decisions:
-    """Actions for a batch of observations, and what they were chosen from. All normalized."""
-
-    best: Tensor
-    """(B, A): what to do."""
-    candidates: Tensor
-    """(B, N, A): what it was chosen from; N is 1 where nothing else was considered."""
-    energies: Tensor
-    """(B, N): low is good; only differences for one observation mean anything."""
 
 
 class Model(nn.Module, ABC):
@@ -70,8 +58,8 @@ class Model(nn.Module, ABC):
         """What to minimize, as 'loss', and its parts; `action` (B, A) was demonstrated."""
 
     @abstractmethod
-    def decide(self, observation: Tensor, generator: torch.Generator) -> Decisions:
-        """Choose an action for every observation."""
+    def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
+        """Choose an action for every observation; all of it normalized."""
 
     def prepare(self, observation: Tensor) -> Tensor:
         """Raw observations as the encoder takes them."""

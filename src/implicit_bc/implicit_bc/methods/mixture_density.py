@@ -14,9 +14,10 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from implicit_bc.methods.method import Decisions, ImplicitModel
+from implicit_bc.methods.method import ImplicitModel
 from implicit_bc.networks.energy import NetworkConfig
-from implicit_bc.networks.explicit import ExplicitNetwork
+from implicit_bc.networks.explicit import make_explicit
+from implicit_bc.samplers import Samples
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
 
@@ -51,7 +52,7 @@ class MixtureDensityModel(ImplicitModel):
         self, method: MixtureDensity, spaces: Spaces, network: NetworkConfig, scaling: Scaling
     ) -> None:
         super().__init__(method, spaces, network, scaling)
-        self.network = ExplicitNetwork(spaces, network, method.components * (1 + 2 * spaces.action))
+        self.network = make_explicit(spaces, network, method.components * (1 + 2 * spaces.action))
 
     def losses(
         self, observation: Tensor, action: Tensor, generator: torch.Generator
@@ -60,7 +61,7 @@ class MixtureDensityModel(ImplicitModel):
         mixture = self._mixture(observation, self.method.training_temperature, 1.0)
         return {'loss': -mixture.log_prob(self.action(action)).mean()}
 
-    def decide(self, observation: Tensor, generator: torch.Generator) -> Decisions:
+    def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
         """The likeliest of some draws; the released code acts by a single one."""
         method = self.method
         mixture = self._mixture(observation, method.test_temperature, method.test_variance_exponent)
@@ -68,7 +69,7 @@ class MixtureDensityModel(ImplicitModel):
         energies = -mixture.log_prob(candidates.transpose(0, 1)).T
         chosen = energies.argmin(dim=1)
         best = candidates[torch.arange(len(candidates), device=candidates.device), chosen]
-        return Decisions(best, candidates, energies)
+        return Samples(best, candidates, energies)
 
     def landscape(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Negative log likelihoods (B, N) of raw `actions` (B, N, A)."""

@@ -11,7 +11,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -51,7 +51,8 @@ class TrainState:
     @property
     def best(self) -> Model:
         """The weights to judge and to keep: the average, where there is one."""
-        return self.model if self.average is None else self.average.module
+        average = self.average.module if self.average else self.model
+        return cast(Model, average)
 
 
 def save_checkpoint(

@@ -14,10 +14,15 @@ from implicit_bc.spaces import Spaces
 class TrainingData(Protocol):
     """Demonstrated steps: a dataset of bags, or arrays in memory."""
 
-    observations: np.ndarray
-    """Every sample once: (K, h, w, 3) uint8, or (K, D) float32."""
-    actions: np.ndarray
-    """(N, A) float32."""
+    @property
+    def observations(self) -> np.ndarray:
+        """Every sample once: (K, h, w, 3) uint8, or (K, D) float32."""
+        ...
+
+    @property
+    def actions(self) -> np.ndarray:
+        """(N, A) float32."""
+        ...
 
     @property
     def spaces(self) -> Spaces:

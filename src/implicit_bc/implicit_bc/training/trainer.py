@@ -15,6 +15,7 @@ from ibc_contract.errors import IbcError
 from implicit_bc.bundle import describe_training, save_bundle
 from implicit_bc.dataset import Dataset
 from implicit_bc.methods import Model
+from implicit_bc.networks.spectral_norm import power_iteration
 from implicit_bc.scaling import Scaling
 from implicit_bc.threads import use_threads
 from implicit_bc.training.batches import batches, spread_rows
@@ -161,6 +162,7 @@ def _update(state: TrainState, observation: Tensor, action: Tensor) -> Tensor:
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     state.optimizer.step()
+    power_iteration(state.model)
     if state.average is not None:
         state.average.update_parameters(state.model)
     return loss.detach()
