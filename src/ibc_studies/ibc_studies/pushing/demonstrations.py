@@ -1,6 +1,8 @@
 """Demonstrations of pushing, by several processes."""
 
 import signal
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 import numpy.typing as npt
@@ -39,28 +41,23 @@ def pushing_demonstrations(
     """
     if episodes < 1:
         raise IbcError(f'{episodes} pushing demonstrations: at least 1 is needed')
-    seeds = range(seed, seed + episodes)
-    config = config.for_demonstrations()
-    with tqdm(
-        total=episodes, desc='demonstrate', unit='episode', disable=None if progress else True
-    ) as bar:
-        if workers <= 1:
-            made = []
-            demonstrator = Demonstrator(config)
-            for number in seeds:
-                made.append(demonstrator.demonstrate(number))
-                bar.update()
-            demonstrator.close()
-            return concatenate(made)
-        pool = spawn_pool(min(workers, episodes), _begin_worker, (config,))
-        try:
-            made = []
-            for episode in pool.map(_demonstrate_in_worker, seeds, chunksize=_EPISODES_PER_JOB):
-                made.append(episode)
-                bar.update()
-        finally:
-            pool.shutdown(cancel_futures=True)
-        return concatenate(made)
+    made = _demonstrate_all(config.for_demonstrations(), range(seed, seed + episodes), workers)
+    bar = tqdm(made, 'demonstrate', episodes, unit='episode', disable=None if progress else True)
+    return concatenate(list(bar))
+
+
+def _demonstrate_all(
+    config: PushingConfig, seeds: Sequence[int], workers: int
+) -> Iterator[_Episode]:
+    if workers <= 1:
+        with closing(Demonstrator(config)) as demonstrator:
+            yield from map(demonstrator.demonstrate, seeds)
+        return
+    pool = spawn_pool(min(workers, len(seeds)), _begin_worker, (config,))
+    try:
+        yield from pool.map(_demonstrate_in_worker, seeds, chunksize=_EPISODES_PER_JOB)
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class Demonstrator:

@@ -12,14 +12,13 @@ from ibc_contract.errors import IbcError
 from ibc_studies.pushing.config import Form, PushingConfig, Task
 from ibc_studies.pushing.layout import TOOL_START, sample_layout
 from ibc_studies.pushing.observation import Scene
-from ibc_studies.pushing.world import BLOCK_SIZE, TABLE_Z, PushingWorld
+from ibc_studies.pushing.world import PushingWorld
 
 WORKSPACE_LOW, WORKSPACE_HIGH = np.array((0.15, -0.5)), np.array((0.7, 0.5))
 """Corners of the rectangle that the setpoint stays in [m]."""
 MAX_MOVE = 0.1
 """Largest move of the setpoint along x or y in a step [m]."""
 
-_BLOCK_Z = {'faithful': 0.0, 'fixed': TABLE_Z + BLOCK_SIZE / 2}
 _POSITION_BOUND = 5.0
 
 
@@ -65,7 +64,7 @@ class PushingEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         super().reset(seed=seed)
         layout_seed = int(self.np_random.integers(2**31)) if seed is None else seed
         layout = sample_layout(self.config, np.random.default_rng(layout_seed))
-        self._world.reset(layout.block, _BLOCK_Z[self.config.form], TOOL_START)
+        self._world.reset(layout.block, TOOL_START)
         self._zones = layout.zones
         self._setpoint = np.array(TOOL_START)
         self._elapsed = 0

@@ -66,7 +66,8 @@ class _Geometry:
 
     def around(self, angle: float) -> Vector:
         """Way of the setpoint to where it is `angle` further around the block, (2,) [m]."""
-        bearing = math.atan2(*(self.setpoint - self.block)[::-1]) + angle
+        x, y = self.setpoint - self.block
+        bearing = math.atan2(y, x) + angle
         circle = _TURN_RADIUS * np.array((math.cos(bearing), math.sin(bearing)))
         return self.block + circle - self.setpoint
 

@@ -20,8 +20,7 @@ def roll_out_pushing(
 ) -> list[Episode]:
     """Run the episodes of `seeds` side by side.
 
-    Physics takes a third of a millisecond per step, a network for one observation much longer
-    than its share of one for many.
+    A network takes much longer for many single observations than for all of them at once.
 
     Args:
         act: Decides; the indices count from 0 and stay the same through an episode.

@@ -50,12 +50,11 @@ class PushingWorld:
             pybullet.disconnect(physicsClientId=self._client)
             self._client = -1
 
-    def reset(self, block: Vector, block_z: float, tool: npt.ArrayLike) -> None:
+    def reset(self, block: Vector, tool: npt.ArrayLike) -> None:
         """Build the scene and let it settle.
 
         Args:
             block: x, y [m] and yaw [rad] of the block, (3,).
-            block_z: Height of its centre before it settles [m].
             tool: Where the tool rests, (2,) [m].
         """
         # Built anew, nothing of the last episode is left: same seed, same motion.
@@ -67,7 +66,7 @@ class PushingWorld:
             physicsClientId=self._client,
         )
         self._add_table()
-        self._block = self._add_block(block, block_z)
+        self._block = self._add_block(block)
         self._rails = self._add_rails(np.asarray(tool, dtype=float))
         self._advance(SETTLING_STEPS)
 
@@ -104,12 +103,12 @@ class PushingWorld:
         )
         self._set_friction(table, rolling=0.0)
 
-    def _add_block(self, pose: Vector, z: float) -> int:
+    def _add_block(self, pose: Vector) -> int:
         x, y, yaw = pose.tolist()
         block = pybullet.createMultiBody(
             baseMass=BLOCK_MASS,
             baseCollisionShapeIndex=self._box((BLOCK_SIZE / 2,) * 3),
-            basePosition=(x, y, z),
+            basePosition=(x, y, TABLE_Z + BLOCK_SIZE / 2),
             baseOrientation=pybullet.getQuaternionFromEuler((0.0, 0.0, yaw)),
             physicsClientId=self._client,
         )
