@@ -50,15 +50,19 @@ def check_window(_: Values) -> None:
 
 
 def check_model(values: Values) -> None:
-    """Raise IbcError unless the model is for the contract that this installation knows."""
+    """Raise IbcError unless the model is complete and for the contract of this installation."""
     from ibc_bringup.bundles import find_bundle, read_description
     from ibc_contract.contract import Contract, load_contract
+    from implicit_bc.bundle_files import check_weights
 
     path = find_bundle(str(values['model']))
-    trained_for = Contract.from_dict(read_description(path)['contract'])
-    load_contract(trained_for.name).require_same(
-        trained_for.hash, f'model {path}', trained_for.name
-    )
+    description = read_description(path)
+    trained_for = Contract.from_dict(description['contract'])
+    for contract_hash in (trained_for.hash, description['contract_hash']):
+        load_contract(trained_for.name).require_same(
+            contract_hash, f'model {path}', trained_for.name
+        )
+    check_weights(path)
 
 
 def seed_of_bag(values: Values) -> int:

@@ -107,6 +107,7 @@ def cut_weights(model):
 @pytest.mark.parametrize(
     'words',
     [
+        ['up', 'run_policy', 'model:=model'],
         ['eval', 'model', '--episodes', '2', '--workers', '2'],
         ['generate', '--contract', 'planar_state', '--lead-in', '1', '--lead-in-model', 'model'],
     ],

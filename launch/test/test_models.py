@@ -5,21 +5,25 @@ import logging
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import yaml
+from safetensors.numpy import save_file
 
 from ibc_bringup.bundles import list_cards, read_card
 from ibc_bringup.checks import model_bundles
 from ibc_bringup.demo import best_card
 from ibc_bringup.main import main
+from ibc_contract.contract import load_contract
 from ibc_contract.errors import IbcError
 
+RGB = load_contract('planar_rgb')
 DESCRIPTION = {
     'format': 2,
     'method': {'kind': 'derivative_free'},
     'tasks': ['push_red'],
-    'contract_hash': '0123456789abcdef',
-    'contract': {'name': 'planar_rgb', 'version': 1},
+    'contract_hash': RGB.hash,
+    'contract': RGB.to_dict(),
     'network': {},
     'scaling': {},
     'provenance': {},
@@ -114,6 +118,7 @@ from ibc_bringup.stacks import find_stack
 stack = find_stack('run_policy')
 values = stack.values({'model': 'good'})
 assert values['task'] == 'push_red'
+stack.check(values)
 """
 LIST = """
 import contextlib, ibc_bringup.main
@@ -124,7 +129,7 @@ with contextlib.suppress(SystemExit):
 
 @pytest.mark.parametrize('code', [STACK, LIST], ids=['stack', 'list'])
 def test_only_what_runs_a_model_pays_for_torch(models, tmp_path, code):
-    models('good')
+    save_file({'weight': np.zeros(3)}, models('good') / 'policy.safetensors')
     code += "import sys; print('torch' in sys.modules)"
     done = subprocess.run(
         [sys.executable, '-c', code],

@@ -1,5 +1,6 @@
 """The papers of trained policies: found by name, read and written without PyTorch."""
 
+import json
 import os
 import sys
 from collections.abc import Mapping
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from safetensors import SafetensorError, safe_open
 
 from ibc_contract.contract import Contract
 from ibc_contract.errors import IbcError
@@ -14,6 +16,7 @@ from implicit_bc.model_card import model_card
 
 FORMAT = 2
 DESCRIPTION = 'policy.yaml'
+_ANEW = 'copy the model anew, or train it again'
 
 
 def read_description(path: Path) -> dict[str, Any]:
@@ -34,6 +37,29 @@ def read_description(path: Path) -> dict[str, Any]:
         raise IbcError(f'{file}: format {description["format"]}, this version reads {FORMAT}')
     _check(file, description)
     return description
+
+
+def check_weights(path: Path) -> None:
+    """Raise IbcError where a file of weights is missing, cut short or not one at all.
+
+    Reads headers only, and needs no PyTorch: for who starts something that will load the model.
+    """
+    index = path / 'policy.safetensors.index.json'
+    names = {'policy.safetensors'}
+    if index.exists():
+        try:
+            files = json.loads(index.read_text())['weight_map'].values()
+            names = {Path(str(file)).name for file in files}
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise IbcError(f'{index}: damaged: {error}: {_ANEW}') from None
+    for file in sorted(path / name for name in names):
+        if not file.is_file():
+            raise IbcError(f'{file}: is missing: {_ANEW}')
+        try:
+            with safe_open(file, 'numpy'):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise IbcError(f'{file}: damaged: {error}: {_ANEW}') from None
 
 
 def add_result(path: Path, task: str, summary: Mapping[str, Any]) -> None:

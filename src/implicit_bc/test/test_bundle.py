@@ -11,7 +11,7 @@ from ibc_contract.contract import load_contract
 from ibc_contract.errors import ContractMismatch, IbcError
 from implicit_bc import tensors
 from implicit_bc.bundle import load_bundle, save_bundle
-from implicit_bc.bundle_files import add_result, find_bundle, known_bundles
+from implicit_bc.bundle_files import add_result, check_weights, find_bundle, known_bundles
 from implicit_bc.methods import DerivativeFree
 from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
 from implicit_bc.networks.energy import NetworkConfig
@@ -193,6 +193,26 @@ def test_missing_and_damaged_files_are_named(tmp_path, one_line, file, how):
     with pytest.raises(IbcError) as error:
         load_bundle(path)
     assert file in one_line(error.value)
+
+
+@pytest.mark.parametrize('shard_bytes', [2000, 15_000_000], ids=['shards', 'one file'])
+def test_weights_that_are_not_whole_are_named_without_loading_them(
+    tmp_path, monkeypatch, one_line, shard_bytes
+):
+    monkeypatch.setattr(tensors, 'SHARD_BYTES', shard_bytes)
+    path, _ = make_bundle(tmp_path / 'm')
+    check_weights(path)
+    for file in sorted(path.glob('policy*.safetensors*')):
+        whole = file.read_bytes()
+        for damaged in (whole[:-1], whole[:50], b'', b'\xff' * len(whole), None):
+            file.unlink() if damaged is None else file.write_bytes(damaged)
+            if damaged is None and file.suffix == '.json':
+                continue  # without an index it is one file, which is then the one that is missing
+            with pytest.raises(IbcError) as error:
+                check_weights(path)
+            assert one_line(error.value).startswith(f'{file}: ')
+        file.write_bytes(whole)
+    check_weights(path)
 
 
 def test_models_are_found_by_name_and_path(tmp_path, monkeypatch, one_line):

@@ -218,7 +218,9 @@ def test_stop_latches_and_reset_rearms(stage):
     refused = stage.call(topics.ARM_ENABLE, SetBool, data=True)
     assert not refused.success
     assert 'arm/reset' in refused.message
-    assert not stage.call(topics.ARM_HOME).success
+    refused = stage.call(topics.ARM_HOME)
+    assert not refused.success
+    assert 'arm/reset' in refused.message
     assert stage.call(topics.ARM_RESET).success
     assert stage.until(lambda: stage.in_phase('active'))
     stage.operator.move(0.02, 0.0)
@@ -238,6 +240,9 @@ def test_enable_off_and_on(stage):
     assert stage.ready()
     assert stage.call(topics.ARM_ENABLE, SetBool, data=False).success
     assert stage.until(lambda: stage.diagnosed('idle'))
+    refused = stage.call(topics.ARM_HOME)
+    assert not refused.success
+    assert 'arm/enable' in refused.message
     assert stage.call(topics.ARM_ENABLE, SetBool, data=True).success
     assert stage.until(lambda: stage.in_phase('active'))
 
@@ -276,14 +281,82 @@ def test_lifecycle_without_autostart(make_stage, emulator):
     assert stage.state == State.PRIMARY_STATE_FINALIZED
 
 
-def test_an_arm_that_cannot_be_enabled_is_not_active(make_stage, emulator, monkeypatch):
+@pytest.fixture
+def e_stop(emulator, monkeypatch):
+    """The button on the control box: while it is pressed, no client can clear the error."""
+
+    class EmergencyStop:
+        def press(self):
+            self._clean, emulator.state.clean_error = emulator.state.clean_error, lambda: None
+            emulator.state.fault(1)
+
+        def release(self):
+            emulator.state.clean_error = self._clean
+
+    return EmergencyStop()
+
+
+def test_an_arm_that_cannot_be_enabled_is_not_active(make_stage, e_stop):
     stage = make_stage(autostart=False)
     assert stage.driver.trigger_configure() == TransitionCallbackReturn.SUCCESS
-    monkeypatch.setattr(emulator.state, 'clean_error', lambda: None)
-    emulator.state.fault(2)
+    e_stop.press()
     assert stage.driver.trigger_activate() == TransitionCallbackReturn.FAILURE
     assert stage.state == State.PRIMARY_STATE_INACTIVE
-    assert stage.until(lambda: stage.diagnosed('C2'))
+    assert stage.until(lambda: stage.diagnosed('C1'))
+
+
+def test_a_driver_that_starts_by_itself_waits_for_the_emergency_stop(
+    make_stage, emulator, e_stop, caplog
+):
+    e_stop.press()
+    stage = make_stage()
+    assert stage.until(lambda: stage.diagnosed('C1'))
+    assert stage.until(lambda: topics.JOINT_STATES in stage.operator.newest)
+    level, message, values = stage.operator.diagnosis
+    assert level == DiagnosticStatus.ERROR
+    assert message.endswith('pushed in to stop; call arm/reset')
+    assert values['phase'] == 'stopped'
+    refused = stage.call(topics.ARM_RESET)
+    assert not refused.success
+    assert 'C1' in refused.message
+    assert stage.driver.exit_code is None
+    (said,) = [record.getMessage() for record in caplog.records if record.levelname == 'ERROR']
+    assert said.endswith('pushed in to stop; once it may move again, call arm/reset')
+    e_stop.release()
+    assert emulator.state.snapshot().error  # released, it still waits for a person
+    assert stage.call(topics.ARM_RESET).success
+    assert stage.until(lambda: stage.in_phase('active'))
+    assert stage.call(topics.ARM_HOME).success
+    stage.operator.move(0.02, 0.0)
+    assert stage.at(0.02, 0.0, within=1e-3)
+
+
+def test_an_inactive_driver_does_nothing_but_stop(make_stage, emulator):
+    stage = make_stage(autostart=False)
+    stage.driver.trigger_configure()
+    assert refuses_to_move(stage)
+    assert stage.call(topics.ARM_ENABLE, SetBool, data=False).success
+    assert stage.call(topics.ARM_STOP).success
+    assert stage.until(lambda: stage.in_phase('stopped'))
+    assert refuses_to_move(stage)
+    # Activating does not undo the stop: it lets a person do so.
+    assert stage.driver.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    assert emulator.state.snapshot().enabled == 0
+    assert stage.call(topics.ARM_RESET).success
+    assert stage.until(lambda: stage.in_phase('active'))
+    stage.driver.trigger_deactivate()
+    assert refuses_to_move(stage)
+    assert emulator.state.snapshot().state == 4
+
+
+def refuses_to_move(stage):
+    answers = [
+        stage.call(topics.ARM_ENABLE, SetBool, data=True),
+        stage.call(topics.ARM_RESET),
+        stage.call(topics.ARM_HOME),
+    ]
+    said = {(answer.success, answer.message) for answer in answers}
+    return said == {(False, 'not active: activate the driver first')}
 
 
 def test_a_stop_that_is_not_taken_in_time_leaves_it_active(stage, monkeypatch, capfd):
@@ -301,6 +374,7 @@ def test_what_a_transition_raises_is_logged_and_releases_the_arm(
     def disable(_):
         raise ZeroDivisionError
 
+    assert stage.ready()
     monkeypatch.setattr(stage.driver._driver, 'request', disable)
     assert stage.driver.trigger_deactivate() == TransitionCallbackReturn.ERROR
     assert 'ZeroDivisionError' in capfd.readouterr().err

@@ -12,7 +12,7 @@ from xarm_planar_driver.arbitration import Arbiter, Command
 from xarm_planar_driver.arm import XarmArm
 from xarm_planar_driver.config import DriverConfig
 from xarm_planar_driver.driver_status import DriverStatus
-from xarm_planar_driver.errors import ArmError
+from xarm_planar_driver.errors import ArmError, ArmFault
 from xarm_planar_driver.motion import ArmMotion, MotionSettings, Outcome, Phase, Request
 from xarm_planar_driver.servo_loop import ServoLoop, TickReport
 from xarm_planar_driver.status_reports import VENDOR_PORT, StatusReports
@@ -81,7 +81,8 @@ class PlanarDriver:
         """Ask for ENABLE and return when the arm is enabled; the future ends when it is at home.
 
         Raises:
-            ArmError: It refuses, or is not enabled after `timeout` [s].
+            ArmFault: It refuses.
+            ArmError: It is not enabled after `timeout` [s].
         """
         at_home = self.request(Request.ENABLE)
         deadline = time.monotonic() + timeout
@@ -93,7 +94,7 @@ class PlanarDriver:
                 )
             time.sleep(_POLL)
         if at_home.done() and not at_home.result().success:
-            raise ArmError(at_home.result().message)
+            raise ArmFault(at_home.result().message)
         return at_home
 
     def close(self) -> None:

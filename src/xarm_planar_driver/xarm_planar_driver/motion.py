@@ -173,7 +173,7 @@ class ArmMotion:
     def trip(self, reason: str) -> None:
         """Stop the arm and stay stopped until a reset."""
         if self.phase is not Phase.STOPPED:
-            log.error('arm stopped: %s', reason)
+            log.error('arm stopped: %s; once it may move again, call arm/reset', reason)
         self.phase, self.reason = Phase.STOPPED, reason
         self._halt()
 
@@ -221,7 +221,8 @@ class ArmMotion:
 
     def _home(self, t: float, answer: Answer) -> None:
         if self.phase in (Phase.IDLE, Phase.STOPPED):
-            answer(Outcome(False, f'{self.phase}: {self.reason}'))
+            remedy = 'arm/reset' if self.phase is Phase.STOPPED else 'arm/enable'
+            answer(Outcome(False, f'{self.phase}: {self.reason}; call {remedy} first'))
             return
         self._waiting.append(answer)
         if self.phase is Phase.ACTIVE:

@@ -24,7 +24,7 @@ from ibc_contract.runner import run
 from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.config import DriverConfig
 from xarm_planar_driver.driver import PlanarDriver
-from xarm_planar_driver.errors import ArmError
+from xarm_planar_driver.errors import ArmError, ArmFault
 from xarm_planar_driver.motion import Outcome, Phase, Request
 from xarm_planar_driver.servo_loop import TickReport
 from xarm_planar_driver.tick_publisher_node import TickPublisher
@@ -35,6 +35,8 @@ ENABLE_TIMEOUT = 10.0
 """How long the arm may take to be enabled [s]; that it goes home then is not waited for."""
 DISABLE_TIMEOUT = 2.0
 """How long deactivating may take [s]."""
+MOVING = frozenset((Request.ENABLE, Request.RESET, Request.HOME))
+"""Requests that only an active driver takes; the others stop the arm."""
 
 P = ParamSpec('P')
 Transition = Callable[Concatenate['XarmPlanarDriverNode', P], TransitionCallbackReturn]
@@ -59,7 +61,8 @@ def _logged(transition: Transition[P]) -> Transition[P]:
 class XarmPlanarDriverNode(LifecycleNode):
     """Configure connects, activate enables, deactivate holds, cleanup disconnects.
 
-    Once active, the arm sets out for home; until it is there, commands are ignored.
+    Once active, the arm sets out for home; until it is there, commands are ignored. A stop outlasts
+    these transitions: only `arm/reset` re-arms.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -68,6 +71,7 @@ class XarmPlanarDriverNode(LifecycleNode):
         self._driver: PlanarDriver | None = None
         self._failure: IbcError | None = None
         self._is_starting = False
+        self._is_active = False
         self._is_shut_down = False
         self._phase = Phase.IDLE
         self._config = declare_config(self, DriverConfig)
@@ -99,14 +103,25 @@ class XarmPlanarDriverNode(LifecycleNode):
 
     @_logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Enable the arm, which then sets out for home; an arm that refuses stays inactive."""
-        if self._driver is None:
+        """Enable the arm, which then sets out for home.
+
+        An arm that refuses stays inactive. With autostart nobody could activate it later, so it is
+        active all the same, and stopped as by any later fault.
+        """
+        driver = self._driver
+        if driver is None:
             return TransitionCallbackReturn.FAILURE
-        try:
-            at_home = self._driver.enable(ENABLE_TIMEOUT)
-        except ArmError as error:
-            return self._refuse(error)
-        at_home.add_done_callback(lambda future: self._log_outcome('enable', future.result()))
+        if driver.phase is Phase.STOPPED:
+            self.get_logger().warn('active, but the arm is still stopped: call arm/reset')
+        else:
+            try:
+                at_home = driver.enable(ENABLE_TIMEOUT)
+            except ArmError as error:
+                if not (self._is_starting and isinstance(error, ArmFault)):
+                    return self._refuse(error)
+            else:
+                at_home.add_done_callback(lambda f: self._log_outcome('enable', f.result()))
+        self._is_active = True
         _settle_garbage()
         return super().on_activate(state)
 
@@ -120,6 +135,7 @@ class XarmPlanarDriverNode(LifecycleNode):
                 return self._refuse(
                     ArmError(f'no stop within {DISABLE_TIMEOUT:.0f} s: use the e-stop')
                 )
+        self._is_active = False
         return super().on_deactivate(state)
 
     @_logged
@@ -163,6 +179,7 @@ class XarmPlanarDriverNode(LifecycleNode):
 
     def _release(self) -> None:
         driver, self._driver = self._driver, None
+        self._is_active = False
         if driver is not None:
             driver.close()
             gc.unfreeze()
@@ -214,6 +231,9 @@ class XarmPlanarDriverNode(LifecycleNode):
         driver = self._driver
         if driver is None:
             response.success, response.message = False, 'not connected: configure the driver first'
+            return response
+        if request in MOVING and not self._is_active:
+            response.success, response.message = False, 'not active: activate the driver first'
             return response
         done = Future()
         driver.request(request).add_done_callback(lambda future: done.set_result(future.result()))
