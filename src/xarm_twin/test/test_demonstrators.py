@@ -10,7 +10,8 @@ from xarm_twin.demonstrators import PERIOD, make_demonstrator
 from xarm_twin.demonstrators.contact import faces_for, motion_of_contact, translating_slope
 from xarm_twin.demonstrators.routes import Footprint, Obstacles, route, travel
 from xarm_twin.tasks import TASK_NAMES, get_task
-from xarm_twin.tasks.layout import Planar, poses_of
+from xarm_twin.tasks.insert import ENTRY_X
+from xarm_twin.tasks.layout import Planar, planar, poses_of
 from xarm_twin.tasks.objects import BLOCK_SIZE
 from xarm_twin.tasks.push import TRAY_INNER
 
@@ -72,6 +73,36 @@ def test_a_block_that_caught_on_the_wall_of_the_tray_is_freed(cells, across, tur
     block = Planar(float(x), float(y), tray.yaw + np.deg2rad(turned_deg))
     demonstrator = make_demonstrator('push_red', np.random.default_rng(0))
     assert play(cells['push_red'], 0, demonstrator, [block, tray])[1]
+
+
+@pytest.mark.parametrize('turned_deg', [-44.0, -20.0, 20.0, 44.0])
+def test_a_block_that_wedged_in_the_mouth_of_the_slot_is_turned_back(cells, turned_deg):
+    slot = Planar(0.50, 0.0, 0.2)
+    x, y = slot.point((ENTRY_X + 0.010, 0.0))
+    block = Planar(float(x), float(y), slot.yaw + np.deg2rad(turned_deg))
+    demonstrator = make_demonstrator('insert_blue', np.random.default_rng(0))
+    assert play(cells['insert_blue'], 0, demonstrator, [block, slot])[1]
+
+
+@pytest.mark.parametrize('seed', [0, 1])
+def test_an_insertion_does_not_need_eyes_better_than_the_cameras(cells, seed):
+    """1 mm and 2 degrees of error at every look, against 4 mm per pixel."""
+    rng = np.random.default_rng(seed)
+    demonstrator = make_demonstrator('insert_blue', np.random.default_rng(seed))
+
+    class Blurred:
+        def act(self, setpoint_xy, objects):
+            return demonstrator.act(setpoint_xy, blurred(objects, rng))
+
+    assert play(cells['insert_blue'], seed, Blurred())[1]
+
+
+def blurred(objects, rng):
+    block = planar(objects[0])
+    x, y = block.xy + rng.normal(0.0, 0.001, 2)
+    seen = Planar(float(x), float(y), block.yaw + np.deg2rad(rng.normal(0.0, 2.0)))
+    specs = get_task('insert_blue').objects
+    return np.stack((poses_of(specs[:1], [seen])[0], objects[1]))
 
 
 def test_red_goes_first(cells):
