@@ -6,7 +6,7 @@ is called here: the logarithm of a standard deviation.
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 import pydantic
 import torch
@@ -99,7 +99,7 @@ def _draw(mixture: MixtureSameFamily, count: int, generator: torch.Generator) ->
     """Draw (B, count, A) with `generator`, which torch.distributions does not take."""
     probabilities = mixture.mixture_distribution.probs
     component = torch.multinomial(probabilities, count, replacement=True, generator=generator)
-    normal = mixture.component_distribution.base_dist
+    normal = cast(Independent, mixture.component_distribution).base_dist
     index = component[..., None].expand(-1, -1, normal.loc.shape[-1])
     mean, std = normal.loc.gather(1, index), normal.scale.gather(1, index)
     noise = torch.randn(mean.shape, generator=generator, device=mean.device, dtype=mean.dtype)

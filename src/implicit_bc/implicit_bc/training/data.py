@@ -103,7 +103,7 @@ class ArrayData:
         """Shapes of observations and actions."""
         return Spaces((self.history, *self.observations.shape[1:]), self.actions.shape[1])
 
-    @cached_property
+    @property
     def hash(self) -> str:
         """Changes with any number."""
         digest = hashlib.sha256(repr((self.history, self.action_limits)).encode())
