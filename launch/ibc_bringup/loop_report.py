@@ -31,7 +31,8 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
     losses = [row for row in read_metrics(run.folder) if 'loss' in row]
     negatives: int | None = getattr(run.config.method, 'negatives', None)
     guessing = (
-        f' Guessing among the demonstrated action and {negatives} others would score the dashed line.'
+        f' Guessing among the demonstrated action and {negatives} others would score the dashed '
+        'line.'
         if negatives
         else ''
     )

@@ -21,6 +21,8 @@ setup(
         'gymnasium',
         'pydantic>=2',
         'tqdm',
+        'matplotlib',
+        'PyYAML',
     ],
     extras_require={'test': ['pytest', 'hypothesis']},
     zip_safe=False,

@@ -22,6 +22,7 @@ def add_parser(subparsers: Any) -> None:
         'evaluation, a table.',
     )
     studies = parser.add_subparsers(title='studies', metavar='STUDY', required=True)
+    _add_functions(studies)
     particle = _add_study(studies, 'particle', 'a particle led to two goals (Fig. 6)', _particle)
     particle.add_argument(
         '--dims', type=whole(1, 32), default=2, metavar='N', help='dimensions (%(default)s)'
@@ -38,6 +39,20 @@ def add_parser(subparsers: Any) -> None:
         default='fixed',
         help='without or with the bugs of the released environment (%(default)s)',
     )
+
+
+def _add_functions(studies: Any) -> None:
+    what = 'functions with jumps and with several answers (Figs 2 and 3)'
+    parser = studies.add_parser('functions', help=what, description=f'Study of {what}.')
+    parser.add_argument('--seed', type=whole(0), default=0, metavar='N', help='(%(default)s)')
+    parser.add_argument(
+        '--folder',
+        type=Path,
+        default=Path('runs/study-functions'),
+        help='runs and tables go here (%(default)s)',
+    )
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
+    parser.set_defaults(run=_functions)
 
 
 def _add_study(
@@ -66,6 +81,32 @@ def _add_study(
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.set_defaults(run=run)
     return parser
+
+
+def _functions(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from ibc_studies.comparison import write_csv
+    from ibc_studies.figures import draw_functions
+    from ibc_studies.functions_study import study_functions
+    from ibc_studies.preset import load_preset
+
+    folder = arguments.folder
+    answers = study_functions(load_preset('functions', 'quick'), arguments.seed, folder)
+    rows = [answer.row for answer in answers]
+    write_csv(rows, folder / 'results.csv')
+    draw_functions(answers, folder / 'functions.png')
+    if arguments.json:
+        result = {'study': 'functions', 'seed': arguments.seed, 'rows': [asdict(r) for r in rows]}
+        sys.stdout.write(json.dumps(result) + '\n')
+        return 0
+    lines = [f'{"function":<12} {"policy":<20} {"valid":>7} {"worst":>7} {"covered":>8}']
+    lines += [
+        f'{r.function:<12} {r.policy:<20} {r.valid:>7.1%} {r.worst:>7.3f} {r.covered:>8.1%}'
+        for r in rows
+    ]
+    sys.stdout.write('\n'.join(lines) + f'\n{folder / "functions.png"}\n')
+    return 0
 
 
 def _particle(arguments: argparse.Namespace) -> int:
@@ -99,10 +140,12 @@ def _run(
     **facts: Any,
 ) -> int:
     from ibc_studies.comparison import as_json, write_csv
+    from ibc_studies.figures import draw_success
 
     folder = arguments.folder or Path('runs') / f'study-{name}'
     rows = study(range(arguments.seeds), arguments.episodes, folder)
     write_csv(rows, folder / 'results.csv')
+    draw_success(rows, paper, folder / 'success.png')
     result = as_json(rows, study=name, folder=str(folder), paper=paper, **facts)
     (folder / 'results.json').write_text(json.dumps(result, indent=1) + '\n')
     if arguments.json:
