@@ -4,7 +4,7 @@ PYTHON ?= python3
 TORCH ?= torch
 VENV := .venv
 BIN := $(VENV)/bin
-PACKAGES := src/planar_arm src/ibc_contract src/implicit_bc src/xarm_twin src/xarm_planar_driver \
+PACKAGES := src/planar_arm src/ibc_contract src/implicit_bc src/ibc_studies src/xarm_twin src/xarm_planar_driver \
             src/realsense_capture src/teleop_mouse src/demo_recorder src/ibc_policy_node models launch
 ROS := ros-jazzy-rclpy ros-jazzy-rmw-fastrtps-cpp ros-jazzy-common-interfaces
 

@@ -19,6 +19,7 @@ setup(
     ],
     install_requires=[
         'ibc_contract',
+        'ibc_studies',
         'planar_arm',
         'implicit_bc',
         'xarm_twin',

@@ -13,6 +13,7 @@ ARROWS = {
     'planar_arm': set(),
     'ibc_contract': set(),
     'implicit_bc': {'ibc_contract', 'planar_arm'},
+    'ibc_studies': {'ibc_contract', 'planar_arm', 'implicit_bc'},
     'xarm_twin': {'ibc_contract', 'planar_arm'},
     'ibc_policy_node': {'ibc_contract', 'planar_arm', 'implicit_bc'},
     'xarm_planar_driver': {'ibc_contract', 'planar_arm'},

@@ -81,6 +81,15 @@ def test_commands_are_understood(guide):
                 check_stack(words[2:])
 
 
+def options_of(command: argparse.ArgumentParser) -> set[str]:
+    """Options of a command, or of any of the actions below it."""
+    found = set(command._option_string_actions)
+    for action in command._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            found = found.union(*map(options_of, action.choices.values()))
+    return found
+
+
 @guides
 def test_commands_in_running_text_have_these_names_and_options(guide):
     (subparsers,) = (a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
@@ -89,7 +98,7 @@ def test_commands_in_running_text_have_these_names_and_options(guide):
         if words[:1] != ['ibc'] or len(words) < 2 or words[1].isupper():
             continue
         options = {word for word in words if word.startswith('--')} - {'--json'}
-        assert options <= subparsers.choices[words[1]]._option_string_actions.keys(), code
+        assert options <= options_of(subparsers.choices[words[1]]), code
         if words[1] == 'up' and len(words) > 2 and not words[2].isupper():
             check_stack(words[2:])
 

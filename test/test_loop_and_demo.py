@@ -19,19 +19,21 @@ from ibc_bringup.trials import read_trials
 from ibc_contract.contract import load_contract
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from implicit_bc.bundle import save_bundle
-from implicit_bc.model import ImplicitModel, Scaling
+from implicit_bc.methods import DerivativeFree
 from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.normalization import ActionBounds, Affine
 from implicit_bc.samplers.derivative_free import DerivativeFreeConfig
+from implicit_bc.scaling import Scaling
+from implicit_bc.spaces import Spaces
 
 IBC = [sys.executable, '-m', 'ibc_bringup.main']
 TIMEOUT_S = 400
 TINY = {
-    'steps': 5, 'batch_size': 8, 'negatives': 8, 'holdout': 0, 'log_every': 1,
+    'steps': 5, 'batch_size': 8, 'holdout': 0, 'log_every': 1,
     'network': {'image': {'widths': [4, 4, 4, 4]}, 'value': {'width': 8}},
-    'sampler': {'samples': 16},
+    'method': {'negatives': 8, 'sampler': {'samples': 16}},
 }  # fmt: skip
 
 pytestmark = pytest.mark.system
@@ -98,8 +100,9 @@ def make_bundle(folder: Path) -> Path:
         image=ConvMaxPoolConfig((4, 8), (True, False), stem_stride=2, keypoints=4),
         value=ValueConfig(16, 2),
     )
-    model = ImplicitModel(load_contract(), network, scaling)
-    return save_bundle(folder, model, DerivativeFreeConfig(samples=64), ['push_red'], {})
+    method = DerivativeFree(sampler=DerivativeFreeConfig(samples=64))
+    model = method.model(Spaces.of_contract(load_contract()), network, scaling)
+    return save_bundle(folder, load_contract(), model, ['push_red'], {})
 
 
 def test_demo(tmp_path, ros):

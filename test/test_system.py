@@ -20,8 +20,8 @@ from xarm_twin.generate import Recipe, generate_episodes
 IBC = [sys.executable, '-m', 'ibc_bringup.main']
 TIMEOUT_S = 240
 TINY = [
-    'steps=5', 'batch_size=8', 'negatives=8', 'holdout=0',
-    'network.image.widths=[4,4,4,4]', 'network.value.width=8', 'sampler.samples=16',
+    'steps=5', 'batch_size=8', 'method.negatives=8', 'holdout=0',
+    'network.image.widths=[4,4,4,4]', 'network.value.width=8', 'method.sampler.samples=16',
 ]  # fmt: skip
 DECISIONS = 10
 

@@ -29,18 +29,24 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
         for name in ('trained', *RIVALS)
     ]
     losses = [row for row in read_metrics(run.folder) if 'loss' in row]
+    negatives: int | None = getattr(run.config.method, 'negatives', None)
+    guessing = (
+        f' Guessing among the demonstrated action and {negatives} others would score the dashed '
+        'line.'
+        if negatives
+        else ''
+    )
     total = sum(result['seconds'] for result in results.values())
     sections = (
         trials_section(read_trials(folder / TRIALS), folder, 'The trained policy over ROS 2'),
         Section('What was done', table=loop_table(results), figure_svg=success_bars(rates)),
         Section(
             'Training',
-            f'{made["steps"]} steps in {made["seconds"]:.0f} s. Guessing among the demonstrated '
-            f'action and {run.config.negatives} others would score the dashed line.',
+            f'{made["steps"]} steps in {made["seconds"]:.0f} s.{guessing}',
             figure_svg=loss_curve(
                 [int(row['step']) for row in losses],
                 [row['loss'] for row in losses],
-                chance=math.log(run.config.negatives + 1),
+                chance=math.log(negatives + 1) if negatives else None,
             ),
         ),
         Section('Plan', facts=plan),

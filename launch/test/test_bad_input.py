@@ -13,11 +13,13 @@ from ibc_contract.episode_info import new_episode_info
 from ibc_contract.episode_writer import EpisodeWriter
 from implicit_bc.bundle import save_bundle
 from implicit_bc.dataset_builder import build_dataset
-from implicit_bc.model import ImplicitModel, Scaling
+from implicit_bc.methods import DerivativeFree
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.normalization import ActionBounds, Affine
 from implicit_bc.samplers import DerivativeFreeConfig
+from implicit_bc.scaling import Scaling
+from implicit_bc.spaces import Spaces
 
 RGB, STATE = load_contract('planar_rgb'), load_contract('planar_state')
 
@@ -73,9 +75,10 @@ def model(tmp_path):
         Affine((0.0, 0.0), (0.01, 0.01)),
         ActionBounds((-0.04, -0.04), (0.04, 0.04)),
     )
-    network = ImplicitModel(STATE, NetworkConfig(value=ValueConfig(8, 1)), scaling)
-    sampler = DerivativeFreeConfig(samples=8)
-    return save_bundle(tmp_path / 'model', network, sampler, ['push_red'], {})
+    method = DerivativeFree(sampler=DerivativeFreeConfig(samples=8))
+    network = NetworkConfig(value=ValueConfig(8, 1))
+    model = method.model(Spaces.of_contract(STATE), network, scaling)
+    return save_bundle(tmp_path / 'model', STATE, model, ['push_red'], {})
 
 
 def change_contract(model):

@@ -19,13 +19,12 @@ from ibc_contract.errors import IbcError
 
 RGB = load_contract('planar_rgb')
 DESCRIPTION = {
-    'format': 1,
-    'method': 'derivative_free',
+    'format': 2,
+    'method': {'kind': 'derivative_free'},
     'tasks': ['push_red'],
     'contract_hash': RGB.hash,
     'contract': RGB.to_dict(),
     'network': {},
-    'sampler': {},
     'scaling': {},
     'provenance': {},
     'results': {'push_red': {'success_rate': 0.9, 'wilson95': [0.7, 0.97]}},

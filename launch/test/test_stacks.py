@@ -91,8 +91,8 @@ def test_a_window_is_asked_for_before_the_arm_is(monkeypatch):
 def test_a_model_of_another_contract_is_refused_before_the_arm_moves(tmp_path, monkeypatch):
     here, there = load_contract('planar_rgb'), load_contract('planar_state').to_dict()
     description = {
-        **{field: {} for field in ('network', 'sampler', 'scaling', 'provenance')},
-        'format': 1, 'method': 'derivative_free', 'tasks': ['push_red'],
+        **{field: {} for field in ('network', 'scaling', 'provenance')},
+        'format': 2, 'method': {'kind': 'derivative_free'}, 'tasks': ['push_red'],
         'contract': {**there, 'name': 'planar_rgb'}, 'contract_hash': 'of another',
     }  # fmt: skip
     (tmp_path / 'policy.yaml').write_text(yaml.safe_dump(description))

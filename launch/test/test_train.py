@@ -17,9 +17,8 @@ TINY = """
 contract: planar_state
 steps: 4
 batch_size: 8
-negatives: 8
 network: {value: {width: 8, depth: 1}}
-sampler: {samples: 16}
+method: {negatives: 8, sampler: {samples: 16}}
 holdout: 0
 threads: 1
 device: cpu
@@ -95,7 +94,7 @@ def test_resuming_takes_more_steps_and_remembers_them(finished, bags, capsys):
         (['--preset', 'cpu_small'], '--preset'),
         (['--seed', '0'], '--seed'),
         (['--failures'], '--failures'),
-        (['--set', 'negatives=16'], 'negatives'),
+        (['--set', 'method.negatives=16'], 'method.negatives'),
         (['--set', 'learning_rate.initial=0.1'], 'learning_rate.initial'),
         (['--set', 'steps=none'], "'steps'"),
         (['--set', 'steps=0'], "'steps'"),

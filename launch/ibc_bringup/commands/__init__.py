@@ -8,8 +8,9 @@ from ibc_bringup.commands import (
     generate,
     loop,
     models,
+    study,
     train,
     up,
 )
 
-ALL = (demo, loop, up, train, evaluate, generate, bags, models, doctor)
+ALL = (demo, loop, up, train, evaluate, generate, bags, models, study, doctor)

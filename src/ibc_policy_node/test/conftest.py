@@ -9,12 +9,14 @@ import torch
 
 from ibc_contract.contract import load_contract
 from implicit_bc.bundle import save_bundle
-from implicit_bc.model import ImplicitModel, Scaling
+from implicit_bc.methods import DerivativeFree
 from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.normalization import ActionBounds, Affine
 from implicit_bc.samplers import DerivativeFreeConfig
+from implicit_bc.scaling import Scaling
+from implicit_bc.spaces import Spaces
 
 torch.set_num_threads(1)
 
@@ -36,9 +38,9 @@ def make_bundle(tmp_path: Path) -> Callable[[str], Path]:
             image=ConvMaxPoolConfig((4, 8), (True, False), stem_stride=2, keypoints=4),
             value=ValueConfig(16, 2),
         )
-        model = ImplicitModel(contract, network, scaling)
-        sampler = DerivativeFreeConfig(samples=64)
-        return save_bundle(tmp_path / 'models' / 'tiny', model, sampler, ['push_red'], {})
+        method = DerivativeFree(sampler=DerivativeFreeConfig(samples=64))
+        model = method.model(Spaces.of_contract(contract), network, scaling)
+        return save_bundle(tmp_path / 'models' / 'tiny', contract, model, ['push_red'], {})
 
     return make
 

@@ -23,7 +23,7 @@ from ibc_contract.observation import observation_window
 from ibc_contract.ros import newest, to_ns
 from ibc_policy_node.node import PolicyNode
 from implicit_bc.bundle import load_bundle
-from implicit_bc.policy import ImplicitPolicy
+from implicit_bc.policy import LearnedPolicy
 
 PERIOD_NS = 200_000_000
 
@@ -176,13 +176,13 @@ def test_stale_frames_skip_ticks_and_say_so(ros, world, start, make_bundle):
 def test_decisions_longer_than_the_period_are_warned_of(
     ros, world, start, make_bundle, monkeypatch
 ):
-    decide = ImplicitPolicy.infer
+    decide = LearnedPolicy.infer
 
     def slowly(*arguments):
         time.sleep(1.2e-9 * PERIOD_NS)
         return decide(*arguments)
 
-    monkeypatch.setattr(ImplicitPolicy, 'infer', slowly)
+    monkeypatch.setattr(LearnedPolicy, 'infer', slowly)
     node = start(model=make_bundle(), enabled=True)
     world.stream_frames()
     assert ros.spin_until(
@@ -264,7 +264,7 @@ def test_a_bug_in_a_decision_ends_the_node_with_code_2(ros, world, start, make_b
         raise ZeroDivisionError
 
     node = start(model=make_bundle(), enabled=True)
-    monkeypatch.setattr(ImplicitPolicy, 'infer', infer)
+    monkeypatch.setattr(LearnedPolicy, 'infer', infer)
     world.stream_frames()
     assert ros.spin_until(lambda: node.exit_code is not None, world, node)
     assert node.exit_code == 2

@@ -1,7 +1,7 @@
 """A trained policy as a folder: weights, what they mean, where they come from.
 
 policy.safetensors   weights (several files and an index above 15 MB)
-policy.yaml          method, network, sampler, normalizers, bounds, contract, tasks, provenance
+policy.yaml          method, network, normalizers, bounds, contract, tasks, provenance
 README.md            model card
 """
 
@@ -25,16 +25,16 @@ from ibc_contract.errors import IbcError
 from implicit_bc.bundle_files import (
     DESCRIPTION,
     FORMAT,
-    METHODS,
     bundle_name,
     read_description,
     write_description,
 )
 from implicit_bc.dataset import DatasetMeta
-from implicit_bc.model import ImplicitModel, Scaling
+from implicit_bc.methods import Method, Model
 from implicit_bc.networks.energy import NetworkConfig
-from implicit_bc.policy import ImplicitPolicy
-from implicit_bc.samplers.derivative_free import DerivativeFreeConfig
+from implicit_bc.policy import LearnedPolicy
+from implicit_bc.scaling import Scaling
+from implicit_bc.spaces import Spaces
 from implicit_bc.tensors import load_into, load_tensors, save_tensors
 from implicit_bc.training.config import TrainConfig
 
@@ -47,7 +47,7 @@ class Bundle:
 
     path: Path
     name: str
-    policy: ImplicitPolicy
+    policy: LearnedPolicy
     tasks: tuple[str, ...]
     description: dict[str, Any]
     """Everything in `policy.yaml`."""
@@ -60,20 +60,19 @@ class Bundle:
 
 def save_bundle(
     folder: Path,
-    model: ImplicitModel,
-    sampler: DerivativeFreeConfig,
+    contract: Contract,
+    model: Model,
     tasks: Sequence[str],
     provenance: Mapping[str, Any],
 ) -> Path:
     """Write a bundle, replacing what is there, and return its folder."""
     description = {
         'format': FORMAT,
-        'method': METHODS[0],
+        'method': dataclasses.asdict(model.method),
         'tasks': list(tasks),
-        'contract_hash': model.contract.hash,
-        'contract': model.contract.to_dict(),
+        'contract_hash': contract.hash,
+        'contract': contract.to_dict(),
         'network': dataclasses.asdict(model.network_config),
-        'sampler': dataclasses.asdict(sampler),
         'scaling': dataclasses.asdict(model.scaling),
         'provenance': dict(provenance),
         'results': {},
@@ -112,18 +111,23 @@ def load_bundle(
     trained_for.require_same(description['contract_hash'], where, trained_for.name)
     if contract is not None:
         contract.require_same(trained_for.hash, where, trained_for.name)
+    method = _validated(path, description, 'method', Method)
+    network = _validated(path, description, 'network', NetworkConfig)
+    scaling = _validated(path, description, 'scaling', Scaling)
+    model = method.model(Spaces.of_contract(trained_for), network, scaling)
+    load_into(model, load_tensors(path, WEIGHTS), where)
+    policy = LearnedPolicy(trained_for, model.to(device))
+    return Bundle(path, bundle_name(path), policy, tuple(description['tasks']), description)
+
+
+def _validated(path: Path, description: Mapping[str, Any], field: str, kind: Any) -> Any:
+    """Build `kind` from a field of the description; IbcError names what is wrong in it."""
     try:
-        network = pydantic.TypeAdapter(NetworkConfig).validate_python(description['network'])
-        sampler = pydantic.TypeAdapter(DerivativeFreeConfig).validate_python(description['sampler'])
-        scaling = pydantic.TypeAdapter(Scaling).validate_python(description['scaling'])
+        return pydantic.TypeAdapter(kind).validate_python(description[field])
     except pydantic.ValidationError as error:
         first = error.errors()[0]
-        field = '.'.join(str(part) for part in first['loc'])
-        raise IbcError(f'{path / DESCRIPTION}: field {field!r}: {first["msg"]}') from None
-    model = ImplicitModel(trained_for, network, scaling)
-    load_into(model, load_tensors(path, WEIGHTS), where)
-    policy = ImplicitPolicy(model.to(device).eval(), sampler)
-    return Bundle(path, bundle_name(path), policy, tuple(description['tasks']), description)
+        name = '.'.join((field, *(str(part) for part in first['loc'])))
+        raise IbcError(f'{path / DESCRIPTION}: field {name!r}: {first["msg"]}') from None
 
 
 def describe_training(

@@ -14,9 +14,8 @@ from ibc_contract.contract import Contract
 from ibc_contract.errors import IbcError
 from implicit_bc.model_card import model_card
 
-FORMAT = 1
+FORMAT = 2
 DESCRIPTION = 'policy.yaml'
-METHODS = ('derivative_free',)
 _ANEW = 'copy the model anew, or train it again'
 
 
@@ -29,17 +28,13 @@ def read_description(path: Path) -> dict[str, Any]:
         raise IbcError(f'{path}: no model here: {DESCRIPTION} is missing') from None
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise IbcError(f'{file}: cannot be read: {" ".join(str(error).split())}') from None
-    fields = ('format', 'method', 'tasks', 'contract', 'contract_hash', 'network', 'sampler')
+    fields = ('format', 'method', 'tasks', 'contract', 'contract_hash', 'network')
     fields += ('scaling', 'provenance')
     missing = [f for f in fields if not isinstance(description, dict) or f not in description]
     if missing:
         raise IbcError(f'{file}: not a model description: missing {", ".join(missing)}')
     if description['format'] != FORMAT:
         raise IbcError(f'{file}: format {description["format"]}, this version reads {FORMAT}')
-    if description['method'] not in METHODS:
-        raise IbcError(
-            f'{file}: unknown method {description["method"]!r}; known: {", ".join(METHODS)}'
-        )
     _check(file, description)
     return description
 
@@ -127,7 +122,9 @@ def _check(file: Path, description: Mapping[str, Any]) -> None:
     """Raise IbcError where a field is not of the kind that everybody relies on."""
     tasks, results = description['tasks'], description.get('results') or {}
     contract = description['contract']
+    method = description['method']
     sound = {
+        'method': isinstance(method, dict) and isinstance(method.get('kind'), str),
         'tasks': isinstance(tasks, list) and all(isinstance(task, str) for task in tasks),
         'contract': isinstance(contract, dict) and isinstance(contract.get('name'), str),
         'results': isinstance(results, dict) and all(map(_is_result, results.values())),

@@ -17,6 +17,8 @@ import pydantic
 
 from ibc_contract.contract import Contract
 from ibc_contract.errors import IbcError
+from implicit_bc.spaces import Spaces
+from implicit_bc.training.data import split_episodes
 
 SCHEMA = 1
 META = 'meta.json'
@@ -81,21 +83,28 @@ class Dataset:
     def __len__(self) -> int:
         return len(self.actions)
 
+    @property
+    def spaces(self) -> Spaces:
+        """Shapes of observations and actions."""
+        return Spaces.of_contract(self.contract)
+
+    @property
+    def hash(self) -> str:
+        """Changes with any sample, action or order of episodes."""
+        return self.meta.hash
+
+    @property
+    def action_limits(self) -> tuple[float, float]:
+        """What the arm accepts, per axis [m]."""
+        return -self.contract.max_delta_m, self.contract.max_delta_m
+
     def batch(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Observations (B, T, ...) and actions (B, 2) [m] of `rows` (B,), copied into memory."""
         return np.asarray(self.observations[self.index[rows]]), self.actions[rows]
 
     def split(self, holdout: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Rows for training and for validation; whole episodes go to one side.
-
-        At least one episode stays for training, and with `holdout` > 0 and two episodes or more, at
-        least one is held out.
-        """
-        count = len(self.meta.episodes)
-        held = min(count - 1, max(1, round(holdout * count))) if holdout > 0 else 0
-        chosen = np.random.default_rng(seed).permutation(count)[:held]
-        mask = np.isin(self.episode, chosen)
-        return np.flatnonzero(~mask), np.flatnonzero(mask)
+        """Rows for training and for validation; whole episodes go to one side."""
+        return split_episodes(self.episode, len(self.meta.episodes), holdout, seed)
 
 
 def load_dataset(folder: Path) -> Dataset:

@@ -10,8 +10,7 @@ def model_card(name: str, description: Mapping[str, Any]) -> str:
     lines = [
         f'# {name}',
         '',
-        f'Implicit (energy-based) policy, method `{description["method"]}`, for '
-        f'{_words(description["tasks"])}.',
+        f'Policy trained by `{description["method"]["kind"]}`, for {_words(description["tasks"])}.',
         '',
         '## Measured',
         '',
@@ -70,12 +69,16 @@ def _provenance(made: Mapping[str, Any]) -> list[str]:
     return [
         f'- dataset `{made["dataset_hash"]}`: {made["episodes"]} episodes, '
         f'{made["dataset_steps"]} steps',
-        f'- {made["steps"]} training steps of {training["batch_size"]} x '
-        f'(1 + {training["negatives"]}) actions, seed {training["seed"]}, '
+        f'- {made["steps"]} training steps of {training["batch_size"]} observations'
+        f'{_negatives(training["method"])}, seed {training["seed"]}, '
         f'{made["seconds"] / 60:.1f} min on {device}',
         f'- on held-out episodes: {metrics or "not measured"}',
         f'- {versions}; {made["created"]}',
     ]
+
+
+def _negatives(method: Mapping[str, Any]) -> str:
+    return f' x (1 + {method["negatives"]}) actions' if 'negatives' in method else ''
 
 
 def _words(tasks: list[str]) -> str:

@@ -50,16 +50,18 @@ class ActionBounds:
     high: tuple[float, ...]
 
     @classmethod
-    def of_data(cls, actions: np.ndarray, buffer: float, limit: float) -> 'ActionBounds':
+    def of_data(
+        cls, actions: np.ndarray, buffer: float, limits: tuple[float, float]
+    ) -> 'ActionBounds':
         """Data minimum and maximum of `actions` (N, D), widened by `buffer` x range on each side.
 
-        The paper's "action boundary buffer" (D.1, D.5). The box ends at +-`limit` [m], which the
-        arm accepts at most, but never inside the data: every demonstrated action is inside.
+        The paper's "action boundary buffer" (D.1, D.5). The box ends at `limits`, between which
+        actions must lie, but never inside the data: every demonstrated action is inside.
         """
         lowest, highest = actions.min(axis=0), actions.max(axis=0)
         margin = np.maximum(buffer * (highest - lowest), MIN_SPREAD)
-        low = np.minimum(np.maximum(lowest - margin, -limit), lowest)
-        high = np.maximum(np.minimum(highest + margin, limit), highest)
+        low = np.minimum(np.maximum(lowest - margin, limits[0]), lowest)
+        high = np.maximum(np.minimum(highest + margin, limits[1]), highest)
         return cls(_numbers(low), _numbers(high))
 
     def require_inside(self, actions: np.ndarray, what: str) -> None:

@@ -9,8 +9,8 @@ import torch
 from ibc_contract.contract import Contract
 from ibc_contract.errors import IbcError
 from implicit_bc.interface import Observation
-from implicit_bc.model import ImplicitModel
-from implicit_bc.samplers.derivative_free import DerivativeFreeConfig, minimize
+from implicit_bc.methods import Model
+from implicit_bc.spaces import Spaces
 
 
 @dataclass(frozen=True)
@@ -20,24 +20,22 @@ class Inference:
     action: np.ndarray
     """Move of the setpoint, (2,) float64 [m]."""
     candidates: np.ndarray
-    """Final candidates, (N, 2) float64 [m]."""
+    """What it was chosen from, (N, 2) float64 [m]; N is 1 for explicit models."""
     energies: np.ndarray
     """Their energies, (N,); only differences mean anything."""
     seconds: float
     """Time it took [s]."""
 
 
-class ImplicitPolicy:
-    """argmin over actions of a learned energy (paper section 2)."""
+class LearnedPolicy:
+    """A trained model under a contract: for implicit ones argmin_a E(o, a) (paper section 2)."""
 
-    def __init__(self, model: ImplicitModel, sampler: DerivativeFreeConfig) -> None:
+    def __init__(self, contract: Contract, model: Model) -> None:
+        """Take a model that was trained for the observations and actions of `contract`."""
+        if model.spaces != Spaces.of_contract(contract):
+            raise IbcError(f'contract {contract.name} has other shapes than the model')
+        self.contract = contract
         self.model = model.eval()
-        self.sampler = sampler
-
-    @property
-    def contract(self) -> Contract:
-        """What the policy observes and does."""
-        return self.model.contract
 
     def reset(self, rng: np.random.Generator) -> None:
         """Nothing is carried over from tick to tick."""
@@ -48,7 +46,7 @@ class ImplicitPolicy:
 
     @torch.inference_mode()
     def infer(self, observation: Observation, rng: np.random.Generator) -> Inference:
-        """Minimize the energy for one observation; the same `rng` state gives the same answer.
+        """Decide for one observation; the same `rng` state gives the same answer.
 
         Raises:
             IbcError: The observation is not what the contract says.
@@ -57,19 +55,11 @@ class ImplicitPolicy:
         device = self.model.low.device
         observed = torch.from_numpy(self._checked(observation))[None].to(device)
         generator = torch.Generator(device).manual_seed(int(rng.integers(2**63)))
-        embedded = self.model.embed(observed)
-        samples = minimize(
-            lambda actions: self.model.score(embedded, actions),
-            self.model.low,
-            self.model.high,
-            1,
-            self.sampler,
-            generator,
-        )
+        decided = self.model.decide(observed, generator)
         to_metres = self.model.action.inverse
-        action = to_metres(samples.best)[0].double().cpu().numpy()
-        candidates = to_metres(samples.candidates)[0].double().cpu().numpy()
-        energies = samples.energies[0].cpu().numpy()
+        action = to_metres(decided.best)[0].double().cpu().numpy()
+        candidates = to_metres(decided.candidates)[0].double().cpu().numpy()
+        energies = decided.energies[0].cpu().numpy()
         return Inference(action, candidates, energies, time.perf_counter() - start)
 
     def warm_up(self, rounds: int = 3) -> float:

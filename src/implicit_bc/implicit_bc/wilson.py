@@ -23,4 +23,7 @@ def wilson_interval(successes: int, trials: int, z: float = Z_95) -> tuple[float
     shrink = 1.0 + z * z / trials
     centre = (rate + z * z / (2 * trials)) / shrink
     spread = z * math.sqrt(rate * (1 - rate) / trials + z * z / (4 * trials * trials)) / shrink
-    return max(0.0, centre - spread), min(1.0, centre + spread)
+    # Exact at the ends, where rounding would leave 1e-17.
+    low = centre - spread if successes > 0 else 0.0
+    high = centre + spread if successes < trials else 1.0
+    return low, high

@@ -12,12 +12,14 @@ from ibc_contract.errors import ContractMismatch, IbcError
 from implicit_bc import tensors
 from implicit_bc.bundle import load_bundle, save_bundle
 from implicit_bc.bundle_files import add_result, check_weights, find_bundle, known_bundles
-from implicit_bc.model import ImplicitModel, Scaling
+from implicit_bc.methods import DerivativeFree
 from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.normalization import ActionBounds, Affine
 from implicit_bc.samplers import DerivativeFreeConfig
+from implicit_bc.scaling import Scaling
+from implicit_bc.spaces import Spaces
 
 RGB = load_contract('planar_rgb')
 NETWORK = NetworkConfig(
@@ -40,8 +42,9 @@ SUMMARY = {
 
 def make_bundle(folder, network=NETWORK, seed=0):
     torch.manual_seed(seed)
-    model = ImplicitModel(RGB, network, SCALING)
-    return save_bundle(folder, model, DerivativeFreeConfig(samples=64), ['push_red'], {}), model
+    method = DerivativeFree(sampler=DerivativeFreeConfig(samples=64))
+    model = method.model(Spaces.of_contract(RGB), network, SCALING)
+    return save_bundle(folder, RGB, model, ['push_red'], {}), model
 
 
 def observation(seed=0):
@@ -60,7 +63,7 @@ def test_round_trip_gives_the_same_actions_and_papers(tmp_path):
     assert bundle.name == 'push_red'
     assert bundle.tasks == ('push_red',)
     assert bundle.contract == RGB
-    assert bundle.policy.sampler.samples == 64
+    assert bundle.policy.model.method.sampler.samples == 64
     assert bundle.policy.model.scaling == SCALING
     for key, value in model.state_dict().items():
         assert torch.equal(bundle.policy.model.state_dict()[key], value)
@@ -165,9 +168,9 @@ def test_tensors_that_do_not_fit_are_named(tmp_path, one_line, break_it, expecte
     ('changes', 'expected'),
     [
         ({'format': 99}, 'format 99'),
-        ({'method': 'magic'}, "unknown method 'magic'; known: derivative_free"),
-        ({'sampler': {'samples': -1}}, "field 'samples'"),
-        ({'network': {'value': {'wide': 3}}}, "field 'value.wide'"),
+        ({'method': {'kind': 'magic'}}, "field 'method': unknown kind; known: derivative_free"),
+        ({'method': {'kind': 'derivative_free', 'sampler': {'samples': -1}}}, 'sampler.samples'),
+        ({'network': {'value': {'wide': 3}}}, "field 'network.value.wide'"),
         ({'contract': {'name': 'planar_rgb'}}, "policy.yaml: contract field '"),
     ],
 )

@@ -41,14 +41,14 @@ def test_normalizers_invert(actions):
 
 
 def test_bounds_are_widened_per_dimension():
-    bounds = ActionBounds.of_data(np.array([[-0.01, 0.0], [0.03, 0.002]]), 0.05, limit=0.1)
+    bounds = ActionBounds.of_data(np.array([[-0.01, 0.0], [0.03, 0.002]]), 0.05, (-0.1, 0.1))
     assert bounds.low == pytest.approx((-0.012, -0.0001))
     assert bounds.high == pytest.approx((0.032, 0.0021))
 
 
 @given(ACTIONS, st.floats(0, 0.2))
 def test_every_demonstrated_action_lies_inside(actions, buffer):
-    bounds = ActionBounds.of_data(actions, buffer, limit=0.04)
+    bounds = ActionBounds.of_data(actions, buffer, (-0.04, 0.04))
     bounds.require_inside(actions, 'data')
     within_limit = np.abs(actions).max() <= 0.04
     if within_limit:

@@ -1,12 +1,12 @@
 import pytest
 import torch
 
-from ibc_contract.contract import load_contract
 from ibc_contract.errors import IbcError
 from implicit_bc import precision
 from implicit_bc.networks.energy import NetworkConfig, make_energy
 from implicit_bc.networks.pooling import SpatialSoftArgmax
 from implicit_bc.precision import autocast
+from implicit_bc.spaces import Spaces
 
 CPU = torch.device('cpu')
 
@@ -36,7 +36,7 @@ def test_emulated_bfloat16_is_refused(monkeypatch):
 
 def test_energies_stay_float32_and_close(capable):
     torch.manual_seed(0)
-    network = make_energy(load_contract('planar_rgb'), NetworkConfig())
+    network = make_energy(Spaces((2, 90, 120, 3), 2), NetworkConfig())
     frames, actions = torch.randn(2, 6, 90, 120), torch.randn(2, 50, 2)
     exact = network(frames, actions)
     with autocast('bfloat16', CPU):
@@ -57,7 +57,7 @@ def test_positions_are_not_rounded(capable):
 
 
 def test_weights_get_float32_gradients(capable):
-    network = make_energy(load_contract('planar_rgb'), NetworkConfig())
+    network = make_energy(Spaces((2, 90, 120, 3), 2), NetworkConfig())
     with autocast('bfloat16', CPU):
         embedded = network.embed(torch.randn(2, 6, 90, 120))
     network.score(embedded, torch.randn(2, 8, 2)).sum().backward()

@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle import load_bundle
+from implicit_bc.methods import DerivativeFree
 from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
@@ -33,13 +34,12 @@ TINY = TrainConfig(
     contract='tiny',
     steps=60,
     batch_size=32,
-    negatives=32,
+    method=DerivativeFree(negatives=32, sampler=DerivativeFreeConfig(samples=256)),
     learning_rate=LearningRate(3e-3, final_fraction=0.05),
     network=NetworkConfig(
         image=ConvMaxPoolConfig((8, 16), (True, False), coord_conv=False, keypoints=8),
         value=ValueConfig(width=32, depth=3),
     ),
-    sampler=DerivativeFreeConfig(samples=256),
     holdout=0.2,
     log_every=10,
     validate_every=30,
@@ -76,7 +76,9 @@ def test_states_are_learned_to_a_tenth_of_the_range(points, tmp_path):
 
 def test_the_position_of_a_dot_is_learned_from_images(dots, tmp_path):
     """Soft-argmax finds a dot within 2 % of the range on images that were not trained on."""
-    config = dataclasses.replace(TINY, steps=350, validate_every=350, negatives=64)
+    config = dataclasses.replace(
+        TINY, steps=350, validate_every=350, method=DerivativeFree(negatives=64)
+    )
     bundle = quietly(config, dots, tmp_path)
     rows = dots.split(config.holdout, config.seed)[1][:100]
     error = np.linalg.norm(act_on(bundle, dots, rows) - dots.actions[rows], axis=1)
@@ -107,6 +109,20 @@ def test_a_resumed_run_equals_a_straight_one_bit_for_bit(dots, tmp_path):
     assert [row['loss'] for row in read_metrics(tmp_path / 'a') if 'loss' in row] == [
         row['loss'] for row in read_metrics(tmp_path / 'b') if 'loss' in row
     ]
+
+
+def test_the_average_is_kept_and_resumed_bit_for_bit(points, tmp_path):
+    config = dataclasses.replace(
+        TINY, steps=40, average_decay=0.9, learning_rate=LearningRate(3e-3)
+    )
+    straight = quietly(config, points, tmp_path / 'a')
+    quietly(dataclasses.replace(config, steps=20), points, tmp_path / 'b')
+    resumed = quietly(config, points, tmp_path / 'b', resume=True)
+    bundle = load_file(straight / 'policy.safetensors')
+    again = load_file(resumed / 'policy.safetensors')
+    newest = load_file(checkpoints(tmp_path / 'a')[-1] / 'model.safetensors')
+    assert all(torch.equal(bundle[key], again[key]) for key in bundle)
+    assert not any(torch.equal(bundle[key], newest[key]) for key in bundle)
 
 
 def test_ctrl_c_saves_a_checkpoint_and_resuming_ends_the_same(points, tmp_path, one_line):
@@ -151,8 +167,8 @@ def test_what_does_not_fit_is_not_resumed(points, tmp_path, one_line, what):
     quietly(config, points, tmp_path)
     match what:
         case 'configuration':
-            config = dataclasses.replace(config, negatives=16)
-            expected = 'negatives 32 -> 16'
+            config = dataclasses.replace(config, method=DerivativeFree(negatives=16))
+            expected = 'method.negatives 32 -> 16'
         case 'dataset':
             meta = dataclasses.replace(points.meta, hash='other')
             points = dataclasses.replace(points, meta=meta)
@@ -220,7 +236,11 @@ def test_presets_load_and_name_the_paper(caplog):
         preset_names()
     )
     push, insert = load_config('real_push'), load_config('real_insert')
-    assert (push.batch_size, push.network.value.width, push.sampler.samples) == (128, 1024, 1024)
+    assert (push.batch_size, push.network.value.width, push.method.sampler.samples) == (
+        128,
+        1024,
+        1024,
+    )
     assert (insert.batch_size, insert.network.value.width) == (256, 2048)
     for name in preset_names():
         config = load_config(name)
@@ -239,7 +259,7 @@ def test_overrides_and_files(tmp_path):
     ('source', 'overrides', 'expected'),
     [
         ('cpu_smal', {}, 'known: cpu_base, cpu_small'),
-        ('cpu_small', {'negatives': 0}, "field 'negatives'"),
+        ('cpu_small', {'method.negatives': 0}, "negatives'"),
         ('cpu_small', {'network.value.widht': 3}, "field 'network.value.widht'"),
     ],
 )

@@ -1,4 +1,6 @@
-"""The InfoNCE loss of paper section 2."""
+"""The InfoNCE loss of paper section 2, and its autoregressive form of B.2."""
+
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -19,3 +21,27 @@ def info_nce(energies: Tensor) -> Tensor:
     """
     energies = energies.float()
     return (energies[:, 0] + torch.logsumexp(-energies, dim=1)).mean()
+
+
+def autoregressive_info_nce(
+    energies: Sequence[Callable[[Tensor], Tensor]],
+    demonstrated: Tensor,
+    negatives: Sequence[Tensor],
+) -> Tensor:
+    """InfoNCE of one energy per action dimension (paper B.2): summed over them.
+
+    The sum trains each energy by its own loss alone. Algorithm 2 updates it after every iteration
+    of the search; here all of them make one update, so their losses are averaged.
+
+    Args:
+        energies: The j-th maps prefixes (B, N, j + 1) to energies (B, N).
+        demonstrated: (B, A) actions.
+        negatives: For each dimension, prefixes (iterations, B, N, j + 1), as
+            `autoregressive_negatives` draws them.
+    """
+    losses = []
+    for energy, iterations in zip(energies, negatives, strict=True):
+        positive = demonstrated[:, None, : iterations.shape[-1]]
+        candidates = (torch.cat((positive, prefixes), dim=1) for prefixes in iterations)
+        losses.append(torch.stack([info_nce(energy(each)) for each in candidates]).mean())
+    return torch.stack(losses).sum()

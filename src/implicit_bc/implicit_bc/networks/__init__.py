@@ -1,5 +1,15 @@
-"""Energy networks (paper E)."""
+"""Energy and explicit networks (paper E)."""
 
-from implicit_bc.networks.energy import EnergyNetwork, NetworkConfig, make_energy
+from implicit_bc.networks.encoder import NetworkConfig
+from implicit_bc.networks.energy import EnergyNetwork, make_energy
+from implicit_bc.networks.explicit import ExplicitNetwork, make_explicit
+from implicit_bc.networks.spectral_norm import power_iteration
 
-__all__ = ['EnergyNetwork', 'NetworkConfig', 'make_energy']
+__all__ = [
+    'EnergyNetwork',
+    'ExplicitNetwork',
+    'NetworkConfig',
+    'make_energy',
+    'make_explicit',
+    'power_iteration',
+]

@@ -1,5 +1,6 @@
 """The ConvMaxPool image encoder of paper E.2, with the position information it lacks there."""
 
+import dataclasses
 from typing import Annotated, Literal
 
 import pydantic
@@ -7,7 +8,8 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
-from implicit_bc.networks.pooling import AveragePooling, SpatialSoftArgmax, coordinate_maps
+from implicit_bc.networks.coord_conv import AppendCoordinates
+from implicit_bc.networks.pooling import PoolingKind, make_pooling
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
@@ -18,6 +20,7 @@ class ConvMaxPoolConfig:
     pooling the position of an object is only visible through the border of the image.
     """
 
+    kind: Literal['conv_maxpool'] = dataclasses.field(default='conv_maxpool', kw_only=True)
     widths: tuple[int, ...] = (32, 64, 128, 256)
     """Channels of each convolution."""
     pools: tuple[bool, ...] = (True, True, True, True)
@@ -26,7 +29,7 @@ class ConvMaxPoolConfig:
     """Stride of the first convolution; 2 saves most of the time on a CPU."""
     coord_conv: bool = True
     """Append x and y maps to the image (CoordConv)."""
-    pooling: Literal['average', 'spatial_softmax'] = 'spatial_softmax'
+    pooling: PoolingKind = 'spatial_softmax'
     keypoints: Annotated[int, Field(ge=1)] = 64
     """Maps of the soft-argmax."""
     flat_channels: Annotated[int, Field(ge=0)] = 0
@@ -40,12 +43,9 @@ class ConvMaxPoolConfig:
 class ConvMaxPool(nn.Module):
     """Normalized frames (B, C, H, W) -> features (B, `features`)."""
 
-    coordinates: Tensor
-
     def __init__(self, channels: int, height: int, width: int, config: ConvMaxPoolConfig) -> None:
         super().__init__()
-        self.coord_conv = config.coord_conv
-        self.register_buffer('coordinates', coordinate_maps(height, width)[None], persistent=False)
+        self.coordinates = AppendCoordinates(height, width) if config.coord_conv else nn.Identity()
         layers: list[nn.Module] = []
         inputs = channels + (2 if config.coord_conv else 0)
         for i, (outputs, pool) in enumerate(zip(config.widths, config.pools, strict=True)):
@@ -59,11 +59,7 @@ class ConvMaxPool(nn.Module):
             inputs = outputs
         self.layers = nn.Sequential(*layers)
         self.layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        match config.pooling:
-            case 'average':
-                self.pooling = AveragePooling(inputs)
-            case 'spatial_softmax':
-                self.pooling = SpatialSoftArgmax(inputs, config.keypoints, height, width)
+        self.pooling = make_pooling(config.pooling, inputs, config.keypoints, height, width)
         self.features = self.pooling.features
         self.flat: nn.Module | None = None
         if config.flat_channels:
@@ -74,9 +70,7 @@ class ConvMaxPool(nn.Module):
 
     def forward(self, frames: Tensor) -> Tensor:
         """Encode `frames`; any memory format, channels-last is fastest."""
-        if self.coord_conv:
-            frames = torch.cat((frames, self.coordinates.expand(len(frames), -1, -1, -1)), dim=1)
-        maps = self.layers(frames)
+        maps = self.layers(self.coordinates(frames))
         features = self.pooling(maps)
         if self.flat is not None:
             features = torch.cat((features, self.flat(maps)), dim=1)

@@ -6,48 +6,26 @@ dense layer over the concatenation. The paper has no trunk; on a CPU it is where
 least, because it too is computed once per observation.
 """
 
-import itertools
 from collections.abc import Sequence
-from typing import Annotated
 
-import pydantic
 import torch
-from pydantic import ConfigDict, Field
 from torch import Tensor, nn
+from torch.nn import functional
 
-from ibc_contract.contract import Contract, ImageObservation
-from ibc_contract.errors import IbcError
-from implicit_bc.networks.conv_maxpool import ConvMaxPool, ConvMaxPoolConfig
-from implicit_bc.networks.mlp import ValueConfig, ValueNetwork
+from implicit_bc.networks.encoder import (
+    Encoder,
+    FlatEncoder,
+    NetworkConfig,
+    make_encoder,
+    samples_seen,
+)
+from implicit_bc.networks.initialization import released_initialization
+from implicit_bc.networks.mlp import ValueConfig, ValueNetwork, trunk_layers
+from implicit_bc.networks.spectral_norm import SpectralNorm
 from implicit_bc.precision import full_precision
+from implicit_bc.spaces import Spaces
 
-ACTION_DIM = 2
-
-
-@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
-class NetworkConfig:
-    """An energy network; `image` counts only for contracts that have images."""
-
-    history: Annotated[int, Field(ge=1)] | None = None
-    """How many of the newest samples of an observation the network sees; all by default. Two show
-    where the tool is going, and where demonstrations are smooth a network may learn no more than to
-    go on like that (the copycat problem: de Haan et al. 2019, Wen et al. 2020)."""
-    image: ConvMaxPoolConfig = ConvMaxPoolConfig()
-    trunk: tuple[Annotated[int, Field(ge=1)], ...] = ()
-    """Widths of dense layers with ReLU between encoder and fusion; none in the paper."""
-    value: ValueConfig = ValueConfig()
-
-
-class FlatEncoder(nn.Module):
-    """States (B, T, D) -> (B, T * D): the plain MLP energy of paper E.1."""
-
-    def __init__(self, features: int) -> None:
-        super().__init__()
-        self.features = features
-
-    def forward(self, observation: Tensor) -> Tensor:
-        """Flatten time and state."""
-        return observation.flatten(1)
+__all__ = ['EnergyNetwork', 'FlatEncoder', 'NetworkConfig', 'make_energy', 'samples_seen']
 
 
 class EnergyNetwork(nn.Module):
@@ -55,75 +33,60 @@ class EnergyNetwork(nn.Module):
 
     def __init__(
         self,
-        encoder: ConvMaxPool | FlatEncoder,
+        encoder: Encoder,
         value: ValueConfig,
-        action_dim: int = ACTION_DIM,
+        action_dim: int,
         trunk: Sequence[int] = (),
     ) -> None:
         super().__init__()
         self.encoder = encoder
         widths = (encoder.features, *trunk)
-        self.trunk = nn.Sequential(
-            *(
-                layer
-                for inputs, outputs in itertools.pairwise(widths)
-                for layer in (nn.Linear(inputs, outputs), nn.ReLU(inplace=True))
-            )
-        )
+        self.trunk = trunk_layers(widths, value)
         self.observation_half = nn.Linear(widths[-1], value.width)
         self.action_half = nn.Linear(action_dim, value.width, bias=False)
+        self.spectral_norm: SpectralNorm | None = None
+        if value.dense == 'spectral_norm':
+            self.spectral_norm = SpectralNorm(self._fusion_matrix())
         self.value = ValueNetwork(value)
         if value.init == 'normal':
-            _released_init(self)
+            released_initialization(self)
 
     def embed(self, observation: Tensor) -> Tensor:
         """Normalized observation (B, ...) -> its half of the first dense layer (B, width)."""
         features = self.encoder(observation)
         with full_precision(features.device):
-            return self.observation_half(self.trunk(features.float()))
+            return self._half(self.observation_half, self.trunk(features.float()))
 
     def score(self, embedded: Tensor, actions: Tensor) -> Tensor:
         """Energies (B, N) of normalized `actions` (B, N, A) for `embedded` (B, width)."""
-        return self.value(self.action_half(actions) + embedded[:, None])
+        return self.value(self._half(self.action_half, actions) + embedded[:, None])
 
     def forward(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Energies (B, N): `embed`, then `score`."""
         return self.score(self.embed(observation), actions)
 
+    def iterate_spectral_norm(self, times: int) -> None:
+        """Do `times` power iterations on the first dense layer: see `power_iteration`."""
+        if self.spectral_norm is not None:
+            self.spectral_norm.iterate(self._fusion_matrix(), times)
 
-def samples_seen(contract: Contract, config: NetworkConfig) -> int:
-    """Number of an observation's samples that the network sees."""
-    if config.history is None:
-        return contract.history
-    if config.history > contract.history:
-        raise IbcError(
-            f'network.history is {config.history}, but contract {contract.name} gives '
-            f'{contract.history} samples'
-        )
-    return config.history
+    def _half(self, half: nn.Linear, x: Tensor) -> Tensor:
+        if self.spectral_norm is None:
+            return half(x)
+        # One layer, one norm: that of both halves side by side.
+        sigma = self.spectral_norm(self._fusion_matrix())
+        return functional.linear(x, half.weight / sigma, half.bias)
 
-
-def make_energy(contract: Contract, config: NetworkConfig) -> EnergyNetwork:
-    """Build the network for the observations of `contract`."""
-    observed, history = contract.observation, samples_seen(contract, config)
-    encoder: ConvMaxPool | FlatEncoder
-    if isinstance(observed, ImageObservation):
-        channels = 3 * history
-        encoder = ConvMaxPool(channels, observed.height_px, observed.width_px, config.image)
-    else:
-        encoder = FlatEncoder(history * observed.width)
-    return EnergyNetwork(encoder, config.value, trunk=config.trunk)
+    def _fusion_matrix(self) -> Tensor:
+        return torch.cat((self.observation_half.weight, self.action_half.weight), dim=1)
 
 
-@torch.no_grad()
-def _released_init(network: nn.Module) -> None:
-    """N(0, 0.05) for dense weights and biases, Glorot-uniform convolutions with zero bias."""
-    for module in network.modules():
-        if isinstance(module, nn.Linear):
-            module.weight.normal_(0.0, 0.05)
-            if module.bias is not None:
-                module.bias.normal_(0.0, 0.05)
-        elif isinstance(module, nn.Conv2d):
-            nn.init.xavier_uniform_(module.weight)
-            if module.bias is not None:
-                module.bias.zero_()
+def make_energy(
+    spaces: Spaces, config: NetworkConfig, action_dim: int | None = None
+) -> EnergyNetwork:
+    """Build the network for `spaces`, for the first `action_dim` numbers of an action or for all.
+
+    An autoregressive model (paper B.2) takes one network for each number of dimensions.
+    """
+    encoder = make_encoder(spaces, config)
+    return EnergyNetwork(encoder, config.value, action_dim or spaces.action, config.trunk)

@@ -1,5 +1,17 @@
-"""The dense half of an energy: hidden layers over (B, N, width) and a scalar head."""
+"""The dense part of a network (paper E.1): `depth` hidden layers of `width` and a linear head.
 
+`ValueConfig.kind` in the words of the paper and of the released code:
+
+    plain        MLP, no skip connections                layers='MLPDropout'
+    residual     MLP with "ResNet skip connections"      layers='ResNetPreActivation'
+    bottleneck   the MLP of pixel energies               DenseResnetValue
+
+The sweeping models' code was not released. Their "dense ResNet layers", 8, 14 and 20 (D.4), are
+2 + 3 k, so most likely bottleneck blocks with a layer before and the head after: depth 7, 13, 19.
+"""
+
+import itertools
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import pydantic
@@ -7,61 +19,102 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
+from implicit_bc.networks.spectral_norm import SpectralLinear
+
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
 class ValueConfig:
-    """Width x depth as in the paper's tables; the first of `depth` layers fuses the action."""
+    """Dense layers as in the paper's tables, "network size (width x depth)"."""
 
     width: Annotated[int, Field(ge=1)] = 256
     depth: Annotated[int, Field(ge=1)] = 2
-    kind: Literal['plain', 'bottleneck'] = 'plain'
-    """'bottleneck' is what the released code means by depth 4: residual blocks of three dense
-    layers, width -> width/4 -> width/4 -> width, a third of the arithmetic of 'plain'."""
+    """Dense layers before the head. 'plain' and 'bottleneck' count the one that takes the input;
+    'residual', like the released code, counts those in its blocks."""
+    kind: Literal['plain', 'residual', 'bottleneck'] = 'plain'
+    """'plain': ReLU after every layer. 'residual': pre-activation blocks of two layers.
+    'bottleneck' is what the released code means by depth 4: blocks of three layers, width ->
+    width/4 -> width/4 -> width, a third of the arithmetic of 'plain'."""
     init: Literal['uniform', 'normal'] = 'uniform'
     """'uniform' is PyTorch's; 'normal' draws weights and biases from N(0, 0.05) like the released
     code."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Chance of an activation to be dropped while training. The paper uses 0.1 in its explicit
+    policies and found that it does not help energies (B.1)."""
+    dense: Literal['regular', 'spectral_norm'] = 'regular'
+    """"dense layer type" of the tables, of every dense layer of the network with its head. With
+    'spectral_norm' the trainer calls `power_iteration` after each optimizer step."""
 
     def __post_init__(self) -> None:
         if self.kind == 'bottleneck' and (self.depth % 3 != 1 or self.width % 4):
             raise ValueError('a bottleneck network has depth 1 + 3 k and a width divisible by 4')
+        if self.kind == 'residual' and self.depth % 2:
+            raise ValueError('a residual network has an even depth: blocks of two layers')
+
+
+def dense_layer(inputs: int, outputs: int, config: ValueConfig) -> nn.Linear:
+    """Build a dense layer of the configured type."""
+    return (SpectralLinear if config.dense == 'spectral_norm' else nn.Linear)(inputs, outputs)
 
 
 class PlainLayers(nn.Module):
-    """ReLU after every dense layer."""
+    """ReLU and dropout after every dense layer."""
 
-    def __init__(self, width: int, depth: int) -> None:
+    def __init__(self, config: ValueConfig) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(nn.Linear(width, width) for _ in range(depth - 1))
+        width = config.width
+        self.layers = nn.ModuleList(
+            dense_layer(width, width, config) for _ in range(config.depth - 1)
+        )
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., width) -> (..., width); overwrites `x`."""
-        x = torch.relu_(x)
+        x = self.dropout(torch.relu_(x))
         for layer in self.layers:
-            x = torch.relu_(layer(x))
+            x = self.dropout(torch.relu_(layer(x)))
         return x
 
 
-class BottleneckLayers(nn.Module):
-    """Pre-activation residual blocks of three dense layers."""
+class ResidualLayers(nn.Module):
+    """Pre-activation residual blocks, ReLU and dropout before every dense layer."""
 
-    def __init__(self, width: int, depth: int) -> None:
+    def __init__(self, config: ValueConfig) -> None:
         super().__init__()
-        narrow = width // 4
+        width, narrow = config.width, config.width // 4
+        if config.kind == 'residual':
+            sizes = [(width, width)] * 2
+        else:
+            sizes = [(width, narrow), (narrow, narrow), (narrow, width)]
         self.blocks = nn.ModuleList(
-            nn.ModuleList(
-                (nn.Linear(width, narrow), nn.Linear(narrow, narrow), nn.Linear(narrow, width))
-            )
-            for _ in range((depth - 1) // 3)
+            nn.ModuleList(dense_layer(inputs, outputs, config) for inputs, outputs in sizes)
+            for _ in range(config.depth // len(sizes))
         )
+        self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., width) -> (..., width)."""
         for block in self.blocks:
             y = x
             for layer in block:  # type: ignore[attr-defined]
-                y = layer(torch.relu(y))
+                y = layer(self.dropout(torch.relu(y)))
             x = x + y
         return x
+
+
+def hidden_layers(config: ValueConfig) -> PlainLayers | ResidualLayers:
+    """Build the layers between the one that takes the input and the head."""
+    return PlainLayers(config) if config.kind == 'plain' else ResidualLayers(config)
+
+
+def trunk_layers(widths: Sequence[int], config: ValueConfig) -> nn.Sequential:
+    """Build dense layers with ReLU from each of `widths` to the next; one width gives no layer."""
+    return nn.Sequential(
+        *(
+            layer
+            for inputs, outputs in itertools.pairwise(widths)
+            for layer in (dense_layer(inputs, outputs, config), nn.ReLU(inplace=True))
+        )
+    )
 
 
 class ValueNetwork(nn.Module):
@@ -69,9 +122,8 @@ class ValueNetwork(nn.Module):
 
     def __init__(self, config: ValueConfig) -> None:
         super().__init__()
-        layers = PlainLayers if config.kind == 'plain' else BottleneckLayers
-        self.hidden = layers(config.width, config.depth)
-        self.head = nn.Linear(config.width, 1)
+        self.hidden = hidden_layers(config)
+        self.head = dense_layer(config.width, 1, config)
 
     def forward(self, fused: Tensor) -> Tensor:
         """Score `fused`, which is overwritten."""

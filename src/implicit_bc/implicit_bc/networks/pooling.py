@@ -1,17 +1,15 @@
-"""From feature maps to a vector: average pooling and spatial soft-argmax, and coordinate maps."""
+"""From feature maps to a vector: global average or spatial soft-argmax (paper E.2)."""
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from implicit_bc.networks.coord_conv import coordinate_maps
 from implicit_bc.precision import full_precision
 
-
-def coordinate_maps(height: int, width: int) -> Tensor:
-    """Two maps (2, height, width): x over the width and y over the height, both in [-1, 1]."""
-    y, x = torch.meshgrid(
-        torch.linspace(-1, 1, height), torch.linspace(-1, 1, width), indexing='ij'
-    )
-    return torch.stack((x, y))
+PoolingKind = Literal['average', 'spatial_softmax']
+"""The paper's "pool" and "softmax" (Table 4)."""
 
 
 class AveragePooling(nn.Module):
@@ -54,3 +52,14 @@ def soft_argmax(logits: Tensor, grid: Tensor) -> Tensor:
     """Expected position of each of K maps `logits` (B, K, H, W) over `grid` (H * W, 2): (B, 2K)."""
     probabilities = torch.softmax(logits.flatten(2), dim=2)
     return (probabilities @ grid).flatten(1)
+
+
+def make_pooling(
+    kind: PoolingKind, channels: int, keypoints: int, height: int, width: int
+) -> AveragePooling | SpatialSoftArgmax:
+    """Build the pooling of maps (B, channels, height, width); an average ignores `keypoints`."""
+    match kind:
+        case 'average':
+            return AveragePooling(channels)
+        case 'spatial_softmax':
+            return SpatialSoftArgmax(channels, keypoints, height, width)

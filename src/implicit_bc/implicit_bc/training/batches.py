@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from implicit_bc.dataset import Dataset
 from implicit_bc.training.augmentation import random_shift
 from implicit_bc.training.config import TrainConfig
+from implicit_bc.training.data import TrainingData
 
 
 def data_order(rows: np.ndarray, batch_size: int, seed: int, step: int) -> Iterator[np.ndarray]:
@@ -25,7 +25,7 @@ def data_order(rows: np.ndarray, batch_size: int, seed: int, step: int) -> Itera
 
 
 def batches(
-    dataset: Dataset, rows: np.ndarray, config: TrainConfig, step: int, device: torch.device
+    data: TrainingData, rows: np.ndarray, config: TrainConfig, step: int, device: torch.device
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield observations and actions, as `load_batch`, of every step from `step` on, without end.
 
@@ -36,7 +36,7 @@ def batches(
 
     def load(step: int) -> tuple[Tensor, Tensor]:
         rng = np.random.default_rng((config.seed, step))
-        return load_batch(dataset, next(order), device, config.random_shift_px, rng)
+        return load_batch(data, next(order), device, config.random_shift_px, rng)
 
     with ThreadPoolExecutor(1, 'batches') as loader:
         upcoming = loader.submit(load, step)
@@ -48,14 +48,14 @@ def batches(
 
 
 def load_batch(
-    dataset: Dataset,
+    data: TrainingData,
     rows: np.ndarray,
     device: torch.device,
     shift_px: int = 0,
     rng: np.random.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Observations (B, T, ...) and actions (B, 2) [m] of `rows`, images shifted if asked to."""
-    observation, action = dataset.batch(rows)
+    """Observations (B, T, ...) and actions (B, A) of `rows`, images shifted if asked to."""
+    observation, action = data.batch(rows)
     if shift_px and rng is not None and observation.dtype == np.uint8:
         observation = random_shift(observation, shift_px, rng)
     return torch.from_numpy(observation).to(device), torch.from_numpy(action).to(device)

@@ -1,6 +1,7 @@
 """Checkpoints from which a run continues as if it had never stopped; no pickle.
 
 <run>/checkpoints/00001000/model.safetensors     weights
+average.safetensors   moving average of the weights, if the run keeps one
 trainer.safetensors   Adam's moments, states of the random generators
 state.json            step, seconds, configuration, dataset hash
 """
@@ -10,13 +11,14 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from ibc_contract.errors import IbcError
-from implicit_bc.model import ImplicitModel
+from implicit_bc.methods import Model
 from implicit_bc.tensors import load_into, load_tensors, save_tensors
 from implicit_bc.training.config import TrainConfig
 
@@ -35,14 +37,22 @@ MAY_CHANGE = (
 class TrainState:
     """Everything that changes while training."""
 
-    model: ImplicitModel
+    model: Model
     optimizer: torch.optim.Optimizer
-    negatives: torch.Generator
-    """Draws the counter-examples."""
+    generator: torch.Generator
+    """Draws what the loss needs, such as counter-examples."""
+    average: AveragedModel | None = None
+    """Exponential moving average of the weights, where it is kept."""
     step: int = 0
     """Steps done. Order and augmentation of the data follow from it and the seed."""
     seconds: float = 0.0
     """Time spent training, over all resumptions [s]."""
+
+    @property
+    def best(self) -> Model:
+        """The weights to judge and to keep: the average, where there is one."""
+        average = self.average.module if self.average else self.model
+        return cast(Model, average)
 
 
 def save_checkpoint(
@@ -57,6 +67,8 @@ def save_checkpoint(
         new.mkdir(parents=True)
         save_tensors(new, 'model', state.model.state_dict())
         save_tensors(new, 'trainer', _trainer_tensors(state))
+        if state.average is not None:
+            save_tensors(new, 'average', state.average.state_dict())
         facts = {
             'step': state.step,
             'seconds': state.seconds,
@@ -92,9 +104,11 @@ def restore_checkpoint(
         raise IbcError(f'{path}: damaged checkpoint: {error}') from None
     _require_same(path, facts, config, dataset_hash)
     load_into(state.model, load_tensors(path, 'model'), f'{path / "model.safetensors"}')
+    if state.average is not None:
+        load_into(state.average, load_tensors(path, 'average'), f'{path / "average.safetensors"}')
     tensors = load_tensors(path, 'trainer')
     torch.set_rng_state(tensors.pop('rng.torch'))
-    state.negatives.set_state(tensors.pop('rng.negatives'))
+    state.generator.set_state(tensors.pop('rng.loss'))
     parameters = list(state.model.parameters())
     moments: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
@@ -117,7 +131,7 @@ def _trainer_tensors(state: TrainState) -> dict[str, Tensor]:
         for name, tensor in values.items()
     }
     tensors['rng.torch'] = torch.get_rng_state()
-    tensors['rng.negatives'] = state.negatives.get_state()
+    tensors['rng.loss'] = state.generator.get_state()
     return tensors
 
 
@@ -129,9 +143,24 @@ def _require_same(
             f'{path}: was trained on dataset {facts["dataset_hash"]}, this is {dataset_hash}: '
             'use the same bags or start a new run'
         )
-    now = json.loads(json.dumps(config.to_dict()))
-    then = facts['config']
-    changed = [key for key in now if key not in MAY_CHANGE and now[key] != then.get(key)]
+    now = _flat(json.loads(json.dumps(config.to_dict())))
+    then = _flat(facts['config'])
+    changed = [
+        key
+        for key in sorted(now.keys() | then.keys())
+        if key not in MAY_CHANGE and now.get(key) != then.get(key)
+    ]
     if changed:
-        differences = ', '.join(f'{key} {then.get(key)} -> {now[key]}' for key in changed)
+        differences = ', '.join(f'{key} {then.get(key)} -> {now.get(key)}' for key in changed)
         raise IbcError(f'{path}: the configuration has changed ({differences}): start a new run')
+
+
+def _flat(data: dict[str, Any], prefix: str = '') -> dict[str, Any]:
+    """Nested values by dotted names."""
+    flat: dict[str, Any] = {}
+    for name, value in data.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f'{prefix}{name}.')
+        else:
+            flat[f'{prefix}{name}'] = value
+    return flat

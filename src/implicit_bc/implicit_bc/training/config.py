@@ -10,11 +10,11 @@ import yaml
 from pydantic import ConfigDict, Field
 
 from ibc_contract.errors import IbcError
-from implicit_bc.model import NormalizationConfig
+from implicit_bc.methods import DerivativeFree, Method
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.precision import Precision
 from implicit_bc.preset_files import preset_names, preset_text
-from implicit_bc.samplers.derivative_free import DerivativeFreeConfig
+from implicit_bc.scaling import NormalizationConfig
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
@@ -41,17 +41,17 @@ class TrainConfig:
 
     contract: str = 'planar_rgb'
     """Name of a contract that ships with ibc_contract."""
-    method: Literal['derivative_free'] = 'derivative_free'
-    """Uniform negatives and Algorithm 1 (paper B.1)."""
+    method: Method = DerivativeFree()
     steps: Annotated[int, Field(ge=1)] = 100_000
     batch_size: Annotated[int, Field(ge=1)] = 128
-    negatives: Annotated[int, Field(ge=1)] = 256
-    """Counter-examples per demonstrated action."""
     learning_rate: LearningRate = LearningRate()
     adam_epsilon: Annotated[float, Field(gt=0)] = 1e-7
     """1e-7 in the released code (Keras), 1e-8 in PyTorch."""
+    average_decay: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """When set, an exponential moving average of the weights is what is validated and kept: it
+    damps the swings of success from checkpoint to checkpoint that behavioral cloning is known for
+    (Block et al. 2023, arXiv 2310.11428)."""
     network: NetworkConfig = NetworkConfig()
-    sampler: DerivativeFreeConfig = DerivativeFreeConfig()
     normalization: NormalizationConfig = NormalizationConfig()
     random_shift_px: Annotated[int, Field(ge=0, le=16)] = 0
     """Shift all frames of an observation together by up to this many pixels, repeating the edge.

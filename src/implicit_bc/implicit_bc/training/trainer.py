@@ -3,19 +3,20 @@
 import logging
 import threading
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle import describe_training, save_bundle
 from implicit_bc.dataset import Dataset
-from implicit_bc.losses.info_nce import info_nce
-from implicit_bc.model import ImplicitModel, Scaling
-from implicit_bc.precision import autocast
-from implicit_bc.samplers.uniform import uniform_actions
+from implicit_bc.methods import Model
+from implicit_bc.networks.spectral_norm import power_iteration
+from implicit_bc.scaling import Scaling
 from implicit_bc.threads import use_threads
 from implicit_bc.training.batches import batches, spread_rows
 from implicit_bc.training.checkpoint import (
@@ -25,6 +26,7 @@ from implicit_bc.training.checkpoint import (
     save_checkpoint,
 )
 from implicit_bc.training.config import TrainConfig
+from implicit_bc.training.data import TrainingData
 from implicit_bc.training.run_log import RunLog, Stopwatch, interruptible
 from implicit_bc.training.validation import validate
 
@@ -38,6 +40,18 @@ class TrainingInterrupted(IbcError):
     """Ctrl-C: the checkpoint is saved."""
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What a run ends with."""
+
+    model: Model
+    steps: int
+    seconds: float
+    """Time spent training [s]."""
+    metrics: dict[str, float]
+    """On held-out episodes; empty if there are none."""
+
+
 def train(
     config: TrainConfig,
     dataset: Dataset,
@@ -45,47 +59,64 @@ def train(
     resume: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Train a policy and return its bundle, `<run_dir>/bundle`.
+    """Train a policy on bags and return its bundle, `<run_dir>/bundle`; for the rest see `fit`."""
+    trained = fit(config, dataset, run_dir, resume, progress)
+    provenance = describe_training(
+        config, dataset.meta, trained.steps, trained.seconds, trained.metrics
+    )
+    return save_bundle(
+        run_dir / 'bundle',
+        dataset.contract,
+        trained.model,
+        dataset.meta.tasks,
+        provenance,
+    )
+
+
+def fit(
+    config: TrainConfig,
+    data: TrainingData,
+    run_dir: Path,
+    resume: bool = False,
+    progress: bool = True,
+) -> Trained:
+    """Train a model.
 
     Args:
         config: What to train.
-        dataset: What to train on.
-        run_dir: Takes checkpoints, metrics and the bundle.
+        data: What to train on.
+        run_dir: Takes checkpoints and metrics.
         resume: Continue from the newest checkpoint of `run_dir`.
         progress: Show a progress bar if there is a terminal.
 
     Raises:
         TrainingInterrupted: Ctrl-C, after a checkpoint.
-        IbcError: The loss is not finite; the run directory, dataset or configuration does not fit.
+        IbcError: The loss is not finite; the run directory, data or configuration does not fit.
     """
     run_dir = Path(run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
     if config.threads is not None:
         use_threads(config.threads)
-    device = _device(config)
-    rows, held_out = dataset.split(config.holdout, config.seed)
-    state = _fresh_state(config, dataset, device)
-    _start_or_resume(run_dir, state, config, dataset.meta.hash, resume)
+    rows, held_out = data.split(config.holdout, config.seed)
+    state = _fresh_state(config, data, _device(config))
+    _start_or_resume(run_dir, state, config, data.hash, resume)
 
     with closing(RunLog(run_dir, state.step, config.steps, progress)) as run_log:
         with interruptible() as interrupted:
-            finished = _loop(config, dataset, state, rows, held_out, run_log, interrupted)
-        save_checkpoint(run_dir, state, config, dataset.meta.hash)
+            finished = _loop(config, data, state, rows, held_out, run_log, interrupted)
+        save_checkpoint(run_dir, state, config, data.hash)
         if not finished:
             raise TrainingInterrupted(
                 f'stopped after {state.step} steps, checkpoint saved: resume the run in {run_dir}'
             )
-        final = validate(state.model, dataset, held_out, config) if len(held_out) else {}
+        final = validate(state.best, data, held_out, config.seed) if len(held_out) else {}
         run_log.write(state.step, final)
-    provenance = describe_training(config, dataset.meta, state.step, state.seconds, final)
-    return save_bundle(
-        run_dir / 'bundle', state.model, config.sampler, dataset.meta.tasks, provenance
-    )
+    return Trained(state.best, state.step, state.seconds, final)
 
 
 def _loop(
     config: TrainConfig,
-    dataset: Dataset,
+    data: TrainingData,
     state: TrainState,
     rows: np.ndarray,
     held_out: np.ndarray,
@@ -96,7 +127,7 @@ def _loop(
     watch = Stopwatch(state.seconds)
     device = state.model.low.device
     losses: list[Tensor] = []
-    for observation, action in batches(dataset, rows, config, state.step, device):
+    for observation, action in batches(data, rows, config, state.step, device):
         state.seconds = watch.seconds
         progress = _progress(config, state)
         if progress >= 1.0 or interrupted.is_set():
@@ -105,7 +136,7 @@ def _loop(
         for group in state.optimizer.param_groups:
             group['lr'] = config.learning_rate.at(state.step, progress)
 
-        losses.append(_update(state, observation, action, config))
+        losses.append(_update(state, observation, action))
         state.step += 1
         run_log.advance()
 
@@ -118,46 +149,48 @@ def _loop(
             losses.clear()
             run_log.write(state.step, values)
         if state.step % config.validate_every == 0 and len(held_out):
-            run_log.write(state.step, validate(state.model, dataset, held_out, config))
+            run_log.write(state.step, validate(state.best, data, held_out, config.seed))
         if state.step % config.checkpoint_every == 0:
             _finite_mean(losses, state.step, run_log.run_dir)
-            save_checkpoint(run_log.run_dir, state, config, dataset.meta.hash)
+            save_checkpoint(run_log.run_dir, state, config, data.hash)
     raise RuntimeError('the order of the data has no end')
 
 
-def _update(state: TrainState, observation: Tensor, action: Tensor, config: TrainConfig) -> Tensor:
+def _update(state: TrainState, observation: Tensor, action: Tensor) -> Tensor:
     """Do one step of gradient descent on a batch; return its loss."""
-    model = state.model
-    positive = model.action(action)[:, None]
-    uniform = uniform_actions(model.low, model.high, len(action), config.negatives, state.negatives)
-    with autocast(config.precision, model.low.device):
-        embedded = model.embed(observation)
-    loss = info_nce(model.score(embedded, torch.cat((positive, uniform), dim=1)))
+    loss = state.model.losses(observation, action, state.generator)['loss']
     state.optimizer.zero_grad(set_to_none=True)
     loss.backward()
     state.optimizer.step()
+    power_iteration(state.model)
+    if state.average is not None:
+        state.average.update_parameters(state.model)
     return loss.detach()
 
 
-def _fresh_state(config: TrainConfig, dataset: Dataset, device: torch.device) -> TrainState:
+def _fresh_state(config: TrainConfig, data: TrainingData, device: torch.device) -> TrainState:
     torch.manual_seed(config.seed)
-    samples = dataset.observations
+    samples = data.observations
     if samples.dtype == np.uint8:
         samples = samples[spread_rows(len(samples), SCALING_SAMPLES)]
     # Bounds come from every action, so that held-out ones lie inside as well.
     scaling = Scaling.of_data(
-        np.asarray(samples),
-        dataset.actions,
-        config.normalization,
-        dataset.contract.max_delta_m,
+        np.asarray(samples), data.actions, config.normalization, data.action_limits
     )
-    model = ImplicitModel(dataset.contract, config.network, scaling).to(device)
+    model = config.method.model(data.spaces, config.network, scaling).to(device)
+    model.precision = config.precision
     log.info('%d parameters', sum(p.numel() for p in model.parameters()))
     optimizer = torch.optim.Adam(
         model.parameters(), config.learning_rate.initial, eps=config.adam_epsilon, fused=True
     )
-    negatives = torch.Generator(device).manual_seed(config.seed)
-    return TrainState(model, optimizer, negatives)
+    generator = torch.Generator(device).manual_seed(config.seed)
+    return TrainState(model, optimizer, generator, _average(model, config.average_decay))
+
+
+def _average(model: Model, decay: float | None) -> AveragedModel | None:
+    if decay is None:
+        return None
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))
 
 
 def _start_or_resume(

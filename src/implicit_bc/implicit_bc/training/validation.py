@@ -3,46 +3,31 @@
 import numpy as np
 import torch
 
-from implicit_bc.dataset import Dataset
-from implicit_bc.losses.info_nce import info_nce
-from implicit_bc.model import ImplicitModel
-from implicit_bc.samplers.derivative_free import minimize
-from implicit_bc.samplers.uniform import uniform_actions
-from implicit_bc.training.batches import load_batch, spread_rows
-from implicit_bc.training.config import TrainConfig
+from implicit_bc.methods import Model
+from implicit_bc.training.batches import TrainingData, load_batch, spread_rows
 
 VALIDATION_STEPS = 256
 """Steps per validation, the same ones every time."""
 
 
 @torch.no_grad()
-def validate(
-    model: ImplicitModel, dataset: Dataset, held_out: np.ndarray, config: TrainConfig
-) -> dict[str, float]:
-    """Loss, and error of the action that inference finds [mm]. The loss alone tells little.
+def validate(model: Model, data: TrainingData, held_out: np.ndarray, seed: int) -> dict[str, float]:
+    """Loss, and error of the action that inference finds, in thousandths of its unit ([mm]).
 
-    Where the demonstrations have several modes an error of zero is out of reach, which is why the
-    median stands beside the mean.
+    The loss alone tells little. Where the demonstrations have several modes an error of zero is out
+    of reach, which is why the median stands beside the mean.
     """
     device = model.low.device
     rows = held_out[spread_rows(len(held_out), VALIDATION_STEPS)]
-    observation, action = load_batch(dataset, rows, device)
-    generator = torch.Generator(device).manual_seed(config.seed)
-    embedded = model.embed(observation)
-    negatives = uniform_actions(model.low, model.high, len(action), config.negatives, generator)
-    candidates = torch.cat((model.action(action)[:, None], negatives), dim=1)
-    loss = info_nce(model.score(embedded, candidates))
-    found = minimize(
-        lambda actions: model.score(embedded, actions),
-        model.low,
-        model.high,
-        len(action),
-        config.sampler,
-        generator,
-    )
-    error_mm = 1e3 * (model.action.inverse(found.best) - action).norm(dim=1)
-    return {
-        'validation/loss': float(loss),
-        'validation/action_error_mm': float(error_mm.mean()),
-        'validation/action_error_median_mm': float(error_mm.median()),
+    observation, action = load_batch(data, rows, device)
+    generator = torch.Generator(device).manual_seed(seed)
+    was_training = model.training
+    model.eval()
+    losses = model.losses(observation, action, generator)
+    best = model.decide(observation, generator).best
+    model.train(was_training)
+    error = 1e3 * (model.action.inverse(best) - action).norm(dim=1)
+    return {f'validation/{name}': float(value) for name, value in losses.items()} | {
+        'validation/action_error_mm': float(error.mean()),
+        'validation/action_error_median_mm': float(error.median()),
     }

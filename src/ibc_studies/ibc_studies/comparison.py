@@ -1,0 +1,140 @@
+"""Train policies on the same demonstrations, with several seeds, and count what they can do."""
+
+import csv
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ibc_studies.demonstrations import Demonstrations
+from ibc_studies.preset import StudyPreset
+from implicit_bc.batched import BatchedPolicy
+from implicit_bc.nearest_neighbor import NearestNeighborPolicy
+from implicit_bc.training.config import TrainConfig
+from implicit_bc.training.data import ArrayData
+from implicit_bc.training.trainer import fit
+from implicit_bc.wilson import wilson_interval
+
+Decide = Callable[[np.ndarray], np.ndarray]
+"""Observations (b, T, D) -> actions (b, A)."""
+Judge = Callable[[Decide, Sequence[int]], np.ndarray]
+"""Runs the episodes of these seeds: (B,) bool, which were won."""
+
+NEAREST_NEIGHBOR = 'nearest_neighbor'
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one policy did, over all its seeds."""
+
+    policy: str
+    success_rate: float
+    wilson95: tuple[float, float]
+    episodes: int
+    seeds: int
+    steps: int
+    """Of training, per seed."""
+    seconds: float
+    """Of training, per seed."""
+    parameters: int
+
+
+def compare(
+    preset: StudyPreset,
+    demonstrations: Demonstrations,
+    action_limits: tuple[float, float],
+    judge: Judge,
+    seeds: Sequence[int],
+    episodes: int,
+    folder: Path,
+) -> list[Row]:
+    """Train every policy of `preset` with every seed, let it act, and count.
+
+    Args:
+        preset: What to train.
+        demonstrations: What to learn from.
+        action_limits: Lowest and highest number of an action.
+        judge: Lets a policy act.
+        seeds: Of training.
+        episodes: To act in, from seed 0 on, the same ones for every policy.
+        folder: Takes the runs, one below `policy/seed`; what is trained already is resumed.
+    """
+    data = ArrayData(
+        demonstrations.observations,
+        demonstrations.actions,
+        demonstrations.episode,
+        preset.history,
+        action_limits,
+    )
+    rows = []
+    for name, config in preset.policies.items():
+        rows.append(_trained(name, config, data, judge, seeds, episodes, folder / name))
+        log.info('%s: %s of %d', name, f'{rows[-1].success_rate:.1%}', rows[-1].episodes)
+    rows.append(_nearest(data, judge, episodes))
+    return rows
+
+
+def write_csv(rows: Sequence[Any], path: Path) -> None:
+    """Write dataclass instances as a table."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open('w', newline='') as file:
+        writer = csv.DictWriter(file, asdict(rows[0]))
+        writer.writeheader()
+        writer.writerows(asdict(row) for row in rows)
+
+
+def as_json(rows: Sequence[Row], **facts: Any) -> Mapping[str, Any]:
+    """The first row, which the study is about, with the others as `baselines`."""
+    first, *others = rows
+    return {**facts, **asdict(first), 'baselines': {row.policy: asdict(row) for row in others}}
+
+
+def _trained(
+    name: str,
+    config: TrainConfig,
+    data: ArrayData,
+    judge: Judge,
+    seeds: Sequence[int],
+    episodes: int,
+    folder: Path,
+) -> Row:
+    won, seconds, steps, parameters = [], [], [], 0
+    for seed in seeds:
+        run_dir = folder / f'seed_{seed}'
+        trained = fit(replace(config, seed=seed), data, run_dir, resume=run_dir.exists())
+        won.append(judge(BatchedPolicy(trained.model, seed).act, range(episodes)))
+        seconds.append(trained.seconds)
+        steps.append(trained.steps)
+        parameters = sum(p.numel() for p in trained.model.parameters())
+    return _row(
+        name, np.concatenate(won), len(seeds), max(steps), float(np.mean(seconds)), parameters
+    )
+
+
+def _nearest(data: ArrayData, judge: Judge, episodes: int) -> Row:
+    started = time.monotonic()
+    policy = NearestNeighborPolicy(data, np.arange(len(data.actions)))
+    seconds = time.monotonic() - started
+    return _row(NEAREST_NEIGHBOR, judge(policy.act_on, range(episodes)), 1, 0, seconds, 0)
+
+
+def _row(
+    name: str, won: np.ndarray, seeds: int, steps: int, seconds: float, parameters: int
+) -> Row:
+    count = int(won.sum())
+    return Row(
+        policy=name,
+        success_rate=count / len(won),
+        wilson95=wilson_interval(count, len(won)),
+        episodes=len(won),
+        seeds=seeds,
+        steps=steps,
+        seconds=round(seconds, 1),
+        parameters=parameters,
+    )

@@ -1,0 +1,63 @@
+"""Figures of the studies."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from ibc_studies.comparison import Row
+from ibc_studies.functions_study import Answers
+
+COLORS = {
+    'derivative_free': '#08519c',
+    'autoregressive': '#08519c',
+    'langevin': '#08519c',
+    'mean_squared_error': '#d94801',
+    'mixture_density': '#54278f',
+    'nearest_neighbor': '#737373',
+}
+
+
+def draw_functions(answers: Sequence[Answers], path: Path) -> None:
+    """Draw what each model says, one column per function, one row per policy (Figs 2 and 3)."""
+    functions = list(dict.fromkeys(a.row.function for a in answers))
+    policies = list(dict.fromkeys(a.row.policy for a in answers))
+    figure = Figure(figsize=(2.3 * len(functions), 2.1 * len(policies)), layout='constrained')
+    panels = figure.subplots(len(policies), len(functions), sharex=True, sharey=True, squeeze=False)
+    for answer in answers:
+        row = policies.index(answer.row.policy)
+        column = functions.index(answer.row.function)
+        axes = panels[row, column]
+        axes.axvspan(0.0, 1.0, color='#f2f2f2', zorder=0)
+        axes.scatter(answer.samples_x, answer.samples_y, s=5, color='#969696', linewidths=0)
+        color = COLORS[answer.row.policy]
+        axes.scatter(answer.x, answer.y, s=1.5, color=color, linewidths=0)
+        axes.set_ylim(-0.3, 1.3)
+        axes.spines[['top', 'right']].set_visible(False)
+        if row == 0:
+            axes.set_title(answer.row.function, fontsize=9)
+        if column == 0:
+            axes.set_ylabel(answer.row.policy.replace('_', ' '), fontsize=9)
+    _save(figure, path)
+
+
+def draw_success(rows: Sequence[Row], paper: str, path: Path) -> None:
+    """Draw success rates with their Wilson intervals."""
+    figure = Figure(figsize=(6.4, 0.9 + 0.5 * len(rows)), layout='constrained')
+    axes = figure.subplots()
+    for place, row in enumerate(reversed(rows)):
+        low, high = row.wilson95
+        rate = row.success_rate
+        error = [[max(0.0, rate - low)], [max(0.0, high - rate)]]
+        axes.barh(place, rate, xerr=error, color=COLORS.get(row.policy, '#737373'), height=0.6)
+    axes.set_yticks(range(len(rows)), [row.policy.replace('_', ' ') for row in reversed(rows)])
+    axes.set_xlim(0.0, 1.0)
+    axes.set_xlabel('success')
+    axes.set_title(f'paper: {paper}', fontsize=8, loc='left')
+    axes.spines[['top', 'right']].set_visible(False)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)

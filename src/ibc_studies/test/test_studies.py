@@ -1,0 +1,108 @@
+"""Studies from demonstrations to their table, as small as they come."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ibc_contract.errors import IbcError
+from ibc_studies.comparison import as_json, write_csv
+from ibc_studies.figures import draw_functions, draw_success
+from ibc_studies.functions import (
+    HYSTERESIS,
+    MULTI_VALUED,
+    RANGES,
+    SINGLE_VALUED,
+    STEP,
+    distance_to_graph,
+    training_points,
+)
+from ibc_studies.functions_study import study_functions
+from ibc_studies.particle_study import PAPER, study_particle
+from ibc_studies.preset import load_preset, study_presets
+from ibc_studies.pushing import PushingConfig
+from ibc_studies.pushing_study import study_pushing
+from implicit_bc.networks.mlp import ValueConfig
+
+PRESETS = [
+    (study, name) for study in ('functions', 'particle', 'pushing') for name in study_presets(study)
+]
+
+
+def small(study, steps=4, demonstrations=3):
+    preset = load_preset(study, 'quick')
+    policies = {
+        name: replace(
+            config,
+            steps=steps,
+            batch_size=16,
+            threads=1,
+            network=replace(config.network, value=ValueConfig(8, 2)),
+        )
+        for name, config in preset.policies.items()
+    }
+    return replace(preset, demonstrations=demonstrations, policies=policies)
+
+
+@pytest.mark.parametrize(('study', 'name'), PRESETS)
+def test_presets_load(study, name):
+    preset = load_preset(study, name)
+    assert len(preset.policies) >= 2
+    assert all(config.method.kind == policy for policy, config in preset.policies.items())
+
+
+def test_unknown_presets_are_named():
+    with pytest.raises(IbcError, match="unknown preset 'huge'; known: paper, quick"):
+        load_preset('particle', 'huge')
+
+
+def test_particle_study_counts_every_policy_and_goes_on_where_it_stopped(tmp_path):
+    rows = study_particle(1, small('particle'), [0, 1], 5, tmp_path)
+    assert [row.policy for row in rows] == ['langevin', 'mean_squared_error', 'nearest_neighbor']
+    assert [row.episodes for row in rows] == [10, 10, 5]
+    assert [row.seeds for row in rows] == [2, 2, 1]
+    again = study_particle(1, small('particle'), [0, 1], 5, tmp_path)
+    assert [row.success_rate for row in again] == [row.success_rate for row in rows]
+    result = as_json(rows, dims=1)
+    assert {'success_rate', 'wilson95', 'episodes', 'baselines', 'dims'} <= result.keys()
+    assert set(result['baselines']) == {'mean_squared_error', 'nearest_neighbor'}
+    json.dumps(result)
+    write_csv(rows, tmp_path / 'results.csv')
+    assert len((tmp_path / 'results.csv').read_text().splitlines()) == 4
+    draw_success(rows, PAPER, tmp_path / 'success.png')
+    assert (tmp_path / 'success.png').stat().st_size > 5000
+
+
+def test_pushing_study(tmp_path):
+    rows = study_pushing(PushingConfig(), small('pushing', demonstrations=2), [0], 2, tmp_path)
+    assert {row.policy for row in rows} == {
+        'derivative_free', 'mean_squared_error', 'nearest_neighbor',
+    }  # fmt: skip
+    assert all(row.episodes == 2 for row in rows)
+
+
+def test_functions_study(tmp_path):
+    answers = study_functions(small('functions', steps=2, demonstrations=30), 0, tmp_path)
+    assert len(answers) == 3 * len((*SINGLE_VALUED, *MULTI_VALUED))
+    draw_functions(answers, tmp_path / 'functions.png')
+    assert (tmp_path / 'functions.png').stat().st_size > 20_000
+
+
+@pytest.mark.parametrize('function', [*SINGLE_VALUED, *MULTI_VALUED], ids=lambda f: f.name)
+def test_samples_lie_on_their_graph(function):
+    x, y = training_points(function, 200, seed=0)
+    assert ((x >= 0) & (x <= 1)).all()
+    np.testing.assert_allclose(distance_to_graph(function, x, y), 0.0, atol=0.03)
+
+
+def test_distances_from_a_graph():
+    x = np.array([0.4, 0.49, 0.505])
+    given = distance_to_graph(STEP, x, np.array([0.2, 0.5, 0.2]))
+    assert given == pytest.approx([0.0, 0.3, 0.005], abs=2e-3)  # between the sides of the jump: far
+    band = distance_to_graph(RANGES, np.array([0.5, 0.5]), np.array([0.25, 0.45]))
+    assert band == pytest.approx([0.0, 0.1], abs=5e-3)
+
+
+def test_hysteresis_has_two_answers_in_the_middle_only():
+    assert [len(HYSTERESIS.valid(x)) for x in (0.2, 0.5, 0.8)] == [1, 2, 1]

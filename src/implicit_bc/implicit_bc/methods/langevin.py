@@ -1,0 +1,106 @@
+"""Counter-examples and inference by Langevin dynamics, with the gradient penalty: paper B.3."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import pydantic
+import torch
+from pydantic import ConfigDict, Field
+from torch import Tensor
+
+from implicit_bc.losses import GradientPenaltyConfig, gradient_penalty, info_nce
+from implicit_bc.methods.method import ImplicitModel
+from implicit_bc.networks.energy import NetworkConfig, make_energy
+from implicit_bc.samplers import (
+    LangevinConfig,
+    Samples,
+    langevin_chain,
+    langevin_minimize,
+    uniform_actions,
+)
+from implicit_bc.scaling import Scaling
+from implicit_bc.spaces import Spaces
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
+class Langevin:
+    """Energy over whole actions, differentiable by them."""
+
+    kind: Literal['langevin'] = 'langevin'
+    negatives: Annotated[int, Field(ge=1)] = 8
+    """Counter-examples per demonstrated action: 8 in D.1, 64 in D.3."""
+    sampler: LangevinConfig = LangevinConfig()
+    gradient_penalty: GradientPenaltyConfig | None = GradientPenaltyConfig()
+
+    def model(self, spaces: Spaces, network: NetworkConfig, scaling: Scaling) -> ImplicitModel:
+        """Build the model, untrained."""
+        return LangevinModel(self, spaces, network, scaling)
+
+
+class LangevinModel(ImplicitModel):
+    """E(o, a), trained against the ends of its own chains."""
+
+    def __init__(
+        self, method: Langevin, spaces: Spaces, network: NetworkConfig, scaling: Scaling
+    ) -> None:
+        super().__init__(method, spaces, network, scaling)
+        self.network = make_energy(spaces, network)
+
+    def losses(
+        self, observation: Tensor, action: Tensor, generator: torch.Generator
+    ) -> Mapping[str, Tensor]:
+        """InfoNCE against chains that start anywhere, and what steep energies cost."""
+        embedded = self._embed(observation)
+        negatives = self._chain_ends(embedded.detach(), generator)
+        candidates = torch.cat((self.action(action)[:, None], negatives), dim=1)
+        penalty = self.method.gradient_penalty
+        if penalty is None or not torch.is_grad_enabled():
+            return {'loss': info_nce(self.network.score(embedded, candidates))}
+        candidates.requires_grad_()
+        energies = self.network.score(embedded, candidates)
+        contrast = info_nce(energies)
+        steepness = gradient_penalty(energies, candidates, self.low, self.high, penalty)
+        return {
+            'loss': contrast + steepness,
+            'info_nce': contrast,
+            'gradient_penalty': steepness,
+        }
+
+    def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
+        """Chains from uniform actions, a second pass if there is one, then the argmin."""
+        embedded = self._embed(observation)
+        return langevin_minimize(
+            lambda actions: self.network.score(embedded, actions),
+            self.low,
+            self.high,
+            len(observation),
+            self.method.sampler,
+            generator,
+        )
+
+    def landscape(self, observation: Tensor, actions: Tensor) -> Tensor:
+        """Energies (B, N) of raw `actions` (B, N, A)."""
+        return self.network.score(self._embed(observation), self.action(actions))
+
+    def _chain_ends(self, embedded: Tensor, generator: torch.Generator) -> Tensor:
+        """Counter-examples (B, N, A) for `embedded` observations; dropout rests meanwhile."""
+        was_training = self.network.training
+        self.network.eval()
+        start = uniform_actions(
+            self.low, self.high, len(embedded), self.method.negatives, generator
+        )
+        ends = langevin_chain(
+            lambda actions: self.network.score(embedded, actions),
+            start,
+            self.low,
+            self.high,
+            self.method.sampler,
+            generator,
+        )
+        self.network.train(was_training)
+        return ends
+
+    def _embed(self, observation: Tensor) -> Tensor:
+        """Encode observations once, for any number of actions."""
+        with self.encoding():
+            return self.network.embed(self.prepare(observation))

@@ -1,0 +1,81 @@
+"""What every method has in common: a network between raw observations and actions in metres.
+
+observation   images (B, T, h, w, 3) uint8 RGB, or states (B, T, D) float32
+action        (B, A), raw; normalized only inside losses and samplers
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from implicit_bc.images import stack_frames
+from implicit_bc.networks.energy import NetworkConfig, samples_seen
+from implicit_bc.normalization import Normalizer
+from implicit_bc.precision import Precision, autocast
+from implicit_bc.samplers import Samples
+from implicit_bc.scaling import Scaling
+from implicit_bc.spaces import Spaces
+
+
+class Model(nn.Module, ABC):
+    """A network with what its numbers mean, how it learns and how it decides."""
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(
+        self, method: Any, spaces: Spaces, network: NetworkConfig, scaling: Scaling
+    ) -> None:
+        """Keep what the model is made from; subclasses add the network itself.
+
+        Args:
+            method: Constants of the method.
+            spaces: Shapes of observations and actions.
+            network: Sizes of the network.
+            scaling: Normalizers and bounds.
+        """
+        super().__init__()
+        self.method = method
+        self.spaces = spaces
+        self.network_config = network
+        self.scaling = scaling
+        self.samples_seen = samples_seen(spaces, network)
+        self.precision: Precision = 'float32'
+        """Of convolutions while training; see `implicit_bc.precision`."""
+        self.observation = Normalizer(scaling.observation)
+        self.action = Normalizer(scaling.action)
+        low, high = torch.tensor(scaling.bounds.low), torch.tensor(scaling.bounds.high)
+        self.register_buffer('low', self.action(low), persistent=False)
+        self.register_buffer('high', self.action(high), persistent=False)
+
+    @abstractmethod
+    def losses(
+        self, observation: Tensor, action: Tensor, generator: torch.Generator
+    ) -> Mapping[str, Tensor]:
+        """What to minimize, as 'loss', and its parts; `action` (B, A) was demonstrated."""
+
+    @abstractmethod
+    def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
+        """Choose an action for every observation; all of it normalized."""
+
+    def prepare(self, observation: Tensor) -> Tensor:
+        """Raw observations as the encoder takes them."""
+        observation = observation[:, -self.samples_seen :]
+        if observation.dtype == torch.uint8:
+            return stack_frames(observation, self.observation)
+        return self.observation(observation)
+
+    def encoding(self) -> torch.autocast:
+        """Context in which observations are encoded."""
+        return autocast(self.precision if self.training else 'float32', self.low.device)
+
+
+class ImplicitModel(Model):
+    """A model that ranks actions by energies."""
+
+    @abstractmethod
+    def landscape(self, observation: Tensor, actions: Tensor) -> Tensor:
+        """Energies (B, N) of raw `actions` (B, N, A): for looking at."""

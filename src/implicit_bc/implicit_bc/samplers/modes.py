@@ -1,0 +1,69 @@
+"""The modes of an energy, found by clustering a sampler's final candidates."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import pydantic
+import torch
+from pydantic import ConfigDict, Field
+from torch import Tensor
+
+CLUSTERED = 2048
+"""Candidates that are clustered at most; time and memory grow with the square."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
+class ModesConfig:
+    """What counts as a mode of its own."""
+
+    radius: Annotated[float, Field(gt=0, description='[normalized action]')] = 0.25
+    """Two candidates this close belong together, and so do those that a chain of such pairs links
+    downhill: a long valley is one mode."""
+    min_mass: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """Clusters with less mass are stragglers and left out."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One alternative among the actions for an observation."""
+
+    action: Tensor
+    """(A,): the candidate of lowest energy of the cluster."""
+    mass: float
+    """The cluster's share of the sum of exp(-energy) over all candidates. It is no calibrated
+    probability: each of Algorithm 1's n iterations weights the candidates anew, which leaves shares
+    like those of exp(-n * energy)."""
+    margin: float
+    """Energy above that of the best mode, 0 for the best."""
+
+
+def find_modes(candidates: Tensor, energies: Tensor, config: ModesConfig) -> tuple[Mode, ...]:
+    """Cluster the candidates (N, A) of one observation by their energies (N,), best mode first.
+
+    Every candidate follows its nearest better neighbor within the radius; those without one are the
+    modes (quick shift, Vedaldi & Soatto 2008, with the energy for a density). Nothing is drawn, and
+    the order of the candidates does not matter.
+    """
+    order = energies.argsort(stable=True)
+    # Every k-th of the sorted ones: the best stays, and so do the shares.
+    order = order[:: -(-len(order) // CLUSTERED)]
+    candidates, energies = candidates[order], energies[order].double()
+    root = _roots(candidates, config.radius)
+    mass = torch.zeros_like(energies).index_add(0, root, torch.softmax(-energies, dim=0))
+    return tuple(
+        Mode(candidates[i], float(mass[i]), float(energies[i] - energies[0]))
+        for i in root.unique().tolist()
+        if i == 0 or mass[i] >= config.min_mass
+    )
+
+
+def _roots(candidates: Tensor, radius: float) -> Tensor:
+    """Index (N,) of the mode that each of `candidates` (N, A), best first, ends at."""
+    distance = torch.cdist(candidates, candidates, compute_mode='donot_use_mm_for_euclid_dist')
+    not_better = torch.ones_like(distance, dtype=torch.bool).triu()
+    distance = distance.masked_fill(not_better | (distance > radius), torch.inf)
+    nearest, root = distance.min(dim=1)
+    root = torch.where(nearest.isinf(), torch.arange(len(root), device=root.device), root)
+    while not torch.equal(root, root[root]):
+        root = root[root]
+    return root

@@ -1,0 +1,53 @@
+"""What every sampler ends with, and how one action is chosen from it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Energy = Callable[[Tensor], Tensor]
+"""Normalized actions (B, N, A) -> energies (B, N); low is good. It holds the observations."""
+
+Pick = Literal['argmin', 'draw']
+"""'argmin' is the paper's choice. 'draw' takes one of the final candidates in proportion to
+exp(-energy), which is what the released code amounts to: it gives every mode its turn."""
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What a minimization ends with."""
+
+    best: Tensor
+    """(B, A): the candidate of lowest energy, or the one drawn (`Pick`)."""
+    candidates: Tensor
+    """(B, N, A): the final candidates."""
+    energies: Tensor
+    """(B, N): their energies, row for row (the released code returns those of an older set)."""
+
+
+def choose(
+    candidates: Tensor, energies: Tensor, pick: Pick, generator: torch.Generator | None = None
+) -> Samples:
+    """End a minimization with `candidates` (B, N, A) and their `energies` (B, N)."""
+    if pick == 'draw':
+        best = resample(candidates, energies, 1, generator)
+    else:
+        best = _take(candidates, energies.argmin(dim=1, keepdim=True))
+    return Samples(best[:, 0], candidates, energies)
+
+
+def resample(
+    candidates: Tensor, energies: Tensor, count: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Draw (B, count, A) of `candidates` (B, N, A), with replacement, by exp(-energy)."""
+    weights = torch.softmax(-energies.float(), dim=1)
+    return _take(
+        candidates, torch.multinomial(weights, count, replacement=True, generator=generator)
+    )
+
+
+def _take(candidates: Tensor, index: Tensor) -> Tensor:
+    """Pick rows `index` (B, K) of `candidates` (B, N, A)."""
+    return candidates.gather(1, index[..., None].expand(-1, -1, candidates.shape[-1]))

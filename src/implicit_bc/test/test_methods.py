@@ -1,0 +1,116 @@
+"""Every method learns small problems with known answers, from arrays to decisions."""
+
+import numpy as np
+import pytest
+import torch
+
+from implicit_bc.losses import GradientPenaltyConfig
+from implicit_bc.methods import (
+    Autoregressive,
+    DerivativeFree,
+    ImplicitModel,
+    Langevin,
+    MeanSquaredError,
+    MixtureDensity,
+)
+from implicit_bc.networks.energy import NetworkConfig
+from implicit_bc.networks.mlp import ValueConfig
+from implicit_bc.samplers import AutoregressiveConfig, DerivativeFreeConfig, LangevinConfig
+from implicit_bc.scaling import NormalizationConfig
+from implicit_bc.training.config import LearningRate, TrainConfig, config_from_dict
+from implicit_bc.training.data import ArrayData
+from implicit_bc.training.trainer import fit
+
+IMPLICIT = {
+    'derivative_free': DerivativeFree(negatives=64, sampler=DerivativeFreeConfig(samples=256)),
+    'autoregressive': Autoregressive(negatives=64, sampler=AutoregressiveConfig(samples=256)),
+    'langevin': Langevin(
+        negatives=16,
+        sampler=LangevinConfig(samples=64, iterations=25, max_step=0.25),
+        gradient_penalty=GradientPenaltyConfig(margin=5.0),
+    ),
+}
+
+
+def train(method, data, run_dir, steps=400):
+    config = TrainConfig(
+        method=method,
+        steps=steps,
+        batch_size=64,
+        learning_rate=LearningRate(3e-3, final_fraction=0.02),
+        network=NetworkConfig(value=ValueConfig(width=64, depth=3)),
+        normalization=NormalizationConfig(action='min_max'),
+        holdout=0.0,
+        threads=1,
+        device='cpu',
+    )
+    return fit(config, data, run_dir, progress=False).model.eval()
+
+
+def data(actions, count=600):
+    rng = np.random.default_rng(0)
+    states = rng.uniform(-1, 1, (count, 1)).astype(np.float32)
+    return ArrayData(states, actions(states, rng).astype(np.float32), np.zeros(count, np.int32))
+
+
+@torch.no_grad()
+def decide(model, states):
+    observation = torch.tensor(states, dtype=torch.float32)[:, None, None]
+    return model.action.inverse(
+        model.decide(observation, torch.Generator().manual_seed(0)).best
+    ).numpy()
+
+
+@pytest.mark.parametrize('kind', IMPLICIT)
+def test_a_jump_stays_sharp(kind, tmp_path):
+    """Paper Fig. 2a: an energy takes one side or the other, not what lies between."""
+    step = data(lambda x, _: np.hstack((np.sign(x), 0.3 * np.sign(-x))))
+    model = train(IMPLICIT[kind], step, tmp_path)
+    asked = np.array([-0.9, -0.4, -0.1, 0.1, 0.4, 0.9])
+    expected = np.stack((np.sign(asked), -0.3 * np.sign(asked)), axis=1)
+    np.testing.assert_allclose(decide(model, asked), expected, atol=0.12)
+
+
+@pytest.mark.parametrize('kind', IMPLICIT)
+def test_of_two_answers_one_is_given(kind, tmp_path):
+    forked = data(lambda x, rng: rng.choice((-1.0, 1.0), (len(x), 1)) * np.array([[1.0, 0.5]]))
+    model = train(IMPLICIT[kind], forked, tmp_path)
+    for first, second in decide(model, [-0.5, 0.0, 0.5]):
+        assert abs(first) == pytest.approx(1.0, abs=0.12)
+        assert second == pytest.approx(0.5 * np.sign(first), abs=0.08)
+
+
+@pytest.mark.parametrize('kind', IMPLICIT)
+def test_the_landscape_is_lowest_where_the_decision_is(kind, tmp_path):
+    line = data(lambda x, _: np.hstack((x, -x)))
+    model = train(IMPLICIT[kind], line, tmp_path, steps=200)
+    assert isinstance(model, ImplicitModel)
+    axis = torch.linspace(-1, 1, 41)
+    grid = torch.cartesian_prod(axis, axis)
+    with torch.no_grad():
+        energies = model.landscape(torch.full((1, 1, 1), 0.4), grid[None])[0]
+    np.testing.assert_allclose(grid[energies.argmin()], decide(model, [0.4])[0], atol=0.08)
+
+
+def test_the_gradient_penalty_is_reported_and_bounds_the_slope(tmp_path):
+    line = data(lambda x, _: x)
+    free = train(Langevin(negatives=16, gradient_penalty=None), line, tmp_path / 'free', 150)
+    bound = train(Langevin(negatives=16), line, tmp_path / 'bound', 150)
+    observation, action = torch.zeros(1, 1, 1), torch.linspace(-1, 1, 101)[None, :, None]
+
+    def steepest(model):
+        asked = action.clone().requires_grad_()
+        (slope,) = torch.autograd.grad(model.landscape(observation, asked).sum(), asked)
+        return float(slope.abs().max())
+
+    assert steepest(bound) < 1.5 < steepest(free)
+    losses = bound.losses(observation, action[:, 0], torch.Generator().manual_seed(0))
+    assert set(losses) == {'loss', 'info_nce', 'gradient_penalty'}
+
+
+@pytest.mark.parametrize(
+    'method', [*IMPLICIT.values(), MeanSquaredError(), MixtureDensity(components=3)]
+)
+def test_every_method_survives_its_yaml(method):
+    config = TrainConfig(method=method)
+    assert config_from_dict(config.to_dict(), 'here').method == method

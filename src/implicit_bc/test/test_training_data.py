@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from ibc_contract.errors import IbcError
+from implicit_bc.training.data import ArrayData
+
+STATES = np.arange(12, dtype=np.float32).reshape(6, 2)
+ACTIONS = np.arange(6, dtype=np.float32).reshape(6, 1)
+EPISODE = np.array([0, 0, 0, 0, 1, 1])
+
+
+def test_the_first_sample_of_an_episode_stands_for_those_before_it():
+    data = ArrayData(STATES, ACTIONS, EPISODE, history=3)
+    assert data.index.tolist() == [
+        [0, 0, 0], [0, 0, 1], [0, 1, 2], [1, 2, 3], [4, 4, 4], [4, 4, 5],
+    ]  # fmt: skip
+    observations, actions = data.batch(np.array([2, 4]))
+    np.testing.assert_array_equal(observations[0], STATES[:3])
+    np.testing.assert_array_equal(observations[1], STATES[[4, 4, 4]])
+    assert actions.tolist() == [[2], [4]]
+    assert data.spaces.observation == (3, 2)
+
+
+def test_whole_episodes_are_held_out():
+    rows, held_out = ArrayData(STATES, ACTIONS, EPISODE).split(0.5, seed=0)
+    assert sorted([*rows, *held_out]) == list(range(6))
+    assert set(EPISODE[rows]) & set(EPISODE[held_out]) == set()
+
+
+def test_the_hash_changes_with_any_number():
+    data = ArrayData(STATES, ACTIONS, EPISODE)
+    assert data.hash == ArrayData(STATES.copy(), ACTIONS, EPISODE).hash
+    other = ACTIONS.copy()
+    other[3] += 1e-6
+    assert data.hash != ArrayData(STATES, other, EPISODE).hash
+    assert data.hash != ArrayData(STATES, ACTIONS, EPISODE, history=2).hash
+
+
+@pytest.mark.parametrize('name', ['observations', 'actions'])
+def test_numbers_that_are_not_finite_are_refused_with_their_row(name, one_line):
+    arrays = {'observations': STATES.copy(), 'actions': ACTIONS.copy()}
+    arrays[name][4, 0] = np.nan
+    with pytest.raises(
+        IbcError, match=f'{name} hold numbers that are not finite in row 4'
+    ) as error:
+        ArrayData(**arrays, episode=EPISODE)
+    one_line(error.value)
+
+
+def test_lengths_must_agree(one_line):
+    with pytest.raises(IbcError, match='6 observations, 5 actions') as error:
+        ArrayData(STATES, ACTIONS[:5], EPISODE)
+    one_line(error.value)
