@@ -118,4 +118,4 @@ def test_the_command_line_starts_without_heavy_libraries():
 
 
 def test_implicit_bc_needs_no_ros_and_no_simulator():
-    assert not {'rclpy', 'pybullet'} & loaded_by('import implicit_bc.model')
+    assert not {'rclpy', 'pybullet'} & loaded_by('import implicit_bc.methods')

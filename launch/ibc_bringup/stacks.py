@@ -49,6 +49,19 @@ def check_window(_: Values) -> None:
     check_display()
 
 
+def check_ports(values: Values) -> None:
+    """Raise IbcError unless the twin can have its ports: a driver takes whoever answers there."""
+    from ibc_bringup.ports import is_free, twin_ports
+
+    ports = (int(str(values[argument.name])) for argument in PORTS)
+    taken = [port for port in twin_ports(*ports) if not is_free(port)]
+    if taken:
+        raise IbcError(
+            f'port {taken[0]} on 127.0.0.1 is in use, maybe by another twin: stop it, or choose '
+            'other ports with control_port:=, report_port_base:= and scene_port:='
+        )
+
+
 def check_model(values: Values) -> None:
     """Raise IbcError unless the model is complete and for the contract of this installation."""
     from ibc_bringup.bundles import find_bundle, read_description
@@ -105,6 +118,7 @@ TWIN = Process(
     package='xarm_twin',
     module='xarm_twin.node',
     executable='xarm_twin',
+    check=check_ports,
     parameters={
         'task': From('task'),
         'seed': From('seed'),

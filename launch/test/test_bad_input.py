@@ -175,6 +175,20 @@ def test_bags_that_cannot_be_used(refused, capsys, tmp_path, make, named):
     assert said[-1] == '1 episodes, 1 cannot be used'
 
 
+@pytest.mark.parametrize('as_json', [False, True])
+def test_an_unreadable_bag_does_not_hide_the_others(capsys, tmp_path, as_json):
+    good = record(tmp_path / 'bags', STATE)
+    bad = record(tmp_path / 'bags', STATE)
+    file = next(bad.glob('*.mcap'))
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(SystemExit) as ended:
+        main(['bags', 'info', str(tmp_path / 'bags'), *(['--json'] if as_json else [])])
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    assert good.name in said.out
+    assert str(bad) in (said.out if as_json else said.err)
+
+
 def test_data_of_another_contract_than_the_preset(refused, bags):
     code, line = refused('train', 'bags', '--preset', 'cpu_small', '--run', 'run')
     assert code == 1

@@ -25,14 +25,20 @@ def add_parser(subparsers: Any) -> None:
 
 
 def info(arguments: argparse.Namespace) -> int:
-    """Print one line per episode, or everything as JSON."""
+    """Print one line per episode, or everything as JSON; those that cannot be read go last."""
     from demo_recorder.summary import episode_summary
     from ibc_bringup.report import Table
+    from ibc_contract.errors import IbcError
 
-    summaries = [episode_summary(path) for path in _episodes(arguments.paths)]
+    summaries, unreadable = [], []
+    for path in _episodes(arguments.paths):
+        try:
+            summaries.append(episode_summary(path))
+        except IbcError as error:
+            unreadable.append({'path': str(path), 'error': str(error)})
     if arguments.json:
-        _print_json(summaries)
-        return 0
+        _print_json([*summaries, *unreadable])
+        return 1 if unreadable else 0
     rows = [
         (
             summary['name'],
@@ -46,8 +52,11 @@ def info(arguments: argparse.Namespace) -> int:
         for summary in summaries
     ]
     headers = ('episode', 'task', 'outcome', 'seconds', 'messages', 'MB', 'source')
-    sys.stdout.write(Table(headers, rows).to_text())
-    return 0
+    if rows:
+        sys.stdout.write(Table(headers, rows).to_text())
+    for entry in unreadable:
+        sys.stderr.write(f'error: {entry["error"]}\n')
+    return 1 if unreadable else 0
 
 
 def verify(arguments: argparse.Namespace) -> int:
