@@ -1,10 +1,8 @@
 """The OpenCV window: the only place that touches a display, from one thread."""
 
-import ctypes
 import os
 import re
 import socket
-import time
 from collections.abc import Mapping
 
 import cv2
@@ -30,30 +28,6 @@ def check_display(environment: Mapping[str, str] = os.environ) -> None:
         raise IbcError(f'no window: DISPLAY={display!r} is not like :0 or host:10.0')
     if not _answers(match['host'].removeprefix('unix'), int(match['number'])):
         raise IbcError(f'no window: no X server answers at DISPLAY={display}; {REMEDY}')
-    if not _admits(display):
-        raise IbcError(
-            f'no window: the X server at DISPLAY={display} does not admit this user: '
-            'set XAUTHORITY to the file with its cookie, or see xhost'
-        )
-
-
-def _admits(display: str) -> bool:
-    """Whether the server lets us in; asked through the library that Qt's windows use themselves."""
-    try:
-        xcb = ctypes.CDLL('libxcb.so.1')
-    except OSError:
-        return True  # unknown
-    xcb.xcb_connect.restype = ctypes.c_void_p
-    xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
-    # A server whose only client has just left begins anew, and hangs up on everybody meanwhile.
-    for pause in (0.0, 0.2, 0.5):
-        time.sleep(pause)
-        connection = xcb.xcb_connect(display.encode(), None)
-        refused = bool(xcb.xcb_connection_has_error(connection))
-        xcb.xcb_disconnect(connection)
-        if not refused:
-            return True
-    return False
 
 
 def _answers(host: str, number: int) -> bool:
