@@ -9,8 +9,8 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from implicit_bc.losses import info_nce
-from implicit_bc.methods.method import ImplicitModel
-from implicit_bc.networks.energy import NetworkConfig, make_energy
+from implicit_bc.methods.method import ImplicitModel, JointEnergyModel
+from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.samplers import DerivativeFreeConfig, Samples, minimize, uniform_actions
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
@@ -30,14 +30,8 @@ class DerivativeFree:
         return DerivativeFreeModel(self, spaces, network, scaling)
 
 
-class DerivativeFreeModel(ImplicitModel):
+class DerivativeFreeModel(JointEnergyModel):
     """E(o, a), trained by InfoNCE against uniform actions, minimized by Algorithm 1."""
-
-    def __init__(
-        self, method: DerivativeFree, spaces: Spaces, network: NetworkConfig, scaling: Scaling
-    ) -> None:
-        super().__init__(method, spaces, network, scaling)
-        self.network = make_energy(spaces, network)
 
     def losses(
         self, observation: Tensor, action: Tensor, generator: torch.Generator
@@ -48,13 +42,13 @@ class DerivativeFreeModel(ImplicitModel):
             self.low, self.high, len(action), self.method.negatives, generator
         )
         energies = self.network.score(
-            self._embed(observation), torch.cat((demonstrated, negatives), dim=1)
+            self.embed(observation), torch.cat((demonstrated, negatives), dim=1)
         )
         return {'loss': info_nce(energies)}
 
     def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
         """Algorithm 1 of the paper, ending in a true argmin."""
-        embedded = self._embed(observation)
+        embedded = self.embed(observation)
         return minimize(
             lambda actions: self.network.score(embedded, actions),
             self.low,
@@ -63,12 +57,3 @@ class DerivativeFreeModel(ImplicitModel):
             self.method.sampler,
             generator,
         )
-
-    def landscape(self, observation: Tensor, actions: Tensor) -> Tensor:
-        """Energies (B, N) of raw `actions` (B, N, A)."""
-        return self.network.score(self._embed(observation), self.action(actions))
-
-    def _embed(self, observation: Tensor) -> Tensor:
-        """Encode observations once, for any number of actions."""
-        with self.encoding():
-            return self.network.embed(self.prepare(observation))

@@ -9,8 +9,8 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from implicit_bc.losses import GradientPenaltyConfig, gradient_penalty, info_nce
-from implicit_bc.methods.method import ImplicitModel
-from implicit_bc.networks.energy import NetworkConfig, make_energy
+from implicit_bc.methods.method import ImplicitModel, JointEnergyModel
+from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.samplers import (
     LangevinConfig,
     Samples,
@@ -37,20 +37,14 @@ class Langevin:
         return LangevinModel(self, spaces, network, scaling)
 
 
-class LangevinModel(ImplicitModel):
+class LangevinModel(JointEnergyModel):
     """E(o, a), trained against the ends of its own chains."""
-
-    def __init__(
-        self, method: Langevin, spaces: Spaces, network: NetworkConfig, scaling: Scaling
-    ) -> None:
-        super().__init__(method, spaces, network, scaling)
-        self.network = make_energy(spaces, network)
 
     def losses(
         self, observation: Tensor, action: Tensor, generator: torch.Generator
     ) -> Mapping[str, Tensor]:
         """InfoNCE against chains that start anywhere, and what steep energies cost."""
-        embedded = self._embed(observation)
+        embedded = self.embed(observation)
         negatives = self._chain_ends(embedded.detach(), generator)
         candidates = torch.cat((self.action(action)[:, None], negatives), dim=1)
         penalty = self.method.gradient_penalty
@@ -68,7 +62,7 @@ class LangevinModel(ImplicitModel):
 
     def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
         """Chains from uniform actions, a second pass if there is one, then the argmin."""
-        embedded = self._embed(observation)
+        embedded = self.embed(observation)
         return langevin_minimize(
             lambda actions: self.network.score(embedded, actions),
             self.low,
@@ -77,10 +71,6 @@ class LangevinModel(ImplicitModel):
             self.method.sampler,
             generator,
         )
-
-    def landscape(self, observation: Tensor, actions: Tensor) -> Tensor:
-        """Energies (B, N) of raw `actions` (B, N, A)."""
-        return self.network.score(self._embed(observation), self.action(actions))
 
     def _chain_ends(self, embedded: Tensor, generator: torch.Generator) -> Tensor:
         """Counter-examples (B, N, A) for `embedded` observations; dropout rests meanwhile."""
@@ -99,8 +89,3 @@ class LangevinModel(ImplicitModel):
         )
         self.network.train(was_training)
         return ends
-
-    def _embed(self, observation: Tensor) -> Tensor:
-        """Encode observations once, for any number of actions."""
-        with self.encoding():
-            return self.network.embed(self.prepare(observation))

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from implicit_bc.images import stack_frames
-from implicit_bc.networks.energy import NetworkConfig, samples_seen
+from implicit_bc.networks.energy import NetworkConfig, make_energy, samples_seen
 from implicit_bc.normalization import Normalizer
 from implicit_bc.precision import Precision, autocast
 from implicit_bc.samplers import Samples
@@ -79,3 +79,22 @@ class ImplicitModel(Model):
     @abstractmethod
     def landscape(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Energies (B, N) of raw `actions` (B, N, A): for looking at."""
+
+
+class JointEnergyModel(ImplicitModel):
+    """A model with one energy over whole actions, however it is trained and minimized."""
+
+    def __init__(
+        self, method: Any, spaces: Spaces, network: NetworkConfig, scaling: Scaling
+    ) -> None:
+        super().__init__(method, spaces, network, scaling)
+        self.network = make_energy(spaces, network)
+
+    def embed(self, observation: Tensor) -> Tensor:
+        """Encode raw observations once, for any number of actions: (B, width)."""
+        with self.encoding():
+            return self.network.embed(self.prepare(observation))
+
+    def landscape(self, observation: Tensor, actions: Tensor) -> Tensor:
+        """Energies (B, N) of raw `actions` (B, N, A)."""
+        return self.network.score(self.embed(observation), self.action(actions))
