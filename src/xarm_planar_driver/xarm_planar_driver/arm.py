@@ -4,7 +4,6 @@ import contextlib
 import io
 import logging
 import socket
-import struct
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +13,7 @@ import numpy.typing as npt
 
 import planar_arm.xarm6 as xarm6
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, ArmSilent
+from xarm_planar_driver.handshake import NotAnArm, ask_version
 from xarm_planar_driver.interruptible import interruptible
 
 log = logging.getLogger(__name__)
@@ -34,8 +34,6 @@ _MIN_FIRMWARE = (1, 9, 0)
 # Return codes of the SDK (hardware facts; x3/code.py).
 _REFUSED = (1, 2, 9)
 _TIMEOUT = 3
-# The SDK writes requests as: transaction, protocol, length (big-endian), then the register.
-_VERSION_REQUEST = struct.pack('>HHHB', 1, 2, 1, 1)
 
 
 class XarmArm:
@@ -143,30 +141,15 @@ class XarmArm:
         said = False
         while True:
             try:
-                return self._probe()
+                ask_version(self.ip, self.control_port, SETUP_TIMEOUT)
+                return
             except ArmError as error:
-                if time.monotonic() >= deadline:
+                if isinstance(error, NotAnArm) or time.monotonic() >= deadline:
                     raise
                 if not said:
                     log.info('%s (trying for %.0f s)', error, wait)
                     said = True
             time.sleep(_RETRY)
-
-    def _probe(self) -> None:
-        """Ask for the version once: the SDK would ask a mute controller for minutes."""
-        remedy = 'check power, cable and robot_ip, or start the twin'
-        try:
-            with socket.create_connection((self.ip, self.control_port), SETUP_TIMEOUT) as raw:
-                raw.settimeout(SETUP_TIMEOUT)
-                raw.sendall(_VERSION_REQUEST)
-                answered = bool(raw.recv(1))
-        except TimeoutError:
-            answered = False
-        except OSError as error:
-            reason = (error.strerror or str(error)).lower()
-            raise ArmError(f'no xArm at {self.address}: {reason}; {remedy}') from None
-        if not answered:
-            raise ArmError(f'the arm at {self.address} does not answer; {remedy}')
 
     def _require(self, name: str, code: int, value: Any) -> Any:
         if code != 0:
