@@ -31,9 +31,12 @@ def test_a_display_on_which_the_window_would_not_open(monkeypatch, environment, 
     assert finding.remedy
 
 
-def test_a_display_that_answers(monkeypatch):
+def test_a_display_that_answers_and_lets_us_in(monkeypatch):
+    monkeypatch.setattr('teleop_mouse.window.WELCOME_PROBE', '')
     with socket.socket(socket.AF_UNIX) as server:
         server.bind('\0/tmp/.X11-unix/X4711')
         server.listen()
         monkeypatch.setenv('DISPLAY', ':4711')
         assert checks.display() == checks.Finding('Display', 'ok', 'DISPLAY=:4711')
+        monkeypatch.setattr('teleop_mouse.window.WELCOME_PROBE', 'raise SystemExit(3)')
+        assert 'does not let this user in; set XAUTHORITY' in checks.display().detail
