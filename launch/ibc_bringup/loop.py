@@ -1,6 +1,7 @@
 """`ibc loop`: from demonstrations to a policy that runs, in six parts.
 
-record     the demonstrator shows the task through the real ROS graph, in real time, into bags
+record     the demonstrator shows the task through the real ROS graph, in real time, into bags;
+           those that were interrupted or failed are put aside and made up for
 generate   the same demonstrator in the in-process twin, faster, into the same kind of bags
 verify     every bag is read completely
 train      a small image policy
@@ -27,6 +28,7 @@ from ibc_bringup.session import run_to_end
 from ibc_bringup.training_run import DESCRIPTION, TrainingRun, open_run
 from ibc_bringup.trials import finished
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
+from ibc_contract.episode_writer import DISCARDED
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle_files import add_result, read_description
 from implicit_bc.training.config import load_config
@@ -35,6 +37,8 @@ from xarm_twin.tasks import DEMONSTRATION_SEED, get_task
 
 PLAN = 'plan.json'
 RESULTS = 'results.json'
+SPENT = 'spent.json'
+"""Seconds per part, attempts that were interrupted included."""
 EPISODE_OVERHEAD_S = 30.0
 """Homing, reset and start-up around each episode that is recorded in real time [s]."""
 RUN_TRIALS = 3
@@ -49,9 +53,8 @@ class Loop:
     def __init__(self, folder: Path, plan: LoopPlan) -> None:
         self.folder = folder
         self.plan = plan
-        self.results: dict[str, dict[str, Any]] = {}
-        if (folder / RESULTS).is_file():
-            self.results = json.loads((folder / RESULTS).read_text())
+        self.results: dict[str, dict[str, Any]] = _read(folder / RESULTS)
+        self._spent: dict[str, float] = _read(folder / SPENT)
 
     def run(self) -> Path:
         """Do what is not done yet and write the report."""
@@ -81,7 +84,7 @@ class Loop:
             raise IbcError(f'{self.folder} is not empty and holds no loop: choose another --folder')
         self.plan.check()
         self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / PLAN).write_text(json.dumps(asdict(self.plan), indent=2) + '\n')
+        _write(self.folder / PLAN, asdict(self.plan))
 
     def table(self) -> Table:
         """Return one row per part, once all are done."""
@@ -97,29 +100,39 @@ class Loop:
             return
         say(f'{name}: {what}')
         begin = time.monotonic()
-        self.results[name] = work() | {'seconds': round(time.monotonic() - begin, 1)}
-        (self.folder / RESULTS).write_text(json.dumps(self.results, indent=2) + '\n')
+        try:
+            result = work()
+        finally:
+            spent = self._spent.get(name, 0.0) + time.monotonic() - begin
+            self._spent[name] = round(spent, 1)
+            _write(self.folder / SPENT, self._spent)
+        self.results[name] = result | {'seconds': self._spent[name]}
+        _write(self.folder / RESULTS, self.results)
 
     def _record(self) -> dict[str, Any]:
-        root = self.folder / 'bags' / 'recorded'
+        root, log = self.folder / 'bags' / 'recorded', self.folder / 'record.log'
         first = DEMONSTRATION_SEED + self.plan.seed
-        there = find_episodes(root) if root.is_dir() else []
-        seeds = [EpisodeReader(path).info.seed or 0 for path in there]
-        missing = self.plan.recorded - len(there)
-        given = {
-            'task': self.plan.task,
-            'root': str(root),
-            'demonstrator': 'true',
-            'episodes': str(missing),
-            # The first episode has the next seed, since each begins with a reset of the twin.
-            'seed': str(max(seeds, default=first - 1)),
-        }
-        if missing > 0:
+        seeds, successes = _sort_out(root)
+        while (missing := self.plan.recorded - successes) > 0:
+            given = {
+                'task': self.plan.task,
+                'root': str(root),
+                'demonstrator': 'true',
+                'episodes': str(missing),
+                # The first episode has the next seed, since each begins with a reset of the twin.
+                'seed': str(max(seeds, default=first - 1)),
+            }
             horizon = get_task(self.plan.task).horizon_s + EPISODE_OVERHEAD_S
             limit = 60 + missing * horizon
-            log = self.folder / 'record.log'
             run_to_end('teleop_record', given, log, limit, relay='demonstrator')
-        return {'episodes': len(find_episodes(root))}
+            before = successes
+            seeds, successes = _sort_out(root)
+            if successes == before:
+                raise IbcError(
+                    f'none of {missing} demonstrations succeeded: see {log}, then go on with '
+                    f'`ibc loop --resume {self.folder}`'
+                )
+        return {'episodes': successes}
 
     def _generate(self) -> dict[str, Any]:
         root = self.folder / 'bags' / 'generated'
@@ -179,3 +192,30 @@ def open_loop(folder: Path) -> Loop:
         return Loop(folder, LoopPlan(**json.loads((folder / PLAN).read_text())))
     except (OSError, ValueError, TypeError) as error:
         raise IbcError(f'{folder} holds no loop to go on with: {error}') from None
+
+
+def _sort_out(root: Path) -> tuple[list[int], int]:
+    """Put aside whatever is no success; return all layouts shown so far, and the successes left.
+
+    An interrupted episode ends in the middle of the task: trained on, its end would be taken for
+    the task's.
+    """
+    aside = root / DISCARDED
+    shown = [EpisodeReader(path) for path in find_episodes(root)] if root.is_dir() else []
+    others = [episode for episode in shown if episode.info.outcome != 'success']
+    successes = len(shown) - len(others)
+    if aside.is_dir():
+        shown += [EpisodeReader(path) for path in find_episodes(aside)]
+    for episode in others:
+        aside.mkdir(exist_ok=True)
+        episode.path.rename(aside / episode.path.name)
+        say(f'  {episode.path.name} is no success ({episode.info.outcome}): put aside in {aside}')
+    return [episode.info.seed or 0 for episode in shown], successes
+
+
+def _read(file: Path) -> dict[str, Any]:
+    return json.loads(file.read_text()) if file.is_file() else {}
+
+
+def _write(file: Path, values: dict[str, Any]) -> None:
+    file.write_text(json.dumps(values, indent=2) + '\n')

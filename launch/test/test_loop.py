@@ -1,5 +1,6 @@
 import dataclasses
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,11 @@ from ibc_bringup.loop import PLAN, Loop, open_loop
 from ibc_bringup.loop_plan import LEAST, MOST_RECORDED, LoopPlan
 from ibc_bringup.loop_report import RIVALS, loop_table
 from ibc_bringup.main import main, parser
+from ibc_contract import messages, topics
+from ibc_contract.contract import load_contract
+from ibc_contract.episode_info import new_episode_info
+from ibc_contract.episode_reader import EpisodeReader, find_episodes
+from ibc_contract.episode_writer import DISCARDED, EpisodeWriter
 from ibc_contract.errors import IbcError
 from implicit_bc.preset_files import preset_names
 from xarm_twin.tasks import DEMONSTRATION_SEED, TASK_NAMES
@@ -127,25 +133,84 @@ def test_the_help_lists_defaults_and_choices():
     assert set(LEAST) < {field.name for field in dataclasses.fields(LoopPlan)}
 
 
-def test_no_layout_is_shown_twice_even_when_recording_goes_on_later(tmp_path, monkeypatch):
-    asked, there = [], []
-    monkeypatch.setattr(loop, 'run_to_end', lambda _, given, *a, **k: asked.append(given))
-    monkeypatch.setattr(loop, 'find_episodes', lambda root: list(there))
-    monkeypatch.setattr(
-        loop, 'EpisodeReader', lambda seed: SimpleNamespace(info=SimpleNamespace(seed=seed))
-    )
-    begun = Loop(tmp_path, LoopPlan(recorded=3, seed=4))
-    (tmp_path / 'bags' / 'recorded').mkdir(parents=True)
+def record(root, seed, outcome):
+    """A bag in `root`, as the recorder leaves it; without a picture, which nobody looks at here."""
+    start = 1_700_000_000_000_000_000 + seed
+    info = new_episode_info('push_red', load_contract(), 'ros', start)
+    writer = EpisodeWriter(root, dataclasses.replace(info, seed=seed))
+    pose = messages.pose_stamped_cdr(start, (0.3, 0.0, 0.03), (1.0, 0.0, 0.0, 0.0))
+    writer.write(topics.TCP_SETPOINT, start, pose)
+    return writer.close(outcome)
+
+
+@pytest.fixture
+def showing(monkeypatch):
+    """A stack that records one episode per word in `outcomes`, up to as many as were asked for."""
+
+    def show(_, given, *a, **k):
+        asked.append((int(given['seed']), int(given['episodes'])))
+        for i in range(1, 1 + asked[-1][1]):
+            if not outcomes:
+                raise KeyboardInterrupt
+            record(Path(given['root']), asked[-1][0] + i, outcomes.pop(0))
+
+    asked, outcomes = [], []
+    monkeypatch.setattr(loop, 'run_to_end', show)
+    return SimpleNamespace(asked=asked, outcomes=outcomes)
+
+
+def seeds(root):
+    return [EpisodeReader(path).info.seed for path in find_episodes(root)]
+
+
+def test_only_successes_are_demonstrations_and_no_layout_is_shown_twice(
+    tmp_path, showing, monkeypatch
+):
     first = DEMONSTRATION_SEED + 4
-    begun._record()
-    assert (asked[-1]['seed'], asked[-1]['episodes']) == (str(first - 1), '3')
-    there += [first, first + 1]
-    begun._record()
-    assert (asked[-1]['seed'], asked[-1]['episodes']) == (str(first + 1), '1')
+    bags = tmp_path / 'bags'
+    begun = Loop(tmp_path, LoopPlan(recorded=3, seed=4))
+    showing.outcomes += ['success', 'unlabelled']
+    with pytest.raises(KeyboardInterrupt):
+        begun._record()
+    assert showing.asked == [(first - 1, 3)]
+    showing.outcomes += ['failure', 'success', 'success']
+    assert begun._record() == {'episodes': 3}
+    assert showing.asked[1:] == [(first + 1, 2), (first + 3, 1)]
+    assert seeds(bags) == [first, first + 3, first + 4]
+    assert seeds(bags / 'recorded' / DISCARDED) == [first + 1, first + 2]
     made = []
     monkeypatch.setattr(loop, 'generate_episodes', lambda *given: made.append(given) or [])
     begun._generate()
     assert made[0][2] == first + MOST_RECORDED
+
+
+def test_a_demonstrator_that_never_succeeds_ends_the_recording(tmp_path, showing):
+    showing.outcomes += ['failure'] * 2
+    with pytest.raises(IbcError, match=r'none of 2 demonstrations succeeded: see .*record\.log'):
+        Loop(tmp_path, LoopPlan(recorded=2))._record()
+
+
+def test_the_time_of_interrupted_attempts_counts(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(loop.time, 'monotonic', lambda: now[0])
+
+    def work(seconds, interrupted):
+        def run():
+            now[0] += seconds
+            if interrupted:
+                raise KeyboardInterrupt
+            return {'episodes': 1}
+
+        return run
+
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            Loop(tmp_path, LoopPlan())._part('record', '', work(20.0, True))
+    resumed = Loop(tmp_path, LoopPlan())
+    resumed._part('record', '', work(5.0, False))
+    resumed._part('verify', '', work(3.0, False))
+    assert resumed.results['record'] == {'episodes': 1, 'seconds': 45.0}
+    assert resumed.results['verify']['seconds'] == 3.0
 
 
 def test_what_is_not_wanted_is_left_out(tmp_path, monkeypatch):
