@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields
 
 from ibc_contract.errors import IbcError
+from implicit_bc.preset_files import preset_names
 
 MOST_RECORDED = 1000
 """Generated layouts begin this many seeds after the recorded ones."""
@@ -46,14 +47,29 @@ class LoopPlan:
             raise IbcError('loop: nothing to learn from: recorded and generated are both 0')
 
     def check(self) -> None:
-        """Raise IbcError unless task and preset exist: minutes before they are needed."""
+        """Raise IbcError unless task and preset exist and fit: minutes before they are needed."""
         from implicit_bc.training.config import load_config
+        from xarm_twin.generate import Recipe
         from xarm_twin.tasks import get_task
 
         get_task(self.task)
-        load_config(self.preset, {'seed': self.seed, 'time_limit_s': self.train_seconds})
+        config = load_config(self.preset, {'seed': self.seed, 'time_limit_s': self.train_seconds})
+        if config.contract != Recipe.contract:
+            raise IbcError(
+                f'loop: preset {self.preset} learns from contract {config.contract}, the loop '
+                f'records {Recipe.contract}: use one of {", ".join(loop_presets())}, or '
+                f'`ibc generate --contract {config.contract}` and `ibc train`'
+            )
 
     def differences(self, other: 'LoopPlan') -> str:
         """Say in which fields `other` is another plan; empty if in none."""
         pairs = [(f.name, getattr(self, f.name), getattr(other, f.name)) for f in fields(self)]
         return ', '.join(f'{name} {mine}, not {its}' for name, mine, its in pairs if mine != its)
+
+
+def loop_presets() -> list[str]:
+    """Names of the presets that learn from what the loop records."""
+    from implicit_bc.training.config import load_config
+    from xarm_twin.generate import Recipe
+
+    return [name for name in preset_names() if load_config(name).contract == Recipe.contract]

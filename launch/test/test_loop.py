@@ -16,7 +16,6 @@ from ibc_contract.episode_info import new_episode_info
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from ibc_contract.episode_writer import DISCARDED, EpisodeWriter
 from ibc_contract.errors import IbcError
-from implicit_bc.preset_files import preset_names
 from xarm_twin.tasks import DEMONSTRATION_SEED, TASK_NAMES
 
 EVALUATION = {
@@ -88,6 +87,11 @@ def run(*words: str) -> int:
     [
         (['--task', 'juggle'], "unknown task 'juggle'; known: push_red"),
         (['--preset', 'nosuch'], "unknown training preset 'nosuch'; known: cpu_base"),
+        (
+            ['--preset', 'state_small'],
+            'preset state_small learns from contract planar_state, the loop records planar_rgb: '
+            'use one of cpu_base, cpu_small, real_insert, real_push, or `ibc generate',
+        ),
         (['--evaluated', '0'], 'evaluated is 0, at least 1'),
         (['--recorded', '-1'], 'recorded is -1, at least 0'),
         (['--recorded', '2000'], f'at most {MOST_RECORDED}'),
@@ -123,8 +127,9 @@ def test_a_folder_belongs_to_one_plan(tmp_path, monkeypatch):
 def test_the_help_lists_defaults_and_choices():
     (subparsers,) = (a for a in parser()._actions if hasattr(a, 'choices') and a.choices)
     text = ' '.join(subparsers.choices['loop'].format_help().split())
-    for name in (*TASK_NAMES, *preset_names()):
+    for name in (*TASK_NAMES, 'cpu_small', 'real_push'):
         assert name in text
+    assert 'state_small' not in text
     for field in dataclasses.fields(LoopPlan):
         if field.name != 'lead_in_s':
             assert f'--{field.name.replace("_", "-")}' in text

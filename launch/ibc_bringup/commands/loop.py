@@ -5,10 +5,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ibc_bringup.loop_plan import LoopPlan
+from ibc_bringup.loop_plan import LoopPlan, loop_presets
 from ibc_bringup.options import OneOf
 from ibc_bringup.stacks import task_names
-from implicit_bc.preset_files import preset_names
 
 
 def add_parser(subparsers: Any) -> None:
@@ -25,7 +24,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         '--preset',
         action=OneOf,
-        names=preset_names,
+        names=loop_presets,
         help=f'how to train ({LoopPlan.preset}): a YAML file, or a preset',
     )
     options: dict[str, tuple[type, str]] = {
