@@ -65,6 +65,8 @@ def test_loop(tmp_path, ros):
     done = ibc(ros.env, *words)
     told = json.loads(done.stdout)
     assert told['plan'] == json.loads((folder / PLAN).read_text())
+    assert not told['better_than_baselines']  # one episode shows nothing, even where it succeeds
+    assert 'warning: the trained policy is no' in done.stderr
     assert told['results'] == json.loads((folder / RESULTS).read_text())
     results = told['results']
     assert set(results) == set(ORDER)

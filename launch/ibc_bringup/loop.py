@@ -20,7 +20,7 @@ from typing import Any
 from demo_recorder.verify import Severity, verify_episode
 from ibc_bringup.demo import say
 from ibc_bringup.loop_plan import MOST_RECORDED, LoopPlan
-from ibc_bringup.loop_report import RIVALS, loop_table, write_loop_report
+from ibc_bringup.loop_report import RIVALS, doubt, loop_table, write_loop_report
 from ibc_bringup.policies import contestant
 from ibc_bringup.report import Table
 from ibc_bringup.ros_trials import try_model
@@ -90,9 +90,18 @@ class Loop:
         """Return one row per part, once all are done."""
         return loop_table(self.results)
 
+    def doubt(self) -> str:
+        """Say why nothing may have been learned, once all are done; empty if something was."""
+        return doubt(self.results)
+
     def to_dict(self) -> dict[str, Any]:
-        """Return what was done, for JSON: the plan, and per part its figures."""
-        return {'folder': str(self.folder), 'plan': asdict(self.plan), 'results': self.results}
+        """Return what was done, for JSON: the plan, per part its figures, and what came of it."""
+        return {
+            'folder': str(self.folder),
+            'plan': asdict(self.plan),
+            'results': self.results,
+            'better_than_baselines': not self.doubt(),
+        }
 
     def _part(self, name: str, what: str, work: Callable[[], dict[str, Any]]) -> None:
         if name in self.results:

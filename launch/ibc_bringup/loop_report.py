@@ -14,7 +14,9 @@ from ibc_bringup.trials import read_trials
 from implicit_bc.bundle_files import read_description
 from implicit_bc.training.run_log import read_metrics
 
-RIVALS = ('random', 'nothing', 'demonstrator')
+BASELINES = {'random': 'random moves', 'nothing': 'no moves at all'}
+"""What any trained policy must beat, and what it does."""
+RIVALS = (*BASELINES, 'demonstrator')
 ORDER = ('record', 'generate', 'verify', 'train', 'trained', *RIVALS, 'run')
 
 Results = Mapping[str, Mapping[str, Any]]
@@ -64,7 +66,7 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
             f'seed {plan["seed"]}',
             f'evaluated on layouts of seeds {trained["seed"]} to {last}',
         ],
-        f'From nothing to a policy that acts: {shown} demonstrations, '
+        f'From nothing to a policy: {shown} demonstrations, '
         f'{duration_text(results["train"]["seconds"])} of training, then '
         f'{trained["episodes"]} layouts that it had not seen.',
         {
@@ -76,7 +78,32 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
             'the demonstrator itself': f'{results["demonstrator"]["success_rate"]:.2f}',
         },
         sections,
+        doubt(results),
     ).write(folder / 'report.html')
+
+
+def doubt(results: Results) -> str:
+    """Say why nothing may have been learned; empty if the trained policy beats the baselines.
+
+    It does where the 95 % interval of the difference, made of the two Wilson intervals (R. G.
+    Newcombe, 1998), lies above zero.
+    """
+    best = max(BASELINES, key=lambda name: results[name]['success_rate'])
+    trained, baseline = results['trained'], results[best]
+    rate, rival = trained['success_rate'], baseline['success_rate']
+    spread = math.hypot(rate - trained['wilson95'][0], baseline['wilson95'][1] - rival)
+    if rate - rival > spread:
+        return ''
+    numbers = f'success {success_text(trained)} against {success_text(baseline)}'
+    if rate <= rival:
+        return (
+            f'the trained policy is no better than {BASELINES[best]}: {numbers}; give it more '
+            'demonstrations (--generated) or a longer training (--train-seconds)'
+        )
+    return (
+        f'the trained policy is not clearly better than {BASELINES[best]}: {numbers}; evaluate '
+        'more episodes (--evaluated) to know'
+    )
 
 
 def loop_table(results: Results) -> Table:

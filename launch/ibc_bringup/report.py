@@ -68,6 +68,8 @@ class Report:
     figures: Mapping[str, str]
     """What was measured -> the number to be seen first."""
     sections: Sequence[Section]
+    remark: str = ''
+    """What a reader must know before the numbers."""
 
     def write(self, path: Path) -> Path:
         """Write the page to `path` and return it."""

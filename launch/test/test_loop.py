@@ -16,6 +16,7 @@ from ibc_contract.episode_info import new_episode_info
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from ibc_contract.episode_writer import DISCARDED, EpisodeWriter
 from ibc_contract.errors import IbcError
+from implicit_bc.wilson import wilson_interval
 from xarm_twin.tasks import DEMONSTRATION_SEED, TASK_NAMES
 
 EVALUATION = {
@@ -43,6 +44,40 @@ def test_the_table_has_a_row_per_part_with_its_interval():
     assert rows['random policy, evaluated'] == ('20', '1500', '60', '0.80 [0.58, 0.92]')
     assert rows['trained policy through ROS 2'][-1] == '1 of 2'
     assert len(rows) == len(RESULTS)
+
+
+def measured(successes, episodes=20):
+    low, high = wilson_interval(successes, episodes)
+    return {**EVALUATION, 'success_rate': successes / episodes, 'wilson95': [low, high]}
+
+
+@pytest.mark.parametrize(
+    ('trained', 'random', 'expected'),
+    [
+        (0, 0, 'no better than random moves: success 0.00 [0.00, 0.16] against 0.00 [0.00, 0.16]'),
+        (2, 3, 'no better than random moves: success 0.10'),
+        (1, 0, 'not clearly better than random moves: success 0.05'),
+        (4, 0, 'not clearly better'),
+        (5, 0, ''),
+        (20, 0, ''),
+    ],
+)
+def test_the_loop_says_when_nothing_was_learned(
+    tmp_path, monkeypatch, capsys, trained, random, expected
+):
+    results = RESULTS | {
+        'trained': measured(trained), 'random': measured(random), 'nothing': measured(0)
+    }  # fmt: skip
+    (tmp_path / PLAN).write_text(json.dumps(dataclasses.asdict(LoopPlan())))
+    (tmp_path / loop.RESULTS).write_text(json.dumps(results))
+    monkeypatch.setattr(loop, 'write_loop_report', lambda *_: tmp_path / 'report.html')
+    assert run('--resume', str(tmp_path)) == 0
+    told = capsys.readouterr()
+    assert run('--resume', str(tmp_path), '--json') == 0
+    assert json.loads(capsys.readouterr().out)['better_than_baselines'] == (not expected)
+    for text in (told.out, told.err):
+        assert expected in text
+        assert ('better than' in text) == bool(expected)
 
 
 def test_parts_that_are_done_are_not_done_again(tmp_path):

@@ -17,9 +17,12 @@ def test_the_report_needs_no_other_file(tmp_path):
         Section('Training', figure_svg=loss_curve(list(range(50)), [1.0] * 50, chance=2.0)),
         Section('Configuration', facts={'steps': 50}),
     )
-    report = Report('Loop', ('today', 'seed 3'), 'in short', {'success': '0.90'}, sections)
+    report = Report(
+        'Loop', ('today', 'seed 3'), 'in short', {'success': '0.90'}, sections, 'but <why>'
+    )
     page = report.write(tmp_path / 'out' / 'report.html').read_text()
     assert 'today · seed 3' in page
+    assert '<p class="remark">But &lt;why&gt;.</p>' in page
     assert '<b>0.90</b><span>success</span>' in page
     assert 'data:video/mp4;base64,' in page
     assert page.count('<svg') == 2

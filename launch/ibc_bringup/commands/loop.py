@@ -79,9 +79,12 @@ def run(arguments: argparse.Namespace) -> int:
     except (KeyboardInterrupt, TrainingInterrupted):
         sys.stderr.write(f'stopped; go on with: ibc loop --resume {loop.folder}\n')
         return 130
+    if remark := loop.doubt():
+        sys.stderr.write(f'warning: {remark}\n')
     if arguments.json:
         sys.stdout.write(json.dumps({**loop.to_dict(), 'report': str(report)}) + '\n')
     else:
         sys.stdout.write(loop.table().to_text())
+        sys.stdout.write(f'{remark}\n' if remark else '')
         sys.stdout.write(f'report: {report}\n')
     return 0
