@@ -47,7 +47,7 @@ def refused(capsys):
     return run
 
 
-def record(root, contract, steps=12):
+def record(root, contract, steps=12, outcome='success'):
     start = 1_700_000_000_000_000_000
     writer = EpisodeWriter(root, new_episode_info('push_red', contract, 'twin', start))
     for step in range(steps):
@@ -56,7 +56,7 @@ def record(root, contract, steps=12):
         writer.write(topics.TCP_SETPOINT, stamp, pose)
         objects = np.tile([0.4, 0.1, 0.04, 0, 0, 0, 1.0], (4, 1))
         writer.write(topics.TWIN_OBJECTS, stamp, messages.pose_array_cdr(stamp, objects))
-    return writer.close('success')
+    return writer.close(outcome)
 
 
 @pytest.fixture
@@ -173,6 +173,22 @@ def test_bags_that_cannot_be_used(refused, capsys, tmp_path, make, named):
     assert ended.value.code == 1
     assert [line for line in said if line.startswith('error: ') and named in line]
     assert said[-1] == '1 episodes, 1 cannot be used'
+
+
+def test_folders_without_episodes(refused, tmp_path):
+    (tmp_path / 'a').mkdir()
+    (tmp_path / 'b').mkdir()
+    code, line = refused('train', 'a', 'b', '--run', 'run')
+    assert code == 1
+    assert 'there are no episodes below a, b: ' in line
+    assert '`ibc up teleop_record root:=a` or `ibc generate --root a`' in line
+
+
+def test_only_failures(refused, tmp_path):
+    record(tmp_path / 'bags', STATE, outcome='failure')
+    code, line = refused('train', 'bags', '--preset', 'state_small', '--run', 'run')
+    assert code == 1
+    assert '1 marked as failure (--failures takes these too), 0 unusable' in line
 
 
 @pytest.mark.parametrize('as_json', [False, True])

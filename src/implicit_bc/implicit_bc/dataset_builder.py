@@ -254,12 +254,18 @@ def _write(
 
 def _report(excluded: dict[str, str], used: int, roots: Sequence[Path]) -> None:
     damaged = [reason for reason in excluded.values() if reason != 'failure']
+    where = ', '.join(str(root) for root in roots)
+    if not used and not excluded:
+        raise IbcError(
+            f'there are no episodes below {where}: name the folder that was recorded into, or make '
+            f'some: `ibc up teleop_record root:={roots[0]}` or `ibc generate --root {roots[0]}`'
+        )
     if not used:
-        where = ', '.join(str(root) for root in roots)
         failed = len(excluded) - len(damaged)
+        taken = ' (--failures takes these too)' if failed else ''
         first = f'; the first: {damaged[0]}' if damaged else ''
         raise IbcError(
-            f'no usable episode below {where}: {failed} marked as failure, '
+            f'no usable episode below {where}: {failed} marked as failure{taken}, '
             f'{len(damaged)} unusable{first}'
         )
     for reason in damaged:
