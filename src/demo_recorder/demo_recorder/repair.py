@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from mcap.records import Channel, Chunk, McapRecord, Message, Metadata
+from mcap.records import Channel, Chunk, McapRecord, Message, Metadata, Statistics
 from mcap.stream_reader import StreamReader, breakup_chunk
 
 from ibc_contract import bag_metadata
@@ -25,8 +25,8 @@ class Salvage:
         """The newest facts in the file."""
         self.lost_chunks = 0
         """Chunks that failed their checksum and were left out."""
-        self.complete = False
-        """Whether the file could be read to its proper end."""
+        self.end_ns: int | None = None
+        """When the last message was received, if the file was closed and still says so."""
         self._file = file
         self._topics: dict[int, str] = {}
         # Channels stand in the chunk of their first message and again at the end of the file.
@@ -35,6 +35,8 @@ class Salvage:
                 self._topics[record.id] = record.topic.removeprefix('/')
             elif isinstance(record, Metadata) and record.name == RECORD:
                 self.info = EpisodeInfo.from_strings(record.metadata, str(file))
+            elif isinstance(record, Statistics):
+                self.end_ns = record.message_end_time
 
     def messages(self) -> Iterator[tuple[str, Message]]:
         """Yield (relative topic, record) of every message that can be read, in file order."""
@@ -54,10 +56,7 @@ class Salvage:
             while True:
                 try:
                     record = next(records)
-                except StopIteration:
-                    self.complete = True
-                    return
-                except DAMAGE:
+                except (StopIteration, *DAMAGE):
                     return
                 if isinstance(record, Chunk):
                     yield from self._chunk(record)
@@ -75,7 +74,7 @@ class Salvage:
 def repair_episode(path: Path) -> Path:
     """Write what can be read of the episode at `path` as a new bag, and return the new folder.
 
-    The original is kept beside it, with the suffix `.damaged`.
+    The original is kept beside it, with the suffix `.damaged`. What has lost its end is no success.
 
     Args:
         path: A `.partial` folder, or the folder of a bag that is truncated or damaged.
@@ -89,11 +88,11 @@ def repair_episode(path: Path) -> Path:
     if is_being_written(file):
         raise BadEpisode(f'{path}: is still being recorded: stop the recorder first')
     salvage = Salvage(file)
-    info = _newest_info(path, salvage)
+    info, end_ns = _newest_facts(path, salvage)
     name = f'{path.name.removesuffix(PARTIAL)}_repaired'
     writer = EpisodeWriter(path.parent, info, name)
     try:
-        repaired = _copy(path, salvage, writer)
+        repaired = _copy(path, salvage, writer, end_ns)
     except IbcError:
         shutil.rmtree(writer.path, ignore_errors=True)  # the original is untouched
         raise
@@ -106,16 +105,18 @@ def repair_episode(path: Path) -> Path:
     return repaired
 
 
-def _copy(path: Path, salvage: Salvage, writer: EpisodeWriter) -> Path:
+def _copy(path: Path, salvage: Salvage, writer: EpisodeWriter, end_ns: int | None) -> Path:
     for topic, message in salvage.messages():
         writer.write(topic, message.log_time, message.data, message.publish_time)
     count = sum(writer.counts.values())
     if not count:
         raise BadEpisode(f'{path}: not a single message can be recovered')
-    end = '' if salvage.complete else ', the end was missing'
-    lost = f', {salvage.lost_chunks} chunks were damaged' if salvage.lost_chunks else ''
-    remark = f'repaired: {count} messages recovered{end}{lost}'
-    return writer.close(note=' / '.join(part for part in (writer.info.note, remark) if part))
+    remark = f'repaired: {count} messages recovered'
+    if salvage.lost_chunks:
+        remark += f', {salvage.lost_chunks} chunks were damaged'
+    if end_ns is None or writer.end_ns < end_ns:
+        return writer.close_cut_off(f'{remark}, the end is missing')
+    return writer.close(remark=remark)
 
 
 def _mcap_file(path: Path) -> Path:
@@ -128,14 +129,18 @@ def _mcap_file(path: Path) -> Path:
     return files[0]
 
 
-def _newest_info(path: Path, salvage: Salvage) -> EpisodeInfo:
-    """Find the newest facts: those of `metadata.yaml`, else the last ones in the file."""
+def _newest_facts(path: Path, salvage: Salvage) -> tuple[EpisodeInfo, int | None]:
+    """Find the newest facts and when the episode ended [ns], None if it was never closed.
+
+    Those of `metadata.yaml` are the newest, else the last ones in the file.
+    """
     try:
-        custom = bag_metadata.read_information(path).get('custom_data')
+        block = bag_metadata.read_information(path)
+        custom = block.get('custom_data')
         if isinstance(custom, dict):
-            return EpisodeInfo.from_strings(custom, str(path))
+            return EpisodeInfo.from_strings(custom, str(path)), bag_metadata.end_ns(block)
     except BadEpisode:
         pass  # the file has its own copy
     if salvage.info is None:
         raise BadEpisode(f'{path}: cannot be repaired: its file says nothing about the episode')
-    return salvage.info
+    return salvage.info, salvage.end_ns

@@ -134,8 +134,8 @@ class RecordingSession:
         take = self._require_take()
 
         def close(writer: EpisodeWriter) -> Path:
-            if take.writer.reason and take.outcome == 'success':
-                take.outcome = 'unlabelled'
+            if take.writer.reason:
+                return writer.close_cut_off(f'cut off: {take.writer.reason}', take.outcome)
             return writer.close(take.outcome)
 
         return self._finish(take, close)
@@ -233,8 +233,10 @@ class RecordingSession:
         self._cut_off = take.writer.reason
         count = sum(health.count for health in take.health.values()) - take.writer.dropped
         if self._cut_off:
-            lost = take.writer.dropped
-            self.problem = f'{self._cut_off}; cut off, {count} messages kept, {lost} lost: {path}'
+            lost = f'{take.writer.dropped} lost'
+            if take.outcome == 'success':
+                lost += ', no success any more'
+            self.problem = f'{self._cut_off}; cut off, {count} messages kept, {lost}: {path}'
             raise RecordingFailed(self.problem)
         return f'saved {self._summary(take, path, count, ended_ns)}'
 

@@ -1,6 +1,7 @@
 """Recovering episodes that were cut off or damaged anywhere."""
 
 import os
+import re
 import shutil
 
 import pytest
@@ -59,11 +60,65 @@ def test_a_killed_recording_loses_only_what_was_not_synced(episodes):
     assert repaired.name == f'{writer.name}_repaired'
     assert scores(repaired) == list(range(100))
     info = EpisodeReader(repaired).info
-    assert info.outcome == 'success'
-    assert info.note == 'slow take / repaired: 100 messages recovered, the end was missing'
+    assert info.outcome == 'unlabelled'
+    assert info.note == (
+        'slow take / repaired: 100 messages recovered, the end is missing; was marked as success'
+    )
     assert not partial.exists()
     assert (writer.path.parent / f'{writer.name}.damaged').is_dir()
     assert find_episodes(episodes.root) == [repaired]
+
+
+def last_chunk(content, chunks=5):
+    """Where the compression field of the last chunk begins; the index repeats them all."""
+    return [found.start() for found in re.finditer(b'zstd', content)][chunks - 1]
+
+
+@pytest.mark.parametrize('outcome', ['success', 'failure', 'unlabelled'])
+def test_what_has_lost_its_end_is_no_success(episodes, outcome):
+    writer = episodes.begin()
+    write_in_chunks(writer)
+    path = writer.close(outcome)
+    file = next(path.glob('*.mcap'))
+    os.truncate(file, last_chunk(file.read_bytes()))
+    repaired = repair_episode(path)
+    assert scores(repaired) == list(range(80))
+    info = EpisodeReader(repaired).info
+    assert info.outcome == ('failure' if outcome == 'failure' else 'unlabelled')
+    assert 'the end is missing' in info.note
+    assert info.note.endswith('was marked as success') == (outcome == 'success')
+
+
+def test_a_last_chunk_that_is_damaged_was_the_end(episodes):
+    writer = episodes.begin()
+    write_in_chunks(writer)
+    path = writer.close('success')
+    file = next(path.glob('*.mcap'))
+    content = bytearray(file.read_bytes())
+    content[last_chunk(content) + 30] ^= 0xFF
+    file.write_bytes(content)
+    info = EpisodeReader(repair_episode(path)).info
+    assert info.outcome == 'unlabelled'
+    assert info.note == (
+        'repaired: 80 messages recovered, 1 chunks were damaged, the end is missing; '
+        'was marked as success'
+    )
+
+
+@pytest.mark.parametrize('has_metadata', [True, False])
+def test_a_success_that_is_all_there_stays_one(episodes, has_metadata):
+    writer = episodes.begin()
+    write_in_chunks(writer)
+    path = writer.close('success')
+    if has_metadata:
+        file = next(path.glob('*.mcap'))
+        os.truncate(file, file.read_bytes().index(b'serialized_metadata'))  # no index any more
+    else:
+        (path / 'metadata.yaml').unlink()
+    repaired = repair_episode(path)
+    assert scores(repaired) == list(range(100))
+    info = EpisodeReader(repaired).info
+    assert (info.outcome, info.note) == ('success', 'repaired: 100 messages recovered')
 
 
 def test_an_open_recording_is_left_alone(episodes, one_line):
@@ -122,9 +177,9 @@ def test_a_damaged_chunk_is_skipped_and_counted(episodes):
     assert verify_episode(path)[0].code == 'unreadable'
     repaired = repair_episode(path)
     assert scores(repaired) == list(range(20, 100))
-    assert EpisodeReader(repaired).info.note == (
-        'repaired: 80 messages recovered, 1 chunks were damaged'
-    )
+    info = EpisodeReader(repaired).info
+    assert info.note == 'repaired: 80 messages recovered, 1 chunks were damaged'
+    assert info.outcome == 'success'
 
 
 def test_lost_metadata_is_made_anew(episodes):

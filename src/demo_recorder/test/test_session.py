@@ -4,6 +4,7 @@ import errno
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -207,11 +208,16 @@ def test_a_full_disk_ends_the_episode_and_keeps_everything(bench, full_disk, one
     bench.feed(5)  # too late: these are missing, and counted
     line = session.poll()
     (path,) = find_episodes(session.root)
-    assert line == (f'the disk is full, free some space; cut off, 10 messages kept, 5 lost: {path}')
+    assert line == (
+        'the disk is full, free some space; cut off, 10 messages kept, 5 lost, '
+        f'no success any more: {path}'
+    )
     assert not session.recording
     assert session.poll() == ''
     assert EpisodeReader(path).counts == {topics.TWIN_SCORE: 10}
-    assert outcomes(bench) == ['unlabelled']  # what was marked before the end is not whole either
+    info = EpisodeReader(path).info
+    assert info.outcome == 'unlabelled'  # what was marked before the end is not whole either
+    assert info.note == 'cut off: the disk is full, free some space; was marked as success'
     assert session.describe('insert_blue') == f'idle insert_blue - {line}'
     with pytest.raises(IbcError, match=r'start an episode first; .*the disk is full') as caught:
         session.stop()
@@ -227,6 +233,48 @@ def test_a_stop_that_finds_the_disk_full_says_so_and_keeps_everything(bench, ful
         bench.session.stop()
     (path,) = find_episodes(bench.session.root)
     assert EpisodeReader(path).counts == {topics.TWIN_SCORE: 10}
+
+
+def test_a_disk_that_fails_is_told_without_a_folder_that_is_gone(bench, monkeypatch):
+    session = bench.session
+    fsync = os.fsync
+    failing = threading.Event()
+
+    def fail(descriptor):
+        if failing.is_set():
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, 'fsync', fail)
+    session.start()
+    bench.feed(10)
+    failing.set()
+    wait_until(lambda: session._take.writer.failure is not None)
+    failing.clear()
+    line = session.poll()
+    (path,) = find_episodes(session.root)
+    assert line == f'Input/output error, check the disk; cut off, 10 messages kept, 0 lost: {path}'
+
+
+def test_an_error_after_a_take_was_discarded_names_where_it_is(bench, monkeypatch):
+    session = bench.session
+    session.start()
+    bench.feed(10)
+    rename = Path.rename
+
+    def fail(_):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    def move_then_fail(path, target):
+        if target.parent.name == 'discarded':
+            monkeypatch.setattr(os, 'fsync', fail)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, 'rename', move_then_fail)
+    with pytest.raises(RecordingFailed) as caught:
+        session.discard()
+    (path,) = (session.root / 'discarded').iterdir()
+    assert str(caught.value) == f'Input/output error, mend this, then try `ibc bags repair {path}`'
 
 
 @pytest.mark.parametrize('noticed', [False, True])

@@ -104,6 +104,15 @@ def read_information(bag: Path) -> dict[str, Any]:
     return block
 
 
+def end_ns(block: Mapping[str, Any]) -> int | None:
+    """Return when the last message of a closed bag was received [ns]; None where none says."""
+    try:
+        start = block['starting_time']['nanoseconds_since_epoch']
+        return int(start) + int(block['duration']['nanoseconds'])
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
 def write_information(bag: Path, block: Mapping[str, Any]) -> None:
     """Replace the bag's `metadata.yaml` in one atomic step that survives a power cut."""
     replace_text(bag / FILE_NAME, _dump({ROOT_KEY: dict(block)}))

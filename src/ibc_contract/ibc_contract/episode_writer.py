@@ -40,7 +40,7 @@ class EpisodeWriter:
         """
         self.name = _free_name(root, info, name)
         self.path = root / f'{self.name}{PARTIAL}'
-        """Folder while recording."""
+        """Where it is now: a folder of another name while recording."""
         self.info = info
         self.counts: dict[str, int] = {}
         """Messages so far by relative topic name."""
@@ -122,15 +122,25 @@ class EpisodeWriter:
             self._mcap.add_metadata(RECORD, self.info.to_strings())
             self.sync()
 
-    def close(self, outcome: Outcome | None = None, note: str | None = None) -> Path:
-        """Finish the bag and give it its final name, which is returned.
+    def close(self, outcome: Outcome | None = None, remark: str = '') -> Path:
+        """Finish the bag, add `remark` to its note, and return its final name.
 
         Works after `write` has failed for lack of space, too.
 
         Raises:
             RecordingFailed: The bag could not be finished; the partial one can be repaired.
         """
+        note = ' / '.join(part for part in (self.info.note, remark) if part)
         return self._finish(self._root / self.name, outcome, note)
+
+    def close_cut_off(self, remark: str, outcome: Outcome | None = None) -> Path:
+        """Close a bag whose last messages are missing: no success was recorded to its end.
+
+        That it was marked so stays in the note, after `remark`.
+        """
+        if (outcome or self.info.outcome) == 'success':
+            outcome, remark = 'unlabelled', f'{remark}; was marked as success'
+        return self.close(outcome, remark)
 
     def discard(self) -> Path:
         """Finish the bag in `<root>/discarded`, where no dataset looks, and return its path."""
@@ -160,9 +170,12 @@ class EpisodeWriter:
             )
             target.parent.mkdir(exist_ok=True)
             self.path.rename(target)
+            self.path = target
             bag_metadata.sync_folder(target.parent)
         except OSError as error:
-            raise self._failed(error) from None
+            raise RecordingFailed(
+                f'{error.strerror}, mend this, then try `ibc bags repair {self.path}`'
+            ) from None
         return target
 
     def _begin(self) -> DurableFile:
@@ -203,9 +216,7 @@ class EpisodeWriter:
             raise self._failure
 
     def _failed(self, error: OSError) -> RecordingFailed:
-        self._failure = RecordingFailed(
-            f'{error.strerror}, mend this, then try `ibc bags repair {self.path}`'
-        )
+        self._failure = RecordingFailed(f'{error.strerror}, check the disk: {self.path}')
         return self._failure
 
 
