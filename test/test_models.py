@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ibc_bringup.policies import contestant
 from implicit_bc.bundle import load_bundle
 from implicit_bc.bundle_files import read_description
 from xarm_twin.tasks import TASK_NAMES
@@ -49,3 +50,10 @@ def test_there_is_a_bundle():
 def test_the_best_bundle_does_its_task():
     results = [result for path in BUNDLES for result in read_description(path)['results'].values()]
     assert max(result['wilson95'][0] for result in results) > GOOD_ENOUGH
+
+
+@every_bundle
+def test_a_bundle_does_its_task_on_new_layouts(path):
+    # Whatever its card claims: damaged or swapped weights do not get a block into a tray.
+    summary = contestant(str(path)).evaluate(episodes=3, seed=0, workers=1)
+    assert summary.success_rate >= 2 / 3
