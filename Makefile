@@ -23,7 +23,7 @@ $(VENV)/.ready: constraints.txt $(wildcard docker/*.py src/*/setup.py) launch/se
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip 'setuptools<80' wheel
 	$(BIN)/python -m pip install --quiet -c constraints.txt $(TORCH)
-	$(BIN)/python -m pip install --quiet -c constraints.txt $(ROS) pytest hypothesis ruff pyright
+	$(BIN)/python -m pip install --quiet -c constraints.txt $(ROS) pytest hypothesis ruff 'pyright[nodejs]'
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation $(foreach p,$(PACKAGES),-e ./$(p))
 	@touch $@
 

@@ -1,6 +1,9 @@
 """Every package has the same skeleton and declares what it imports, for pip and for rosdep."""
 
 import ast
+import re
+import shlex
+import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -8,6 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+MAKEFILE = ROOT / 'Makefile'
 PACKAGES = {path.parent.name: path.parent for path in sorted(ROOT.glob('src/*/setup.py'))}
 PACKAGES |= {'ibc_bringup': ROOT / 'launch', 'ibc_models': ROOT / 'models'}
 
@@ -143,15 +147,38 @@ def test_every_import_is_declared(name):
         assert ros_name is None or ros_name in depends, f'package.xml of {name} lacks {ros_name}'
 
 
-def test_every_pip_requirement_is_pinned():
-    pins = {
+def pins() -> set[str]:
+    return {
         line.split('=')[0].split('<')[0].lower()
         for line in (ROOT / 'constraints.txt').read_text().splitlines()
         if line and not line.startswith('#')
     }
+
+
+def test_every_pip_requirement_is_pinned():
     for folder in PACKAGES.values():
         for requirement in requirements(folder) - set(PACKAGES):
-            assert requirement.lower() in pins, f'constraints.txt lacks {requirement}'
+            assert requirement.lower() in pins(), f'constraints.txt lacks {requirement}'
+
+
+def test_what_make_installs_is_pinned():
+    lines = re.findall(
+        r'pip install --quiet -c constraints.txt \$\(ROS\) (.*)', MAKEFILE.read_text()
+    )
+    tools = shlex.split(lines[0])
+    tools += re.search('^ROS := (.*)$', MAKEFILE.read_text(), re.MULTILINE)[1].split()
+    assert {tool.split('[')[0] for tool in tools} <= pins()
+
+
+def test_the_type_checker_needs_nothing_but_what_pip_installed(tmp_path):
+    """Without the extra, pyright would fetch Node.js itself, from where a firewall may stand."""
+    assert 'pyright[nodejs]' in MAKEFILE.read_text()
+    pytest.importorskip('pyright')
+    bare = {'PATH': str(tmp_path), 'PYRIGHT_PYTHON_CACHE_DIR': str(tmp_path), 'HOME': str(tmp_path)}
+    command = [sys.executable, '-m', 'pyright', '--version']
+    done = subprocess.run(command, env=bare, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @every_package
