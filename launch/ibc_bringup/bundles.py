@@ -6,8 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from ibc_bringup.report import success_text
+from ibc_contract.contract import Contract, load_contract
 from ibc_contract.errors import IbcError
-from implicit_bc.bundle_files import bundle_name, find_bundle, known_bundles, read_description
+from implicit_bc.bundle_files import (
+    bundle_name,
+    check_weights,
+    find_bundle,
+    known_bundles,
+    read_description,
+)
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +33,17 @@ class ModelCard:
     @property
     def task(self) -> str:
         """The task to run it on."""
+        from xarm_twin.tasks import TASK_NAMES
+
         if not self.tasks:
-            raise IbcError(f'model {self.path} names no task: add task:=NAME')
+            raise IbcError(
+                f'model {self.path} names no task: add --task NAME (a stack: task:=NAME)'
+            )
+        if self.tasks[0] not in TASK_NAMES:
+            raise IbcError(
+                f'model {self.path} was trained for {self.tasks[0]}, a task that is not known '
+                f'here: add --task NAME (a stack: task:=NAME), one of {", ".join(TASK_NAMES)}'
+            )
         return self.tasks[0]
 
     @property
@@ -71,6 +87,20 @@ def read_card(name: str) -> ModelCard:
     """Describe the bundle with this name or in this folder; IbcError lists the known ones."""
     path = find_bundle(name)
     return _card(bundle_name(path), path)
+
+
+def check_bundle(path: Path) -> Contract:
+    """Return the contract of a bundle; IbcError unless it is complete and for one of ours."""
+    description = read_description(path)
+    trained_for = Contract.from_dict(description['contract'])
+    try:
+        ours = load_contract(trained_for.name)
+    except IbcError as error:
+        raise IbcError(f'model {path}: {error}: train it again under one of these') from None
+    for contract_hash in (trained_for.hash, description['contract_hash']):
+        ours.require_same(contract_hash, f'model {path}', trained_for.name)
+    check_weights(path)
+    return ours
 
 
 def _card(name: str, path: Path) -> ModelCard:

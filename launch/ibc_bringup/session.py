@@ -32,19 +32,23 @@ def run_to_end(
     What the process `relay` logs also goes to stderr.
 
     Raises:
-        IbcError: It failed, or took longer than `timeout_s` [s]; the message names the log.
+        IbcError: It failed, or took longer than `timeout_s` [s]; the message names the log. Or the
+            log could not be written, which ends nothing.
     """
     stack = find_stack(name)
     values = stack.values({**free_twin_ports(), **given})
     log.parent.mkdir(parents=True, exist_ok=True)
     lock = threading.Lock()
     begin = time.monotonic()
-    with log.open('w') as file:
+    lost: list[OSError] = []
+    with log.open('wb', buffering=0) as file:
 
         def keep(process: str, line: str) -> None:
             with lock:
-                file.write(f'{time.monotonic() - begin:7.2f} {process} | {line}\n')
-                file.flush()
+                try:
+                    file.write(f'{time.monotonic() - begin:7.2f} {process} | {line}\n'.encode())
+                except OSError as error:  # as with a full disk: the nodes are read all the same
+                    lost.append(error)
                 if process == relay and (logged := LOGGED.match(line)):
                     sys.stderr.write(f'  {line[logged.end() :]}\n')
 
@@ -54,3 +58,5 @@ def run_to_end(
         raise IbcError(f'{name} was not done after {timeout_s:.0f} s: see {log}')
     if ended.failed:
         raise IbcError(f'{name}: {ended.summary()} (see {log})')
+    if lost:
+        raise IbcError(f'{log}: {lost[0].strerror}')

@@ -8,6 +8,7 @@ from typing import Any
 
 from ibc_bringup.arguments import Argument, Values
 from ibc_bringup.stack import From, Process, Stack
+from ibc_bringup.stack_checks import check_camera, check_ports, check_run, check_window
 from ibc_contract.errors import IbcError
 
 
@@ -40,42 +41,6 @@ def demonstration_seed(_: Values) -> int:
 def task_of_bag(values: Values) -> str:
     """Name the task that the bag in `bag:=` shows."""
     return _bag_info(values).task
-
-
-def check_window(_: Values) -> None:
-    """Raise IbcError unless a window can be opened."""
-    from teleop_mouse.window import check_display
-
-    check_display()
-
-
-def check_ports(values: Values) -> None:
-    """Raise IbcError unless the twin can have its ports: a driver takes whoever answers there."""
-    from ibc_bringup.ports import is_free, twin_ports
-
-    ports = (int(str(values[argument.name])) for argument in PORTS)
-    taken = [port for port in twin_ports(*ports) if not is_free(port)]
-    if taken:
-        raise IbcError(
-            f'port {taken[0]} on 127.0.0.1 is in use, maybe by another twin: stop it, or choose '
-            'other ports with control_port:=, report_port_base:= and scene_port:='
-        )
-
-
-def check_model(values: Values) -> None:
-    """Raise IbcError unless the model is complete and for the contract of this installation."""
-    from ibc_bringup.bundles import find_bundle, read_description
-    from ibc_contract.contract import Contract, load_contract
-    from implicit_bc.bundle_files import check_weights
-
-    path = find_bundle(str(values['model']))
-    description = read_description(path)
-    trained_for = Contract.from_dict(description['contract'])
-    for contract_hash in (trained_for.hash, description['contract_hash']):
-        load_contract(trained_for.name).require_same(
-            contract_hash, f'model {path}', trained_for.name
-        )
-    check_weights(path)
 
 
 def seed_of_bag(values: Values) -> int:
@@ -140,6 +105,7 @@ CAMERA = Process(
         'renderer': From('renderer'),
     },
     robot_parameters={'source': 'device'},
+    check=check_camera,
 )
 DRIVER = Process(
     name='xarm_planar_driver',
@@ -194,7 +160,7 @@ POLICY = Process(
     executable='ibc_policy',
     config='policy',
     parameters={'model': From('model'), 'enabled': From('enabled')},
-    check=check_model,
+    check=check_run,
 )
 TRIALS = Process(
     name='trials',
@@ -207,6 +173,7 @@ TRIALS = Process(
         'seconds': From('seconds'),
         'video': From('video'),
         'results': From('results'),
+        'record': From('record'),
     },
     when={'trials': True},
     needs_sim=True,
@@ -295,7 +262,12 @@ STACKS = {
                 Argument('video', 'MP4 file of the trials', default=''),
                 Argument('results', 'JSON file of the trials', default=''),
                 Argument('teleop', 'open the mouse window to take over', default=False, kind=bool),
-                Argument('record', 'record episodes as well', default=False, kind=bool),
+                Argument(
+                    'record',
+                    'start the recorder; with trials, each becomes an episode with its outcome',
+                    default=False,
+                    kind=bool,
+                ),
                 ROOT,
                 OPERATOR,
             ),

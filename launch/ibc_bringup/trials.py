@@ -1,5 +1,6 @@
 """Trials of a policy on the twin: how each went, and the file that says so."""
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -35,9 +36,17 @@ def finished(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def write_trials(path: Path, trials: Sequence[Trial]) -> None:
-    """Write the trials as JSON."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([dataclasses.asdict(trial) for trial in trials], indent=2) + '\n')
+    """Write the trials as JSON; where that fails, IbcError, and what was there before stays."""
+    new = path.with_name(f'{path.name}.new')
+    text = json.dumps([dataclasses.asdict(trial) for trial in trials], indent=2) + '\n'
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new.write_text(text)
+        new.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            new.unlink()
+        raise IbcError(f'{path}: {error.strerror}') from None
 
 
 def read_trials(path: Path) -> list[Trial]:

@@ -51,6 +51,9 @@ class TrialsConfig:
     ] = 0.0
     video: Annotated[str, Field(description='MP4 file to write; empty: none')] = ''
     results: Annotated[str, Field(description='JSON file to write; empty: none')] = ''
+    record: Annotated[
+        bool, Field(description='have demo_recorder keep each trial, marked by how it ended')
+    ] = False
 
 
 class TrialsNode(Node):
@@ -74,18 +77,26 @@ class TrialsNode(Node):
         self._enable = self.create_client(SetBool, topics.POLICY_ENABLE)
         self._home = self.create_client(Trigger, topics.ARM_HOME)
         self._reset = self.create_client(Trigger, topics.TWIN_RESET)
+        self._recorder = {
+            name: self.create_client(Trigger, name)
+            for name in (
+                topics.RECORDER_START,
+                topics.RECORDER_STOP,
+                topics.RECORDER_MARK_SUCCESS,
+                topics.RECORDER_MARK_FAILURE,
+            )
+            if self._config.record
+        }
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name='trials', daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop, and write what there is."""
+        """Stop, and end the film."""
         self._stop.set()
         self._thread.join(timeout=3.0)  # the trial under way is noted there
         if self._film is not None:
             self._film.close()
-        if self._config.results:
-            write_trials(Path(self._config.results), self._trials)
 
     def _work(self) -> None:
         try:
@@ -103,6 +114,7 @@ class TrialsNode(Node):
     def _run_trials(self) -> None:
         limit = self._config.seconds or math.inf
         end = time.monotonic() + limit
+        self._write_results()
         while len(self._trials) < self._config.episodes:
             self._prepare()
             if self._stop.is_set() or (self._trials and time.monotonic() + SHORTEST_S > end):
@@ -111,6 +123,7 @@ class TrialsNode(Node):
             self.get_logger().info(f'trial {number} begins, at most {self._horizon_s:.0f} s')
             trial = dataclasses.replace(self._try_once(end), seed=self._seed)
             self._trials.append(trial)
+            self._write_results()
             self.get_logger().info(
                 f'trial {number}: {trial.outcome}, score {trial.score:.2f}, {trial.seconds:.1f} s'
             )
@@ -121,10 +134,11 @@ class TrialsNode(Node):
         self._call(self._reset, Trigger.Request())
         self._stop.wait(SETTLE_S)
         self._score = 0.0
-        self._call(self._enable, SetBool.Request(data=True))
 
     def _try_once(self, end: float) -> Trial:
         """Let the policy act until success, the horizon, `end` [s] or an interrupt."""
+        self._record(topics.RECORDER_START)
+        self._call(self._enable, SetBool.Request(data=True))
         begin = time.monotonic()
         now, score = 0.0, 0.0
         for _ in ticks(1.0 / FILM_HZ, self._stop):
@@ -132,13 +146,28 @@ class TrialsNode(Node):
             self._film_frame(now, score)
             if score >= 1.0:
                 self._call(self._enable, SetBool.Request(data=False))
+                self._record(topics.RECORDER_MARK_SUCCESS, topics.RECORDER_STOP)
                 self._linger(now, score)
                 return Trial(score, success=True, seconds=round(now, 2))
             if now > self._horizon_s:
+                self._record(topics.RECORDER_MARK_FAILURE, topics.RECORDER_STOP)
                 return Trial(score, success=False, seconds=round(now, 2))
             if begin + now >= end:
                 break
         return Trial(score, success=False, seconds=round(now, 2), stopped=True)
+
+    def _record(self, *services: str) -> None:
+        """Ask the recorder for these in turn, if trials are recorded.
+
+        The one that is stopped needs nothing: the recorder saves it, unlabelled, when it ends.
+        """
+        if self._config.record:
+            for service in services:
+                self._call(self._recorder[service], Trigger.Request())
+
+    def _write_results(self) -> None:
+        if self._config.results:
+            write_trials(Path(self._config.results), self._trials)
 
     def _linger(self, seconds: float, score: float) -> None:
         """Film the success a little longer, the clock standing still."""

@@ -1,5 +1,6 @@
 """MP4 files of camera frames with a line of text on top."""
 
+import shutil
 from collections.abc import Generator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -9,15 +10,22 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 
+from ibc_contract.errors import IbcError
+
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 BAND_HEIGHT = 24
 TEXT_COLOR = (255, 255, 255)
 SUCCESS_COLOR = (46, 160, 67)
 BAND_COLOR = (24, 24, 24)
+FRAGMENT_S = 2
+NO_SPACE_BYTES = 1_000_000
 
 
 class Mp4Writer:
-    """Writes frames, shape (H, W, 3) uint8 RGB, as H.264 that browsers play."""
+    """Writes frames, shape (H, W, 3) uint8 RGB, as H.264 that browsers play.
+
+    A film that was cut short, as by a full disk, plays up to there.
+    """
 
     def __init__(self, path: Path, fps: int) -> None:
         """The file is created with the first frame, whose size is the video's."""
@@ -27,11 +35,19 @@ class Mp4Writer:
         self._pipe: Generator[None, Any, None] | None = None
 
     def add(self, rgb: np.ndarray) -> None:
-        """Append one frame."""
-        if self._pipe is None:
-            self._pipe = self._open(rgb)
-        self._pipe.send(np.ascontiguousarray(rgb))
+        """Append one frame; IbcError when the file cannot be written."""
+        try:
+            if self._pipe is None:
+                self._pipe = self._open(rgb)
+            self._pipe.send(np.ascontiguousarray(rgb))
+        except OSError as error:
+            raise IbcError(f'{self.path}: {error.strerror or self._why()}') from None
         self.frames += 1
+
+    def _why(self) -> str:
+        """Say why ffmpeg has gone, which only it knows."""
+        free = shutil.disk_usage(self.path.parent).free
+        return 'no space left' if free < NO_SPACE_BYTES else 'ffmpeg could not write it'
 
     def _open(self, rgb: np.ndarray) -> Generator[None, Any, None]:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -42,7 +58,8 @@ class Mp4Writer:
             fps=self._fps,
             quality=7,
             macro_block_size=2,
-            output_params=['-movflags', '+faststart'],
+            ffmpeg_log_level='fatal',
+            output_params=['-movflags', '+hybrid_fragmented', '-g', str(FRAGMENT_S * self._fps)],
         )
         pipe.send(None)
         return pipe

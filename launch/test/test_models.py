@@ -10,10 +10,12 @@ import pytest
 import yaml
 from safetensors.numpy import save_file
 
-from ibc_bringup.bundles import list_cards, read_card
+from ibc_bringup.bundles import check_bundle, list_cards, read_card
 from ibc_bringup.checks import model_bundles
 from ibc_bringup.demo import best_card
 from ibc_bringup.main import main
+from ibc_bringup.ports import free_twin_ports
+from ibc_bringup.stacks import find_stack
 from ibc_contract.contract import load_contract
 from ibc_contract.errors import IbcError
 
@@ -105,6 +107,33 @@ def test_a_model_without_a_task_is_listed_and_cannot_be_run_without_one(models, 
     assert 'bare' in listed(capsys)
     with pytest.raises(IbcError, match='names no task'):
         _ = read_card('bare').task
+
+
+def test_a_model_for_an_unknown_task_runs_only_where_another_is_named(models):
+    folder = models('juggler', tasks=['juggle'])
+    stack = find_stack('run_policy')
+    with pytest.raises(IbcError, match='for juggle, a task that is not known here') as caught:
+        stack.values({'model': 'juggler'})
+    assert str(folder) in str(caught.value)
+    assert 'one of push_red, ' in str(caught.value)
+    assert stack.values({'model': 'juggler', 'task': 'push_red'})['task'] == 'push_red'
+
+
+def test_a_model_of_an_unknown_contract_is_refused_by_name(models):
+    folder = models('alien', contract={**RGB.to_dict(), 'name': 'alien_rgb'})
+    stack = find_stack('run_policy')
+    with pytest.raises(IbcError, match="unknown contract 'alien_rgb'; known: planar_rgb") as caught:
+        stack.check(stack.values({'model': 'alien', **free_twin_ports()}))
+    assert str(folder) in str(caught.value)
+    assert 'train it again' in str(caught.value)
+
+
+def test_a_model_without_weights_cannot_be_used(models):
+    folder = models('light')
+    with pytest.raises(IbcError, match=r'policy\.safetensors: is missing'):
+        check_bundle(folder)
+    save_file({'weight': np.zeros(3)}, folder / 'policy.safetensors')
+    assert check_bundle(folder) == RGB
 
 
 def test_doctor_names_the_models(models):

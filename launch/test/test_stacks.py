@@ -2,12 +2,15 @@ import dataclasses
 import importlib
 import importlib.util
 import shlex
+from pathlib import Path
 from types import SimpleNamespace
 
 import annotated_types
 import pytest
 import yaml
 
+from ibc_bringup.checks import Finding
+from ibc_bringup.ports import free_twin_ports
 from ibc_bringup.stack import From, config_path
 from ibc_bringup.stacks import STACKS, find_stack
 from ibc_bringup.up import process_group
@@ -84,8 +87,51 @@ def test_a_window_is_asked_for_before_the_arm_is(monkeypatch):
     monkeypatch.delenv('DISPLAY', raising=False)
     monkeypatch.setattr('ibc_bringup.up.ProcessGroup', None)
     with pytest.raises(IbcError, match='DISPLAY is not set'):
-        process_group(stack, stack.values({}), print, {})
-    stack.check(stack.values({'demonstrator': 'true'}))
+        process_group(stack, stack.values(free_twin_ports()), print, {})
+    stack.check(stack.values({'demonstrator': 'true', **free_twin_ports()}))
+
+
+def test_a_camera_is_asked_for_before_the_arm_is(monkeypatch):
+    found = Finding('Camera', 'warn', 'no RealSense found')
+    monkeypatch.setattr('ibc_bringup.checks.camera', lambda: found)
+    monkeypatch.setattr('ibc_bringup.up.ProcessGroup', None)
+    stack = find_stack('teleop_record')
+    values = stack.values({'sim': 'false', 'robot_ip': '10.0.0.5'})
+    with pytest.raises(IbcError, match='camera: no RealSense found: plug it into a USB 3 port'):
+        process_group(stack, values, print, {})
+    found = Finding('Camera', 'ok', 'Intel RealSense D415')
+    monkeypatch.setattr('teleop_mouse.window.check_display', lambda: None)
+    stack.check(values)
+
+
+@pytest.mark.parametrize(
+    ('given', 'named'),
+    [
+        ({'seconds': '20'}, 'seconds:=20.0 is about trials: add trials:=N'),
+        ({'video': 'a.mp4'}, 'video:=a.mp4 is about trials'),
+        ({'results': 'a.json'}, 'results:=a.json is about trials'),
+    ],
+)
+def test_what_only_trials_heed_is_refused_without_them(monkeypatch, given, named):
+    monkeypatch.setattr('ibc_bringup.bundles.find_bundle', Path)
+    monkeypatch.setattr('ibc_bringup.bundles.check_bundle', lambda _: load_contract())
+    stack = find_stack('run_policy')
+    ports = free_twin_ports()
+    with pytest.raises(IbcError, match=named):
+        stack.check(stack.values({'model': 'mine', 'task': 'push_red', **ports, **given}))
+    stack.check(
+        stack.values({'model': 'mine', 'task': 'push_red', 'trials': '1', **ports, **given})
+    )
+
+
+def test_a_model_that_sees_what_only_the_twin_knows_is_refused_on_the_robot(monkeypatch):
+    monkeypatch.setattr('ibc_bringup.checks.camera', lambda: Finding('Camera', 'ok', 'D415'))
+    monkeypatch.setattr('ibc_bringup.bundles.find_bundle', Path)
+    monkeypatch.setattr('ibc_bringup.bundles.check_bundle', lambda _: load_contract('planar_state'))
+    stack = find_stack('run_policy')
+    given = {'model': 'mine', 'task': 'push_red', 'sim': 'false', 'robot_ip': '10.0.0.5'}
+    with pytest.raises(IbcError, match=r'poses of the objects \(planar_state\)'):
+        stack.check(stack.values(given))
 
 
 def test_a_model_of_another_contract_is_refused_before_the_arm_moves(tmp_path, monkeypatch):
@@ -97,7 +143,7 @@ def test_a_model_of_another_contract_is_refused_before_the_arm_moves(tmp_path, m
     }  # fmt: skip
     (tmp_path / 'policy.yaml').write_text(yaml.safe_dump(description))
     stack = find_stack('run_policy')
-    values = stack.values({'model': str(tmp_path)})
+    values = stack.values({'model': str(tmp_path), **free_twin_ports()})
     with pytest.raises(IbcError, match=here.hash):
         stack.check(values)
 

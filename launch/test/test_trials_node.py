@@ -1,6 +1,8 @@
 """The node that lets a policy try: what it asks for, and how it counts."""
 
 import json
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -13,12 +15,22 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Float64
 from std_srvs.srv import SetBool, Trigger
 
-from ibc_bringup import trials_node
-from ibc_bringup.trials import finished, read_trials
+from ibc_bringup import session, trials_node
+from ibc_bringup.process_group import Ended
+from ibc_bringup.trials import Trial, finished, read_trials, write_trials
 from ibc_bringup.trials_node import TrialsNode
+from ibc_bringup.video import Mp4Writer
 from ibc_contract import topics
+from ibc_contract.errors import IbcError
 from ibc_contract.images import encode_jpeg
 from ibc_contract.ros import newest
+
+RECORDER = (
+    topics.RECORDER_START,
+    topics.RECORDER_STOP,
+    topics.RECORDER_MARK_SUCCESS,
+    topics.RECORDER_MARK_FAILURE,
+)
 
 
 class StandIn(Node):
@@ -33,7 +45,7 @@ class StandIn(Node):
         self._camera = self.create_publisher(CompressedImage, topics.CAMERA_COMPRESSED, newest())
         self._score = self.create_publisher(Float64, topics.TWIN_SCORE, newest())
         self.create_service(SetBool, topics.POLICY_ENABLE, self._on_enable)
-        for name in (topics.ARM_HOME, topics.TWIN_RESET):
+        for name in (topics.ARM_HOME, topics.TWIN_RESET, *RECORDER):
             self.create_service(Trigger, name, lambda _, answer, n=name: self._done(n, answer))
         self.create_timer(0.05, self._publish)
 
@@ -95,6 +107,89 @@ def test_each_trial_begins_at_home_with_a_new_layout_and_ends_at_success(start, 
     assert stand_in.calls == once * 2
     frames, _ = imageio_ffmpeg.count_frames_and_secs(str(node_file(node, 'video')))
     assert frames >= 6
+
+
+@pytest.mark.parametrize(
+    ('scores', 'mark'),
+    [
+        ([0.0, 0.5, 1.0], topics.RECORDER_MARK_SUCCESS),
+        ([0.5], topics.RECORDER_MARK_FAILURE),
+    ],
+)
+def test_a_recorded_trial_is_an_episode_with_its_outcome(start, ros, scores, mark):
+    node, stand_in = start(scores, horizon_s=1.0, record=True)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert node.exit_code == 0
+    begun = ['off', topics.ARM_HOME, topics.TWIN_RESET, topics.RECORDER_START, 'on']
+    ended = ['off'] if mark == topics.RECORDER_MARK_SUCCESS else []
+    assert stand_in.calls == [*begun, *ended, mark, topics.RECORDER_STOP]
+
+
+def test_a_film_that_cannot_be_written_ends_the_trials_and_keeps_those_before(
+    start, ros, monkeypatch
+):
+    class Full(Mp4Writer):
+        def add(self, rgb):
+            if stand_in.calls.count('on') > 1:
+                raise IbcError(f'{self.path}: no space left')
+
+    monkeypatch.setattr(trials_node, 'Mp4Writer', Full)
+    node, stand_in = start([1.0], episodes=2)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert node.exit_code == 1
+    assert [t.outcome for t in trials_of(node)] == ['success']
+
+
+CUT_SHORT = """
+import resource, sys
+import numpy as np
+from pathlib import Path
+from ibc_bringup.video import Mp4Writer
+resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+noise = np.random.default_rng(0)
+with Mp4Writer(Path(sys.argv[1]), 10) as film:
+    for _ in range(1000):
+        film.add(noise.integers(0, 255, (90, 160, 3), np.uint8))
+"""
+
+
+def test_a_film_that_is_cut_short_plays_up_to_there(tmp_path):
+    film = tmp_path / 'film.mp4'
+    done = subprocess.run(
+        [sys.executable, '-c', CUT_SHORT, str(film)], capture_output=True, text=True
+    )
+    assert done.stderr.splitlines()[-1].endswith(f'IbcError: {film}: ffmpeg could not write it')
+    frames, _ = imageio_ffmpeg.count_frames_and_secs(str(film))
+    assert frames >= 20
+
+
+def test_a_log_that_cannot_be_written_ends_nothing_and_is_told(monkeypatch):
+    class Group:
+        def __init__(self, stack, values, sink, environment):
+            self.sink = sink
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def wait(self, timeout_s):
+            self.sink('trials', 'a line')
+            return Ended('trials', 0, planned=True, tail=())
+
+    monkeypatch.setattr(session, 'process_group', Group)
+    with pytest.raises(IbcError, match=r'^/dev/full: No space left on device$'):
+        session.run_to_end('teleop_record', {}, Path('/dev/full'), 1.0)
+
+
+def test_results_that_cannot_be_written_leave_those_before(tmp_path):
+    file = tmp_path / 'trials.json'
+    write_trials(file, [Trial(1.0, True, 20.0)])
+    (tmp_path / 'trials.json.new').mkdir()
+    with pytest.raises(IbcError, match=r'trials\.json: Is a directory'):
+        write_trials(file, [])
+    assert len(read_trials(file)) == 1
 
 
 def test_the_score_is_the_one_at_the_end_as_in_an_evaluation(start, ros):

@@ -1,0 +1,58 @@
+"""What a stack asks before it starts any node, for an arm moves as soon as its driver does."""
+
+from ibc_bringup.arguments import Values
+from ibc_contract.errors import IbcError
+
+PORTS = ('control_port', 'report_port_base', 'scene_port')
+OF_TRIALS = ('seconds', 'video', 'results')
+"""Arguments of run_policy that say something about trials."""
+
+
+def check_window(_: Values) -> None:
+    """Raise IbcError unless a window can be opened."""
+    from teleop_mouse.window import check_display
+
+    check_display()
+
+
+def check_ports(values: Values) -> None:
+    """Raise IbcError unless the twin can have its ports: a driver takes whoever answers there."""
+    from ibc_bringup.ports import is_free, twin_ports
+
+    taken = [
+        port for port in twin_ports(*(int(values[name]) for name in PORTS)) if not is_free(port)
+    ]
+    if taken:
+        raise IbcError(
+            f'port {taken[0]} on 127.0.0.1 is in use, maybe by another twin: stop it, or choose '
+            'other ports with control_port:=, report_port_base:= and scene_port:='
+        )
+
+
+def check_camera(values: Values) -> None:
+    """Raise IbcError unless the camera is there; the twin's always is."""
+    if values['sim']:
+        return
+    from ibc_bringup.checks import camera
+
+    found = camera()  # in a process of its own: librealsense may crash
+    if found.status != 'ok':
+        raise IbcError(
+            f'camera: {found.detail}: plug it into a USB 3 port, check that the udev rules of '
+            'librealsense are installed, or use the twin: sim:=true'
+        )
+
+
+def check_run(values: Values) -> None:
+    """Raise IbcError unless the policy can run and nothing is asked that would be ignored."""
+    from ibc_bringup.bundles import check_bundle, find_bundle
+
+    idle = [name for name in OF_TRIALS if values[name]]
+    if idle and not values['trials']:
+        raise IbcError(f'{idle[0]}:={values[idle[0]]} is about trials: add trials:=N')
+    contract = check_bundle(find_bundle(str(values['model'])))
+    if contract.observation.kind == 'state' and not values['sim']:
+        raise IbcError(
+            f'model {values["model"]} sees the poses of the objects ({contract.name}), which only '
+            'the twin knows: add sim:=true, or take a model that sees images'
+        )
