@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ibc_bringup.bundles import ModelCard, list_cards, read_card
+from ibc_bringup.bundles import ModelCard, check_bundle, list_cards, read_card
 from ibc_bringup.report import Report, Section, date_text, duration_text
 from ibc_bringup.ros_trials import (
     VIDEO,
@@ -69,26 +69,63 @@ class Demo:
 
 
 def run_demo(plan: DemoPlan) -> Demo:
-    """Let the policy try, print how it did, and write the report: after Ctrl-C as well."""
-    if plan.task:
-        get_task(plan.task)
-    card = read_card(plan.model) if plan.model else best_card(plan.task)
-    task = plan.task or card.task
+    """Let the policy try, print how it did, and write the report, whatever ended it.
+
+    Raises:
+        IbcError: Something failed; the message names the report on what was shown before.
+    """
+    card, task = choose(plan)
     window = has_display()
-    what = card.name if card.name == task else f'{card.name} on {task}'
-    say(f'{what}; success rate when it was evaluated: {card.success_text}')
+    say(f'{about(card, task)}; success rate when it was evaluated: {card.success_text}')
     say('starting twin, camera, driver and policy' + (' with a window' if window else ''))
-    interrupted = False
+    cut: KeyboardInterrupt | IbcError | None = None
     begin = time.monotonic()
     try:
         trials = try_model(str(card.path), task, plan.folder, MAX_TRIALS, plan.seconds, window)
-    except KeyboardInterrupt:
-        trials, interrupted = trials_so_far(plan.folder), True
+    except (KeyboardInterrupt, IbcError) as error:
+        trials, cut = trials_so_far(plan.folder), error
+    seconds = time.monotonic() - begin
     sys.stderr.write(trials_table(trials).to_text())
+    failure = str(cut) if isinstance(cut, IbcError) else ''
+    path = plan.folder / 'report.html'
+    try:
+        make_report(plan.folder, card, task, trials, seconds, failure).write(path)
+    except OSError as error:
+        path.unlink(missing_ok=True)  # half a page says nothing
+        failure = failure or f'{path}: {error.strerror}'
+        raise IbcError(f'{failure}; no report: what there is lies in {plan.folder}') from None
+    if failure:
+        raise IbcError(f'{failure}; report: {path}')
+    return Demo(card, task, tuple(trials), plan.folder, path, interrupted=cut is not None)
+
+
+def choose(plan: DemoPlan) -> tuple[ModelCard, str]:
+    """Return model and task; IbcError unless both can be used."""
+    if plan.task:
+        get_task(plan.task)
+    card = read_card(plan.model) if plan.model else best_card(plan.task)
+    check_bundle(card.path)
+    return card, plan.task or card.task
+
+
+def about(card: ModelCard, task: str) -> str:
+    """Name the model, and the task where its name does not."""
+    return card.name if card.name == task else f'{card.name} on {task}'
+
+
+def make_report(
+    folder: Path,
+    card: ModelCard,
+    task: str,
+    trials: Sequence[Trial],
+    seconds: float,
+    failure: str,
+) -> Report:
+    """Say what was shown in `seconds` [s], and the `failure` that cut it short, if one did."""
     done = finished(trials)
-    report = Report(
-        f'Demo: {what}',
-        about_trials(trials, time.monotonic() - begin),
+    return Report(
+        f'Demo: {about(card, task)}',
+        about_trials(trials, seconds),
         f'{count_text(trials)}.',
         {
             'trials succeeded': f'{sum(trial.success for trial in done)} of {len(done)}',
@@ -96,11 +133,11 @@ def run_demo(plan: DemoPlan) -> Demo:
             'trial time': duration_text(sum(trial.seconds for trial in trials)),
         },
         (
-            trials_section(trials, plan.folder, 'What happened'),
+            trials_section(trials, folder, 'What happened'),
             Section('The policy', facts=policy_facts(card, task)),
         ),
-    ).write(plan.folder / 'report.html')
-    return Demo(card, task, tuple(trials), plan.folder, report, interrupted)
+        f'cut short: {failure}' if failure else '',
+    )
 
 
 def about_trials(trials: Sequence[Trial], seconds: float) -> list[str]:
@@ -132,8 +169,13 @@ def best_card(task: str | None) -> ModelCard:
     """Choose the bundle with the highest measured success rate (on `task`)."""
     cards = [card for card in list_cards() if task is None or task in card.tasks]
     if not cards:
-        wanted = f' for {task}' if task else ''
-        raise IbcError(f'there is no trained model{wanted}: make one with `ibc loop`')
+        name = task or 'push_red'
+        raise IbcError(
+            f'there is no trained model{f" for {task}" if task else ""}; to make one: '
+            f'ibc generate --task {name} --root bags/{name} --episodes 300 --lead-in 12; '
+            f'ibc train bags/{name} --preset cpu_base --run runs/{name}; '
+            f'ibc demo --model runs/{name}'
+        )
     return cards[0]
 
 

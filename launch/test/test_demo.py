@@ -1,5 +1,6 @@
 """`ibc demo`: which model, and a report whatever happened."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def cards(monkeypatch):
     known = [card('first', 'push_red'), card('second', 'insert_blue')]
     monkeypatch.setattr(demo, 'list_cards', lambda: known)
     monkeypatch.setattr(demo, 'has_display', lambda: False)
+    monkeypatch.setattr(demo, 'check_bundle', lambda _: None)
     made = {'created': '2026-11-01', 'steps': 8000, 'training': {'seed': 3}}
     monkeypatch.setattr(demo, 'read_description', lambda _: {'provenance': made})
 
@@ -39,8 +41,9 @@ def film(folder: Path) -> None:
 def test_the_best_model_of_the_task_is_chosen():
     assert best_card(None).name == 'first'
     assert best_card('insert_blue').name == 'second'
-    with pytest.raises(IbcError, match='no trained model for push_red_then_green'):
+    with pytest.raises(IbcError, match='no trained model for push_red_then_green') as caught:
         best_card('push_red_then_green')
+    assert 'ibc generate --task push_red_then_green' in str(caught.value)
 
 
 def test_the_report_counts_only_what_was_finished(tmp_path, monkeypatch):
@@ -81,6 +84,56 @@ def test_an_interrupt_leaves_a_report_with_what_was_filmed(tmp_path, monkeypatch
     page = shown.report.read_text()
     assert 'No trial was finished, 1 stopped before the end.' in page
     assert 'data:video/mp4;base64,' in page
+
+
+def test_a_failure_leaves_a_report_with_what_was_filmed(tmp_path, monkeypatch):
+    def failed(model, task, folder, *_):
+        film(folder)
+        write_trials(folder / RESULTS, [Trial(1.0, True, 20.0)])
+        raise IbcError('run_policy: trials ended with code 1: arm/home refused')
+
+    monkeypatch.setattr(demo, 'try_model', failed)
+    with pytest.raises(IbcError) as caught:
+        run_demo(DemoPlan(tmp_path))
+    reason = 'run_policy: trials ended with code 1: arm/home refused'
+    assert str(caught.value) == f'{reason}; report: {tmp_path / "report.html"}'
+    page = (tmp_path / 'report.html').read_text()
+    assert f'Cut short: {reason}.' in page
+    assert '1 of 1 trials succeeded.' in page
+    assert 'data:video/mp4;base64,' in page
+
+
+def test_a_full_disk_is_said_in_one_line(tmp_path, monkeypatch):
+    def no_space(report, path):
+        path.write_text('<html>')
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(demo, 'try_model', lambda *_: [])
+    monkeypatch.setattr(demo.Report, 'write', no_space)
+    with pytest.raises(IbcError, match=r'report\.html: No space left on device; no report: what'):
+        run_demo(DemoPlan(tmp_path))
+    assert not (tmp_path / 'report.html').exists()
+
+
+@pytest.mark.parametrize(
+    ('model', 'task', 'named'),
+    [
+        ('nobody', None, "unknown model 'nobody'"),
+        (None, 'juggle', 'juggle'),
+        (None, None, 'no weights'),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_before_anything(
+    tmp_path, monkeypatch, capsys, model, task, named
+):
+    def no_weights(path):
+        raise IbcError(f'{path}: no weights')
+
+    monkeypatch.setattr(demo, 'check_bundle', no_weights)
+    with pytest.raises(IbcError, match=named):
+        run_demo(DemoPlan(tmp_path / 'demo', model, task))
+    assert not (tmp_path / 'demo').exists()
+    assert capsys.readouterr().err == ''
 
 
 def test_no_time_is_refused(tmp_path):
