@@ -81,7 +81,7 @@ def test_loop(tmp_path, ros):
     sources = [EpisodeReader(path).info.source for path in find_episodes(folder / 'bags')]
     assert sorted(sources) == ['ros', 'twin', 'twin']
     page = Path(told['report']).read_text()
-    for cell in ('recorded through ROS 2', 'random policy, evaluated', 'data:video/mp4;base64,'):
+    for cell in ('recorded through ROS 2', 'random moves, evaluated', 'data:video/mp4;base64,'):
         assert cell in page
     assert page.count('<svg') == 2
     assert_film(folder / VIDEO)

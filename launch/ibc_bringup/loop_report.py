@@ -5,18 +5,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ibc_bringup.plots import loss_curve, success_bars
+from ibc_bringup.plots import success_bars, training_curves
 from ibc_bringup.report import Report, Section, Table, date_text, duration_text, success_text
 from ibc_bringup.ros_trials import RESULTS as TRIALS
 from ibc_bringup.ros_trials import trials_section
-from ibc_bringup.training_run import open_run
+from ibc_bringup.training_run import TrainingRun, open_run
 from ibc_bringup.trials import read_trials
 from implicit_bc.bundle_files import read_description
 from implicit_bc.training.run_log import read_metrics
 
-BASELINES = {'random': 'random moves', 'nothing': 'no moves at all'}
-"""What any trained policy must beat, and what it does."""
-RIVALS = (*BASELINES, 'demonstrator')
+BASELINES = {'random': 'random moves', 'nothing': 'doing nothing'}
+"""What any trained policy must beat, and what people call it."""
+RIVALS = {**BASELINES, 'demonstrator': 'demonstrator'}
 ORDER = ('record', 'generate', 'verify', 'train', 'trained', *RIVALS, 'run')
 
 Results = Mapping[str, Mapping[str, Any]]
@@ -27,30 +27,14 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
     run = open_run(folder / 'train')
     made = read_description(folder / 'train' / 'bundle')['provenance']
     rates = [
-        (name, results[name]['success_rate'], *results[name]['wilson95'])
-        for name in ('trained', *RIVALS)
+        (label, results[name]['success_rate'], *results[name]['wilson95'])
+        for name, label in {'trained': 'trained policy', **RIVALS}.items()
     ]
-    losses = [row for row in read_metrics(run.folder) if 'loss' in row]
-    negatives: int | None = getattr(run.config.method, 'negatives', None)
-    guessing = (
-        f' Guessing among the demonstrated action and {negatives} others would score the dashed '
-        'line.'
-        if negatives
-        else ''
-    )
     total = sum(result['seconds'] for result in results.values())
     sections = (
         trials_section(read_trials(folder / TRIALS), folder, 'The trained policy over ROS 2'),
         Section('What was done', table=loop_table(results), figure_svg=success_bars(rates)),
-        Section(
-            'Training',
-            f'{made["steps"]} steps in {made["seconds"]:.0f} s.{guessing}',
-            figure_svg=loss_curve(
-                [int(row['step']) for row in losses],
-                [row['loss'] for row in losses],
-                chance=math.log(negatives + 1) if negatives else None,
-            ),
-        ),
+        training_section(run, made),
         Section('Plan', facts=plan),
         Section('Configuration of the training', facts=run.facts()),
         Section('Versions and machine', facts={**made['versions'], **made['machine']}),
@@ -70,16 +54,41 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
         f'{duration_text(results["train"]["seconds"])} of training, then '
         f'{trained["episodes"]} layouts that it had not seen.',
         {
-            'trained policy, 95 % interval {:.2f}..{:.2f}'.format(*trained['wilson95']): (
-                f'{trained["success_rate"]:.2f}'
-            ),
-            'random policy': f'{results["random"]["success_rate"]:.2f}',
-            'policy that does nothing': f'{results["nothing"]["success_rate"]:.2f}',
-            'the demonstrator itself': f'{results["demonstrator"]["success_rate"]:.2f}',
+            'success of the trained policy, 95 % interval [{:.2f}, {:.2f}]'.format(
+                *trained['wilson95']
+            ): f'{trained["success_rate"]:.2f}',
+            **{
+                f'success of {"the " * (name not in BASELINES)}{label}': (
+                    f'{results[name]["success_rate"]:.2f}'
+                )
+                for name, label in RIVALS.items()
+            },
         },
         sections,
         doubt(results),
     ).write(folder / 'report.html')
+
+
+def training_section(run: TrainingRun, made: Mapping[str, Any]) -> Section:
+    """Show how the training went; `made` is the bundle's provenance."""
+    text = f'{made["steps"]} steps in {duration_text(made["seconds"])}.'
+    negatives: int | None = getattr(run.config.method, 'negatives', None)
+    if negatives:
+        text += (
+            f' Guessing among the demonstrated action and {negatives} others would score the '
+            'dashed line.'
+        )
+    if made['metrics']:
+        text += (
+            ' Validation is on episodes that were held out; the action error is the distance of '
+            'the move that the policy finds from the one that was shown.'
+        )
+    curves = training_curves(
+        read_metrics(run.folder),
+        'InfoNCE loss' if negatives else 'loss',
+        chance=math.log(negatives + 1) if negatives else None,
+    )
+    return Section('Training', text, figure_svg=curves)
 
 
 def doubt(results: Results) -> str:
@@ -119,6 +128,8 @@ def loop_table(results: Results) -> Table:
         'generate': 'generated in-process',
         'verify': 'bags verified',
         'train': 'training',
+        'trained': 'trained policy, evaluated',
+        **{name: f'{label}, evaluated' for name, label in RIVALS.items()},
         'run': 'trained policy through ROS 2',
     }
     rows = []
@@ -129,7 +140,7 @@ def loop_table(results: Results) -> Table:
             success = f'{result["successes"]} of {result["episodes"]}'
         rows.append(
             (
-                labels.get(name, f'{name} policy, evaluated'),
+                labels[name],
                 str(result['episodes']),
                 str(steps.get(name, result.get('steps', ''))),
                 f'{result["seconds"]:.0f}',

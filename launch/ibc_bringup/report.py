@@ -18,6 +18,12 @@ class Table:
     headers: Sequence[str]
     rows: Sequence[Sequence[str]]
 
+    @property
+    def numeric(self) -> list[bool]:
+        """Tell of each column but the first, which names its row, whether it holds numbers only."""
+        columns = list(zip(*self.rows, strict=True))[1:]
+        return [False, *(all(map(_is_number, filter(None, column))) for column in columns)]
+
     def to_text(self) -> str:
         """Write the table for a terminal, columns aligned."""
         lines = [list(self.headers), *(list(row) for row in self.rows)]
@@ -44,6 +50,10 @@ class Section:
     def video_base64(self) -> str:
         """The MP4 file, as a data URL takes it."""
         return base64.b64encode(self.video.read_bytes()).decode() if self.video else ''
+
+
+def _is_number(text: str) -> bool:
+    return text.replace('.', '', 1).isdigit()
 
 
 def success_text(result: Mapping[str, Any]) -> str:

@@ -8,14 +8,17 @@ import pytest
 from ibc_bringup import loop
 from ibc_bringup.loop import PLAN, Loop, open_loop
 from ibc_bringup.loop_plan import LEAST, MOST_RECORDED, LoopPlan
-from ibc_bringup.loop_report import RIVALS, loop_table
+from ibc_bringup.loop_report import RIVALS, loop_table, training_section
 from ibc_bringup.main import main, parser
+from ibc_bringup.training_run import TrainingRun
 from ibc_contract import messages, topics
 from ibc_contract.contract import load_contract
 from ibc_contract.episode_info import new_episode_info
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from ibc_contract.episode_writer import DISCARDED, EpisodeWriter
 from ibc_contract.errors import IbcError
+from implicit_bc.training.config import load_config
+from implicit_bc.training.run_log import METRICS
 from implicit_bc.wilson import wilson_interval
 from xarm_twin.tasks import DEMONSTRATION_SEED, TASK_NAMES
 
@@ -41,9 +44,20 @@ def test_the_table_has_a_row_per_part_with_its_interval():
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows['recorded through ROS 2'] == ('3', '150', '70', '')
     assert rows['training'] == ('103', '4000', '240', '')
-    assert rows['random policy, evaluated'] == ('20', '1500', '60', '0.80 [0.58, 0.92]')
+    assert rows['random moves, evaluated'] == ('20', '1500', '60', '0.80 [0.58, 0.92]')
     assert rows['trained policy through ROS 2'][-1] == '1 of 2'
     assert len(rows) == len(RESULTS)
+
+
+def test_the_report_shows_the_validation(tmp_path):
+    metrics = {'validation/loss': 1.5, 'validation/action_error_mm': 3.0}
+    rows = [{'step': 50, 'loss': 2.0}, {'step': 100, **metrics}]
+    (tmp_path / METRICS).write_text(''.join(json.dumps(row) + '\n' for row in rows))
+    run = TrainingRun(tmp_path, (), load_config('cpu_small'))
+    section = training_section(run, {'steps': 100, 'seconds': 120.0, 'metrics': metrics})
+    assert section.text.startswith('100 steps in 2.0 min. Guessing among')
+    for label in ('InfoNCE loss', 'guessing', 'validation', 'action error [mm]'):
+        assert f'<!-- {label} -->' in section.figure_svg
 
 
 def measured(successes, episodes=20):

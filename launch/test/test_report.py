@@ -1,8 +1,16 @@
 import numpy as np
 
-from ibc_bringup.plots import loss_curve, success_bars
+from ibc_bringup.plots import success_bars, training_curves
 from ibc_bringup.report import Report, Section, Table, duration_text
 from ibc_bringup.video import Mp4Writer, with_caption
+
+METRICS = [
+    *({'step': step, 'loss': 1.0} for step in range(50)),
+    {
+        'step': 49, 'validation/loss': 1.1, 'validation/action_error_mm': 2.0,
+        'validation/action_error_median_mm': 1.5,
+    },
+]  # fmt: skip
 
 
 def test_the_report_needs_no_other_file(tmp_path):
@@ -14,7 +22,7 @@ def test_the_report_needs_no_other_file(tmp_path):
     sections = (
         Section('Video', video=film.path),
         Section('Result', table=table, figure_svg=success_bars([('trained', 0.9, 0.7, 0.97)])),
-        Section('Training', figure_svg=loss_curve(list(range(50)), [1.0] * 50, chance=2.0)),
+        Section('Training', figure_svg=training_curves(METRICS, 'a loss', chance=2.0)),
         Section('Configuration', facts={'steps': 50}),
     )
     report = Report(
@@ -29,6 +37,22 @@ def test_the_report_needs_no_other_file(tmp_path):
     assert '&lt;trained&gt;' in page
     assert 'src="http' not in page
     assert 'href="http' not in page
+
+
+def test_training_is_drawn_with_its_validation():
+    texts = ('a loss', 'training step', 'training', 'validation', 'action error [mm]', 'median')
+    whole, unvalidated = training_curves(METRICS, 'a loss'), training_curves(METRICS[:-1], 'a loss')
+    assert [text for text in texts if f'<!-- {text} -->' not in whole] == []
+    assert [text for text in texts if f'<!-- {text} -->' in unvalidated] == list(texts[:3])
+    assert '<!-- guessing -->' not in whole
+    assert '<!-- guessing -->' in training_curves(METRICS, 'a loss', chance=2.0)
+
+
+def test_columns_of_numbers_are_told_from_others(tmp_path):
+    table = Table(('', 'steps', 'success'), (('1', '10', ''), ('2', '', '0.9 [0.8, 1]')))
+    assert table.numeric == [False, True, False]
+    report = Report('', (), '', {}, (Section('', table=table),)).write(tmp_path / 'report.html')
+    assert '<td class=number>10</td>' in report.read_text()
 
 
 def test_times_are_written_for_people():
