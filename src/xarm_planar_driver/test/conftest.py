@@ -1,4 +1,4 @@
-"""The real SDK against the emulated controller, and a cable that can be pulled."""
+"""The real SDK against the emulated controller, a cable that can be pulled, and the node."""
 
 import contextlib
 import math
@@ -9,14 +9,26 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped, Vector3Stamped
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import JointState
+from std_srvs.srv import Trigger
 
+from ibc_contract import topics
+from ibc_contract.ros import newest
 from planar_arm import xarm6
 from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.config import DriverConfig
 from xarm_planar_driver.driver import PlanarDriver
 from xarm_planar_driver.motion import Outcome, Request
+from xarm_planar_driver.node import XarmPlanarDriverNode
 from xarm_planar_driver.servo_loop import TickReport
 from xarm_twin.controller import EmulatedController, LagPlant
+
+QOS: QoSProfile = newest(50)
 
 
 class Cable:
@@ -98,6 +110,113 @@ class DriverUnderTest:
         return wait_for(there)
 
 
+class Operator(Node):
+    """What stands around the driver: commands, services, and what it publishes."""
+
+    def __init__(self, ros) -> None:
+        super().__init__('operator', context=ros.context)
+        self._ros = ros
+        self.newest: dict[str, object] = {}
+        self.counts: dict[str, int] = {}
+        self._commands = {
+            name: self.create_publisher(Vector3Stamped, name, QOS)
+            for name in (topics.TELEOP_DELTA, topics.POLICY_DELTA)
+        }
+        for kind, name in (
+            (JointState, topics.JOINT_STATES),
+            (PoseStamped, topics.TCP_POSE),
+            (PoseStamped, topics.TCP_SETPOINT),
+            (DiagnosticArray, topics.DIAGNOSTICS),
+        ):
+            self.create_subscription(kind, name, self._keeper(name), QOS)
+
+    def _keeper(self, name):
+        def keep(message):
+            self.newest[name] = message
+            self.counts[name] = self.counts.get(name, 0) + 1
+
+        return keep
+
+    def move(self, x, y, topic=topics.TELEOP_DELTA):
+        message = Vector3Stamped()
+        message.header.stamp = self.get_clock().now().to_msg()
+        message.header.frame_id = topics.LINK_BASE
+        message.vector.x, message.vector.y = float(x), float(y)
+        self._commands[topic].publish(message)
+
+    def point(self, name):
+        """(x, y) of the newest pose on a topic, relative to home [m]."""
+        position = self.newest[name].pose.position
+        return position.x - xarm6.HOME_XY[0], position.y - xarm6.HOME_XY[1]
+
+    @property
+    def diagnosis(self):
+        status = self.newest[topics.DIAGNOSTICS].status[0]
+        return status.level, status.message, {pair.key: pair.value for pair in status.values}
+
+
+class Stage:
+    """Driver node and operator, spun together."""
+
+    def __init__(self, ros, config_for, emulator, **settings) -> None:
+        values = vars(config_for(emulator, **settings))
+        overrides = [Parameter(name, value=value) for name, value in values.items()]
+        self._ros = ros
+        self.driver = XarmPlanarDriverNode(context=ros.context, parameter_overrides=overrides)
+        self.operator = Operator(ros)
+
+    def until(self, predicate, timeout=20.0):
+        return self._ros.spin_until(predicate, self.driver, self.operator, timeout=timeout)
+
+    def call(self, name, kind=Trigger, **fields):
+        client = self.operator.create_client(kind, name)
+        assert self.until(client.service_is_ready)
+        future = client.call_async(kind.Request(**fields))
+        assert self.until(future.done, timeout=40.0)
+        return future.result()
+
+    def ready(self):
+        """Whether the driver follows commands and the operator is heard."""
+        publishers = self.operator._commands.values()
+        return self.until(
+            lambda: (
+                topics.TCP_SETPOINT in self.operator.newest
+                and self.in_phase('active')
+                and all(publisher.get_subscription_count() for publisher in publishers)
+            )
+        )
+
+    def diagnosed(self, text):
+        operator = self.operator
+        return topics.DIAGNOSTICS in operator.newest and text in operator.diagnosis[1]
+
+    def in_phase(self, phase):
+        operator = self.operator
+        return topics.DIAGNOSTICS in operator.newest and operator.diagnosis[2].get('phase') == phase
+
+    def at(self, x, y, within=1e-6):
+        """Whether setpoint and measured pose arrive at (x, y) relative to home [m]."""
+
+        def there():
+            setpoint = self.operator.point(topics.TCP_SETPOINT)
+            measured = self.operator.point(topics.TCP_POSE)
+            return (
+                math.dist(setpoint, (x, y)) < within and math.dist(measured, (x, y)) < within + 1e-4
+            )
+
+        return self.until(there)
+
+    @property
+    def state(self):
+        """Id of the driver's lifecycle state."""
+        return self.driver._state_machine.current_state[0]
+
+    def close(self):
+        self.driver.close()
+        for node in (self.driver, self.operator):
+            node.destroy_node()
+
+
 def wait_for(predicate: Callable[[], bool], timeout: float = 10.0) -> bool:
     deadline = time.monotonic() + timeout
     while not predicate() and time.monotonic() < deadline:
@@ -145,6 +264,26 @@ def connect() -> Iterator[Callable[..., DriverUnderTest]]:
     yield make
     for under_test in made:
         under_test.driver.close()
+
+
+@pytest.fixture
+def make_stage(ros, config_for, emulator, monkeypatch):
+    # Most tests wait for the first diagnostics, and then for the next.
+    monkeypatch.setattr('xarm_planar_driver.node.DIAGNOSE_PERIOD', 0.1)
+    made = []
+
+    def make(**settings):
+        made.append(Stage(ros, config_for, emulator, **settings))
+        return made[-1]
+
+    yield make
+    for stage in made:
+        stage.close()
+
+
+@pytest.fixture
+def stage(make_stage):
+    return make_stage()
 
 
 def config_for(controller: EmulatedController, **settings) -> DriverConfig:
