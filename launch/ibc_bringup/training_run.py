@@ -23,6 +23,9 @@ from implicit_bc.training.config import TrainConfig, config_from_dict
 from implicit_bc.training.trainer import train
 
 DESCRIPTION = 'run.yaml'
+DATASET = 'dataset'
+SEEDS = f'seed-*/{DESCRIPTION}'
+"""Runs below a folder that holds one per seed."""
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +46,17 @@ class TrainingRun:
         Raises:
             IbcError: The folder already holds a run, or the data is unusable.
         """
-        if self._begun:
+        self.require_new()
+        self.dataset()
+        self._write()
+
+    def require_new(self) -> None:
+        """Raise IbcError if the folder already holds a run, or one per seed."""
+        if self._begun or any(self.folder.glob(SEEDS)):
             raise IbcError(
                 f'{self.folder} already holds a run: resume it with `ibc train --resume '
                 f'{self.folder}`, or choose another folder with --run'
             )
-        self.dataset()
-        self._write()
 
     def change(self, fields: Mapping[str, Any]) -> 'TrainingRun':
         """Give fields of the configuration other values, in `run.yaml` as well.
@@ -80,7 +87,7 @@ class TrainingRun:
             contract.require_same(made.hash, f'dataset {self.data[0]}', made.name)
             return dataset
         options = BuildOptions(include_failures=self.include_failures)
-        cache = self.folder / 'dataset'
+        cache = self.folder / DATASET
         if not self._begun or read_meta(cache) is None:
             return build_dataset(self.data, contract, cache, options)
         if not is_up_to_date(self.data, contract, cache, options):
@@ -92,6 +99,11 @@ class TrainingRun:
     def train(self, resume: bool = False, progress: bool = True) -> Path:
         """Train and return the bundle's folder."""
         return train(self.config, self.dataset(), self.folder, resume, progress)
+
+    @property
+    def bundle(self) -> Path:
+        """Folder of the bundle, once trained."""
+        return self.folder / 'bundle'
 
     @property
     def _begun(self) -> bool:

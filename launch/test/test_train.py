@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from ibc_bringup.main import main
+from ibc_bringup.training_run import TrainingRun
 from ibc_contract import messages, topics
 from ibc_contract.contract import load_contract
 from ibc_contract.episode_info import new_episode_info
 from ibc_contract.episode_writer import EpisodeWriter
+from implicit_bc.training.trainer import TrainingInterrupted
 
 TINY = """
 contract: planar_state
@@ -148,3 +150,90 @@ def test_a_folder_that_holds_a_run_is_refused_before_any_bag_is_read(finished, b
     code, _, said = train(capsys, 'nowhere', '--preset', 'tiny.yaml', '--run', 'run')
     assert code == 1
     assert 'run already holds a run' in said
+
+
+@pytest.fixture
+def held_out(bags):
+    """A preset that keeps one of the two episodes for validation."""
+    (bags.parent / 'tiny.yaml').write_text(TINY.replace('holdout: 0', 'holdout: 0.5'))
+
+
+def test_several_seeds_share_the_dataset_and_are_averaged(bags, held_out, capsys):
+    words = ['bags', '--preset', 'tiny.yaml']
+    code, told, _ = train(capsys, *words, '--run', 'many', '--seeds', '3', '0', '1')
+    assert code == 0
+    assert [run['seed'] for run in told['runs']] == [3, 0, 1]
+    assert [run['run'] for run in told['runs']] == ['many/seed-3', 'many/seed-0', 'many/seed-1']
+    root = bags.parent
+    assert [path.parent for path in sorted(root.rglob('meta.json'))] == [root / 'many' / 'dataset']
+    errors = [run['metrics']['validation/action_error_mm'] for run in told['runs']]
+    assert len(set(errors)) == 3
+    assert told['metrics']['validation/action_error_mm'] == pytest.approx(
+        {'mean': np.mean(errors), 'median': np.median(errors),
+         'standard deviation': np.std(errors, ddof=1)}
+    )  # fmt: skip
+    _, alone, _ = train(capsys, *words, '--run', 'one', '--seed', '1')
+    assert alone['metrics'] == told['runs'][2]['metrics']
+
+
+def test_several_seeds_go_on_where_they_were_interrupted(bags, held_out, capsys, monkeypatch):
+    def interrupt(run, resume=False):
+        if run.config.seed == 1:
+            raise TrainingInterrupted('stopped')
+        return really(run, resume)
+
+    really = TrainingRun.train
+    monkeypatch.setattr(TrainingRun, 'train', interrupt)
+    words = ['bags', '--preset', 'tiny.yaml', '--run', 'many', '--seeds', '0', '1', '2']
+    code, _, said = train(capsys, *words)
+    assert (code, said) == (130, 'stopped: ibc train --resume many\n')
+    monkeypatch.undo()
+    monkeypatch.chdir(bags.parent)
+    first = bags.parent / 'many' / 'seed-0' / 'bundle' / 'policy.yaml'
+    before = first.stat().st_mtime_ns
+    code, told, _ = train(capsys, '--resume', 'many')
+    assert (code, [run['steps'] for run in told['runs']]) == (0, [4, 4, 4])
+    assert first.stat().st_mtime_ns == before  # it was done
+    code, told, _ = train(capsys, '--resume', 'many', '--steps', '6')
+    assert (code, [run['steps'] for run in told['runs']]) == (0, [6, 6, 6])
+
+
+def test_the_table_of_seeds(bags, held_out, capsys):
+    words = ['bags', '--preset', 'tiny.yaml', '--run', 'many', '--seeds', '0', '1']
+    with pytest.raises(SystemExit) as ended:
+        main(['train', *words])
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:4] == ['seed', 'steps', 'seconds', 'validation/loss']
+    assert [line.split()[0] for line in lines[2:7]] == ['0', '1', 'mean', 'median', 'standard']
+    assert lines[-1] == 'bundles: many/seed-*/bundle'
+
+
+@pytest.mark.parametrize(
+    ('words', 'expected'),
+    [
+        (['bags', '--seeds', '0'], '--seeds needs two or more different seeds'),
+        (['bags', '--seeds', '0', '0'], '--seeds needs two or more different seeds'),
+        (['bags', '--seeds', '0', '1', '--bundle', 'here'], '--bundle takes one bundle'),
+        (['bags', '--seeds', '0', '1', '--seed', '2'], '--seed: not allowed with'),
+        (['nowhere', '--seeds', '0', '1'], 'nowhere: there is no such folder'),
+    ],
+)
+def test_seeds_that_cannot_be_trained_leave_nothing_behind(bags, capsys, words, expected):
+    before = sorted(bags.parent.rglob('*'))
+    code, _, said = train(capsys, *words, '--preset', 'tiny.yaml', '--run', 'many')
+    assert code != 0
+    assert expected in said
+    assert said.count('\n') == 1
+    assert sorted(bags.parent.rglob('*')) == before
+
+
+def test_a_folder_of_seeds_is_no_place_for_another_run(bags, capsys):
+    words = ['bags', '--preset', 'tiny.yaml', '--run', 'many']
+    assert train(capsys, *words, '--seeds', '0', '1')[0] == 0
+    for more in ([], ['--seeds', '2', '3']):
+        code, _, said = train(capsys, *words, *more)
+        assert (code, said.count('\n')) == (1, 1)
+        assert 'many already holds a run' in said
+    code, _, said = train(capsys, '--resume', 'many', '--seeds', '0', '1')
+    assert (code, '--seeds' in said) == (1, True)

@@ -36,8 +36,12 @@ def add_parser(subparsers: Any) -> None:
         metavar='KEY=VALUE',
         help='replace one field of the preset, such as learning_rate.initial=3e-4',
     )
-    parser.add_argument(
+    seeds = parser.add_mutually_exclusive_group()
+    seeds.add_argument(
         '--seed', type=whole(0), metavar='N', help="seed of everything random (the preset's: 0)"
+    )
+    seeds.add_argument(
+        '--seeds', type=whole(0), nargs='+', metavar='N', help='train once with each of them'
     )
     parser.add_argument(
         '--steps', type=whole(1), metavar='N', help="optimizer steps (the preset's)"
@@ -50,44 +54,71 @@ def add_parser(subparsers: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train or resume, then say where the bundle is."""
-    import json
-    import shutil
-
+    """Train or resume, then say where the bundle is, or how the seeds differ."""
+    from ibc_bringup.seed_runs import SeedRuns
     from ibc_contract.errors import IbcError
-    from implicit_bc.bundle_files import read_description
     from implicit_bc.training.trainer import TrainingInterrupted
 
-    if arguments.bundle and arguments.bundle.exists() and not arguments.bundle.is_dir():
-        raise IbcError(f'--bundle {arguments.bundle} is a file: name a folder, such as models/NAME')
-    if arguments.resume:
-        training = _resumed_run(arguments)
-    else:
-        training = _new_run(arguments)
-        training.save()
-    if arguments.bundle:
-        arguments.bundle.mkdir(parents=True, exist_ok=True)  # not after hours of training
+    bundle = arguments.bundle
+    if bundle and bundle.exists() and not bundle.is_dir():
+        raise IbcError(f'--bundle {bundle} is a file: name a folder, such as models/NAME')
+    training = _resumed_run(arguments) if arguments.resume else _new_run(arguments)
     try:
-        bundle = training.train(resume=arguments.resume is not None)
+        if isinstance(training, SeedRuns):
+            _train_seeds(training, arguments)
+        else:
+            _train_one(training, arguments)
     except TrainingInterrupted as stopped:
         sys.stderr.write(f'{stopped}: ibc train --resume {training.folder}\n')
         return 130
+    return 0
+
+
+def _train_one(training: Any, arguments: argparse.Namespace) -> None:
+    import json
+    import shutil
+
+    from implicit_bc.bundle_files import read_description
+
+    if arguments.bundle:
+        arguments.bundle.mkdir(parents=True, exist_ok=True)  # not after hours of training
+    bundle = training.train(resume=arguments.resume is not None)
     if arguments.bundle:
         bundle = Path(shutil.copytree(bundle, arguments.bundle, dirs_exist_ok=True))
     if arguments.json:
         made = read_description(bundle)['provenance']
-        keys = ('dataset_hash', 'episodes', 'dataset_steps', 'steps', 'seconds', 'metrics')
-        result = {'run': str(training.folder), 'bundle': str(bundle)}
-        result |= {key: made[key] for key in keys}
-        sys.stdout.write(json.dumps(result) + '\n')
+        sys.stdout.write(json.dumps(_figures(training, bundle, made)) + '\n')
     else:
         sys.stdout.write(f'{bundle}\n')
-    return 0
+
+
+def _train_seeds(seeds: Any, arguments: argparse.Namespace) -> None:
+    import json
+
+    from ibc_bringup.seed_runs import averages, seeds_table
+
+    made = seeds.train()
+    if arguments.json:
+        runs = [
+            {'seed': run.config.seed, **_figures(run, run.bundle, one)}
+            for run, one in zip(seeds.runs, made, strict=True)
+        ]
+        result = {'run': str(seeds.folder), 'runs': runs, 'metrics': averages(made)}
+        sys.stdout.write(json.dumps(result) + '\n')
+    else:
+        sys.stdout.write(seeds_table(made).to_text())
+        sys.stdout.write(f'bundles: {seeds.folder}/seed-*/bundle\n')
+
+
+def _figures(training: Any, bundle: Path, made: dict[str, Any]) -> dict[str, Any]:
+    keys = ('dataset_hash', 'episodes', 'dataset_steps', 'steps', 'seconds', 'metrics')
+    return {'run': str(training.folder), 'bundle': str(bundle)} | {key: made[key] for key in keys}
 
 
 def _new_run(arguments: argparse.Namespace) -> Any:
     import time
 
+    from ibc_bringup.seed_runs import new_seed_runs
     from ibc_bringup.training_run import TrainingRun
     from ibc_contract.errors import IbcError
     from implicit_bc.training.config import load_config
@@ -99,10 +130,16 @@ def _new_run(arguments: argparse.Namespace) -> Any:
         overrides['seed'] = arguments.seed
     config = load_config(arguments.preset or PRESET, overrides)
     folder = arguments.folder or Path('runs') / time.strftime('train-%Y%m%d-%H%M%S')
-    return TrainingRun(folder, tuple(arguments.data), config, arguments.failures)
+    training = TrainingRun(folder, tuple(arguments.data), config, arguments.failures)
+    if arguments.seeds is not None:
+        _require_no_bundle(arguments)
+        return new_seed_runs(training, arguments.seeds)
+    training.save()
+    return training
 
 
 def _resumed_run(arguments: argparse.Namespace) -> Any:
+    from ibc_bringup.seed_runs import open_seed_runs
     from ibc_bringup.training_run import open_run
     from ibc_contract.errors import IbcError
 
@@ -111,6 +148,7 @@ def _resumed_run(arguments: argparse.Namespace) -> Any:
         '--run': arguments.folder is not None,
         '--preset': arguments.preset is not None,
         '--seed': arguments.seed is not None,
+        '--seeds': arguments.seeds is not None,
         '--failures': arguments.failures,
     }
     refused = [name for name, is_given in given.items() if is_given]
@@ -119,9 +157,23 @@ def _resumed_run(arguments: argparse.Namespace) -> Any:
             f'ibc train --resume takes these from the run itself: leave out {", ".join(refused)}, '
             'or start a new run'
         )
-    training = open_run(arguments.resume)
+    training = open_seed_runs(arguments.resume)
+    if training is not None:
+        _require_no_bundle(arguments)
+    else:
+        training = open_run(arguments.resume)
     overrides = _overrides(arguments)
     return training.change(overrides) if overrides else training
+
+
+def _require_no_bundle(arguments: argparse.Namespace) -> None:
+    from ibc_contract.errors import IbcError
+
+    if arguments.bundle:
+        raise IbcError(
+            '--bundle takes one bundle, several seeds make several: leave it out and copy the one '
+            'that you want from the run'
+        )
 
 
 def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
