@@ -25,6 +25,8 @@ MODULES = (
     'xarm', 'pyrealsense2', 'torch', 'safetensors', 'tensorboard', 'matplotlib', 'jinja2',
     'imageio_ffmpeg',
 )  # fmt: skip
+INSTALL = 'run: make setup (with ROS from apt: the pip line of the README)'
+ONLY_ROBOT = 'needed on the robot only'
 PROBE_TIMEOUT_S = 60.0
 IMPORT_PROBE = """
 import importlib, json, sys
@@ -70,11 +72,13 @@ def python_modules() -> Finding:
     """Import what the stack needs, in a process of its own."""
     done = _probe(IMPORT_PROBE, *MODULES)
     if done is None or done.returncode != 0:
-        return Finding('Python modules', 'fail', _last_line(done), 'run: make setup')
+        return Finding('Python modules', 'fail', _last_line(done), INSTALL)
     problems = json.loads(done.stdout.splitlines()[-1])
     if problems:
         detail = '; '.join(f'{name}: {problem}' for name, problem in problems.items())
-        return Finding('Python modules', 'fail', detail, 'run: make setup')
+        lacks_library = all('.so' in problem for problem in problems.values())
+        remedy = 'install the system libraries first' if lacks_library else INSTALL
+        return Finding('Python modules', 'fail', detail, remedy)
     return Finding('Python modules', 'ok', f'{len(MODULES)} modules import')
 
 
@@ -91,14 +95,13 @@ def system_libraries() -> Finding:
 
 def display() -> Finding:
     """Ask the display that the mouse window would open on."""
-    try:
-        from teleop_mouse.window import REMEDY, check_display
-    except ImportError as error:
-        return Finding('Display', 'warn', f'no window: {error}', 'see Python modules')
+    from teleop_mouse.window import REMEDY, check_display
+
     try:
         check_display()
     except IbcError as error:
-        return Finding('Display', 'warn', str(error).removesuffix(f'; {REMEDY}'), REMEDY)
+        problem = str(error).removesuffix(f'; {REMEDY}')
+        return Finding('Display', 'warn', f'{problem}; only leading by mouse needs one', REMEDY)
     return Finding('Display', 'ok', f'DISPLAY={os.environ["DISPLAY"]}')
 
 
@@ -123,7 +126,7 @@ def ports() -> Finding:
     wanted = twin_ports(default['control_port'], default['report_port_base'], default['scene_port'])
     taken = [port for port in wanted if not is_free(port)]
     if not taken:
-        return Finding('Ports', 'ok', f'{", ".join(map(str, wanted))} are free')
+        return Finding('Ports', 'ok', f"the twin's are free: {', '.join(map(str, wanted))}")
     return Finding(
         'Ports',
         'warn',
@@ -133,7 +136,7 @@ def ports() -> Finding:
 
 
 def disk_space() -> Finding:
-    """Check the space left where bags are written: a minute of images takes about 60 MB."""
+    """Check the space left where bags are written: a minute takes about 15 MB."""
     free = shutil.disk_usage(Path.cwd()).free / 1e9
     status: Status = 'fail' if free < 0.5 else 'warn' if free < 5 else 'ok'
     return Finding(
@@ -171,7 +174,7 @@ def ros_loopback() -> Finding:
     """Send an image from one ROS participant to another on this machine."""
     done = _run([sys.executable, '-m', 'ibc_bringup.loopback_node'])
     if done is not None and done.returncode == 0:
-        return Finding('ROS 2 loopback', 'ok', done.stdout.strip())
+        return Finding('ROS 2 loopback', 'ok', 'nodes on this machine hear each other')
     return Finding(
         'ROS 2 loopback',
         'fail',
@@ -184,10 +187,11 @@ def camera() -> Finding:
     """Look for a RealSense camera."""
     done = _probe(CAMERA_PROBE)
     if done is None or done.returncode != 0:
-        return Finding('Camera', 'warn', _last_line(done), 'needed for sim:=false only')
+        return Finding('Camera', 'warn', f'{_last_line(done)}; {ONLY_ROBOT}', 'see Python modules')
     name = done.stdout.strip()
     if not name:
-        return Finding('Camera', 'warn', 'no RealSense found', 'needed for sim:=false only')
+        remedy = 'connect it to a USB 3 port'
+        return Finding('Camera', 'warn', f'no RealSense found; {ONLY_ROBOT}', remedy)
     return Finding('Camera', 'ok', name)
 
 
@@ -205,7 +209,7 @@ def model_bundles() -> Finding:
 
 
 CHECKS: tuple[Callable[[], Finding], ...] = (
-    python_version, python_modules, system_libraries, display, egl_renderer, ports, disk_space,
+    python_version, system_libraries, python_modules, display, egl_renderer, ports, disk_space,
     shared_memory, real_time, ros_loopback, camera, model_bundles,
 )  # fmt: skip
 
@@ -213,7 +217,11 @@ CHECKS: tuple[Callable[[], Finding], ...] = (
 def run_checks() -> Iterator[Finding]:
     """Run every check in order; yield each finding when it is known."""
     for check in CHECKS:
-        yield check()
+        try:
+            yield check()
+        except ImportError as error:  # this is what the doctor is asked about: go on
+            name = check.__name__.replace('_', ' ').capitalize()
+            yield Finding(name, 'fail', f'cannot be checked: {error}', 'see Python modules')
 
 
 def _probe(code: str, *words: str) -> subprocess.CompletedProcess[str] | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ibc_bringup import checks
 from ibc_bringup.main import main, parser
 from ibc_bringup.ports import free_twin_ports
 
@@ -200,6 +201,55 @@ def test_a_missing_display_is_said_before_the_arm_is_enabled(tmp_path, ros):
     env = {name: value for name, value in ros.env.items() if name != 'DISPLAY'}
     words = ['teleop_record', f'root:={tmp_path}', *assignments(free_twin_ports())]
     assert error_of_stack(env, *words).startswith('error: no window: DISPLAY is not set')
+
+
+def finding(status):
+    return lambda: checks.Finding('Something', status, 'as it is', '' if status == 'ok' else 'mend')
+
+
+@pytest.mark.parametrize(
+    ('found', 'verdict'),
+    [
+        ('ok ok', 'Ready.'),
+        ('ok warn', 'Ready for the twin. 1 to know about (warn): only what it names is affected.'),
+        ('fail ok fail warn', '2 failed: mend from the top, each -> says how.'),
+    ],
+)
+def test_doctor_ends_with_what_it_comes_to(found, verdict, monkeypatch, capsys):
+    monkeypatch.setattr(checks, 'CHECKS', [finding(status) for status in found.split()])
+    assert run('doctor') == (1 if 'fail' in found else 0)
+    *lines, empty, last = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == found.split()
+    assert [line.endswith('  -> mend') for line in lines] == [w != 'ok' for w in found.split()]
+    assert (empty, last) == ('', verdict)
+
+
+@pytest.mark.parametrize('check', [checks.display, checks.model_bundles])
+def test_doctor_goes_on_where_a_module_is_missing(check, monkeypatch):
+    for name in ('teleop_mouse.window', 'ibc_bringup.bundles'):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(checks, 'CHECKS', [check, finding('ok')])
+    broken, other = checks.run_checks()
+    assert broken.status == 'fail'
+    assert broken.detail.startswith('cannot be checked: import of')
+    assert broken.remedy == 'see Python modules'
+    assert other.status == 'ok'
+
+
+@pytest.mark.parametrize(
+    ('problems', 'remedy'),
+    [
+        ({'cv2': 'ImportError: libGL.so.1: cannot open shared object file'}, 'system libraries'),
+        ({'torch': "ModuleNotFoundError: No module named 'torch'"}, 'make setup'),
+        ({'cv2': 'ImportError: libGL.so.1: ...', 'torch': 'No module named'}, 'make setup'),
+    ],
+)
+def test_doctor_tells_a_missing_library_from_a_missing_module(problems, remedy, monkeypatch):
+    done = subprocess.CompletedProcess([], 0, json.dumps(problems), '')
+    monkeypatch.setattr(checks, '_run', lambda _: done)
+    found = checks.python_modules()
+    assert found.status == 'fail'
+    assert remedy in found.remedy
 
 
 @pytest.mark.system

@@ -37,4 +37,15 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         json.dump([dataclasses.asdict(finding) for finding in findings], sys.stdout, indent=2)
         sys.stdout.write('\n')
+    else:
+        sys.stdout.write(f'\n{_verdict([finding.status for finding in findings])}\n')
     return 1 if any(finding.status == 'fail' for finding in findings) else 0
+
+
+def _verdict(statuses: list[str]) -> str:
+    failed, warned = statuses.count('fail'), statuses.count('warn')
+    if failed:
+        return f'{failed} failed: mend from the top, each -> says how.'
+    if warned:
+        return f'Ready for the twin. {warned} to know about (warn): only what it names is affected.'
+    return 'Ready.'
