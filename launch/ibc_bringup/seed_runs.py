@@ -82,7 +82,8 @@ def averages(made: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
 def seeds_table(made: Sequence[Mapping[str, Any]]) -> Table:
     """One row per seed with its figures on held-out episodes, then their averages."""
     over_seeds = averages(made)
-    headers = ('seed', 'steps', 'seconds', *over_seeds)
+    figures = (name.removeprefix('validation/').replace('_', ' ') for name in over_seeds)
+    headers = ('seed', 'steps', 'seconds', *figures)
     rows = [
         (
             str(one['training']['seed']),

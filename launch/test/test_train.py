@@ -204,8 +204,9 @@ def test_the_table_of_seeds(bags, held_out, capsys):
         main(['train', *words])
     assert ended.value.code == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[:4] == ['seed', 'steps', 'seconds', 'validation/loss']
+    assert lines[0].split()[:7] == ['seed', 'steps', 'seconds', 'loss', 'action', 'error', 'mm']
     assert [line.split()[0] for line in lines[2:7]] == ['0', '1', 'mean', 'median', 'standard']
+    assert lines[-2] == 'on episodes held out, for every seed others'
     assert lines[-1] == 'bundles: many/seed-*/bundle'
 
 

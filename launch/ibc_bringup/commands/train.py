@@ -107,6 +107,8 @@ def _train_seeds(seeds: Any, arguments: argparse.Namespace) -> None:
         sys.stdout.write(json.dumps(result) + '\n')
     else:
         sys.stdout.write(seeds_table(made).to_text())
+        if made[0]['metrics']:
+            sys.stdout.write('on episodes held out, for every seed others\n')
         sys.stdout.write(f'bundles: {seeds.folder}/seed-*/bundle\n')
 
 
