@@ -1,7 +1,8 @@
 """Node `trials`: let the policy try the task several times on the twin, film it, keep the scores.
 
 Each trial: policy off, arm home, new layout, policy on until success or the task's horizon. The
-trial that is under way when the time is over, or at an interrupt, is noted as stopped.
+trial that is under way when the time is over, at an interrupt, or when the arm has stopped, as by a
+person's key, is noted as stopped.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import pydantic
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from pydantic import Field
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
@@ -27,9 +29,10 @@ from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.images import decode_jpeg
 from ibc_contract.pacing import ticks
-from ibc_contract.ros import declare_config, latched, newest
+from ibc_contract.ros import declare_config, latched, newest, status_name
 from ibc_contract.runner import run
 
+DRIVER = 'xarm_planar_driver'
 FILM_HZ = 10
 SERVICE_TIMEOUT_S = 60.0
 LINGER_S = 1.0
@@ -67,6 +70,8 @@ class TrialsNode(Node):
         self._jpeg: bytes | None = None
         self._score = 0.0
         self._seed: int | None = None
+        self._arm_trouble = ''
+        self._driver = status_name(self, 'arm', DRIVER)
         self._trials: list[Trial] = []
         self._film = Mp4Writer(Path(self._config.video), FILM_HZ) if self._config.video else None
         self.create_subscription(
@@ -74,6 +79,7 @@ class TrialsNode(Node):
         )
         self.create_subscription(Float64, topics.TWIN_SCORE, self._keep_score, newest())
         self.create_subscription(Int64, topics.TWIN_SEED, self._keep_seed, latched())
+        self.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, self._keep_arm, 10)
         self._enable = self.create_client(SetBool, topics.POLICY_ENABLE)
         self._home = self.create_client(Trigger, topics.ARM_HOME)
         self._reset = self.create_client(Trigger, topics.TWIN_RESET)
@@ -127,6 +133,8 @@ class TrialsNode(Node):
             self.get_logger().info(
                 f'trial {number}: {trial.outcome}, score {trial.score:.2f}, {trial.seconds:.1f} s'
             )
+            if self._arm_trouble:
+                raise IbcError(f'the arm has {self._arm_trouble}')
 
     def _prepare(self) -> None:
         self._call(self._enable, SetBool.Request(data=False))
@@ -152,7 +160,7 @@ class TrialsNode(Node):
             if now > self._horizon_s:
                 self._record(topics.RECORDER_MARK_FAILURE, topics.RECORDER_STOP)
                 return Trial(score, success=False, seconds=round(now, 2))
-            if begin + now >= end:
+            if begin + now >= end or self._arm_trouble:
                 break
         return Trial(score, success=False, seconds=round(now, 2), stopped=True)
 
@@ -197,6 +205,12 @@ class TrialsNode(Node):
 
     def _keep_seed(self, message: Int64) -> None:
         self._seed = message.data
+
+    def _keep_arm(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name == self._driver:
+                failed = status.level == DiagnosticStatus.ERROR
+                self._arm_trouble = status.message if failed else ''
 
     def _call(self, client: Any, request: Any) -> None:
         """Call a service from the trial thread; IbcError unless it answers and succeeds."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage
@@ -220,6 +221,20 @@ def test_an_interrupt_leaves_film_and_results(start, ros):
     ros.spin_until(threading.Event().is_set, node, stand_in, timeout=1.0)
     assert [t.outcome for t in trials_of(node)] == ['stopped']
     assert node_file(node, 'video').stat().st_size > 0
+
+
+def test_an_arm_that_is_stopped_ends_the_trials_and_blames_no_policy(start, ros):
+    node, stand_in = start([0.5], episodes=100)
+    arm = stand_in.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
+    status = DiagnosticStatus(
+        name='xarm_planar_driver: arm', message='stopped: arm/stop was called'
+    )
+    status.level = DiagnosticStatus.ERROR
+    assert ros.spin_until(lambda: 'on' in stand_in.calls, node, stand_in, timeout=30.0)
+    stand_in.create_timer(0.1, lambda: arm.publish(DiagnosticArray(status=[status])))
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert node.exit_code == 1
+    assert [t.outcome for t in trials_of(node)] == ['stopped']
 
 
 def test_results_of_older_runs_are_read(tmp_path):
