@@ -37,8 +37,8 @@ from xarm_twin.tasks import DEMONSTRATION_SEED, get_task
 
 PLAN = 'plan.json'
 RESULTS = 'results.json'
-SPENT = 'spent.json'
-"""Seconds per part, attempts that were interrupted included."""
+ATTEMPTS = 'attempts.json'
+"""Begin and end of every attempt at each part [s since the epoch]; no end while it lasts."""
 EPISODE_OVERHEAD_S = 30.0
 """Homing, reset and start-up around each episode that is recorded in real time [s]."""
 RUN_TRIALS = 3
@@ -54,7 +54,7 @@ class Loop:
         self.folder = folder
         self.plan = plan
         self.results: dict[str, dict[str, Any]] = _read(folder / RESULTS)
-        self._spent: dict[str, float] = _read(folder / SPENT)
+        self._attempts = _read_attempts(folder)
 
     def run(self) -> Path:
         """Do what is not done yet and write the report."""
@@ -108,14 +108,16 @@ class Loop:
             say(f'{name}: done before')
             return
         say(f'{name}: {what}')
-        begin = time.monotonic()
+        attempts = self._attempts.setdefault(name, [])
+        attempts.append([time.time()])
+        _write(self.folder / ATTEMPTS, self._attempts)
         try:
             result = work()
         finally:
-            spent = self._spent.get(name, 0.0) + time.monotonic() - begin
-            self._spent[name] = round(spent, 1)
-            _write(self.folder / SPENT, self._spent)
-        self.results[name] = result | {'seconds': self._spent[name]}
+            attempts[-1].append(time.time())
+            _write(self.folder / ATTEMPTS, self._attempts)
+        spent = sum(end - begin for begin, end in attempts)
+        self.results[name] = result | {'seconds': round(spent, 1)}
         _write(self.folder / RESULTS, self.results)
 
     def _record(self) -> dict[str, Any]:
@@ -220,6 +222,17 @@ def _sort_out(root: Path) -> tuple[list[int], int]:
         episode.path.rename(aside / episode.path.name)
         say(f'  {episode.path.name} is no success ({episode.info.outcome}): put aside in {aside}')
     return [episode.info.seed or 0 for episode in shown], successes
+
+
+def _read_attempts(folder: Path) -> dict[str, list[list[float]]]:
+    """Read how long each part took; one that was killed ended when it last wrote a file."""
+    attempts = _read(folder / ATTEMPTS)
+    for spans in attempts.values():
+        for span in spans:
+            if len(span) == 1:
+                files = (file.stat().st_mtime for file in folder.rglob('*') if file.is_file())
+                span.append(max(span[0], *files))
+    return attempts
 
 
 def _read(file: Path) -> dict[str, Any]:

@@ -1,12 +1,13 @@
 import dataclasses
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from ibc_bringup import loop
-from ibc_bringup.loop import PLAN, Loop, open_loop
+from ibc_bringup.loop import ATTEMPTS, PLAN, Loop, open_loop
 from ibc_bringup.loop_plan import LEAST, MOST_RECORDED, LoopPlan
 from ibc_bringup.loop_report import RIVALS, loop_table, training_section
 from ibc_bringup.main import main, parser
@@ -245,8 +246,8 @@ def test_a_demonstrator_that_never_succeeds_ends_the_recording(tmp_path, showing
 
 
 def test_the_time_of_interrupted_attempts_counts(tmp_path, monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr(loop.time, 'monotonic', lambda: now[0])
+    now = [1000.0]
+    monkeypatch.setattr(loop.time, 'time', lambda: now[0])
 
     def work(seconds, interrupted):
         def run():
@@ -265,6 +266,17 @@ def test_the_time_of_interrupted_attempts_counts(tmp_path, monkeypatch):
     resumed._part('verify', '', work(3.0, False))
     assert resumed.results['record'] == {'episodes': 1, 'seconds': 45.0}
     assert resumed.results['verify']['seconds'] == 3.0
+
+
+def test_the_time_until_a_kill_counts(tmp_path):
+    begin = 1_700_000_000.0
+    (tmp_path / 'bags').mkdir()
+    for file, after in ((ATTEMPTS, 1.0), ('record.log', 12.0), ('bags/a.mcap', 11.0)):
+        (tmp_path / file).write_text(json.dumps({'record': [[begin]]}))
+        os.utime(tmp_path / file, times=(begin + after, begin + after))
+    resumed = Loop(tmp_path, LoopPlan())
+    resumed._part('record', '', lambda: {'episodes': 1})
+    assert resumed.results['record']['seconds'] == pytest.approx(12.0, abs=5.0)
 
 
 def test_what_is_not_wanted_is_left_out(tmp_path, monkeypatch):
