@@ -33,13 +33,13 @@ def check_camera(values: Values) -> None:
     """Raise IbcError unless the camera is there; the twin's always is."""
     if values['sim']:
         return
-    from ibc_bringup.checks import camera
+    from ibc_bringup.checks import ONLY_ROBOT, camera
 
     found = camera()  # in a process of its own: librealsense may crash
     if found.status != 'ok':
+        detail = found.detail.removesuffix(f'; {ONLY_ROBOT}')
         raise IbcError(
-            f'camera: {found.detail}: plug it into a USB 3 port, check that the udev rules of '
-            'librealsense are installed, or use the twin: sim:=true'
+            f'camera: {detail}: {found.remedy}, and ask ibc doctor; sim:=true needs none'
         )
 
 

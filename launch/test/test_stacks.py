@@ -9,7 +9,7 @@ import annotated_types
 import pytest
 import yaml
 
-from ibc_bringup.checks import Finding
+from ibc_bringup.checks import ONLY_ROBOT, Finding
 from ibc_bringup.ports import free_twin_ports
 from ibc_bringup.stack import From, config_path
 from ibc_bringup.stacks import STACKS, find_stack
@@ -92,12 +92,14 @@ def test_a_window_is_asked_for_before_the_arm_is(monkeypatch):
 
 
 def test_a_camera_is_asked_for_before_the_arm_is(monkeypatch):
-    found = Finding('Camera', 'warn', 'no RealSense found')
+    found = Finding('Camera', 'warn', f'no RealSense found; {ONLY_ROBOT}', 'plug it in')
     monkeypatch.setattr('ibc_bringup.checks.camera', lambda: found)
     monkeypatch.setattr('ibc_bringup.up.ProcessGroup', None)
     stack = find_stack('teleop_record')
     values = stack.values({'sim': 'false', 'robot_ip': '10.0.0.5'})
-    with pytest.raises(IbcError, match='camera: no RealSense found: plug it into a USB 3 port'):
+    with pytest.raises(
+        IbcError, match='camera: no RealSense found: plug it in, and ask ibc doctor'
+    ):
         process_group(stack, values, print, {})
     found = Finding('Camera', 'ok', 'Intel RealSense D415')
     monkeypatch.setattr('teleop_mouse.window.check_display', lambda: None)
