@@ -2,8 +2,6 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from planar_arm import xarm6
 from planar_arm.errors import PlanarArmError
@@ -88,30 +86,6 @@ def test_the_joints_follow_the_setpoint(servo, kinematics):
         position = kinematics.forward(step.q_command).position
         np.testing.assert_allclose(position[:2], step.setpoint_xy, atol=1e-5)
         assert position[2] == pytest.approx(DEFAULT_WORKSPACE.tool_height, abs=1e-5)
-
-
-deltas = st.one_of(
-    st.tuples(st.floats(-0.06, 0.06), st.floats(-0.06, 0.06)),
-    st.tuples(st.floats(allow_nan=True), st.floats(allow_nan=True)),
-)
-events = st.tuples(deltas, st.integers(1, 25), st.floats(0.0, 0.5), st.floats(0.0, 0.3))
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.lists(events, min_size=1, max_size=12))
-def test_no_sequence_of_commands_leaves_the_limits(kinematics, sequence):
-    servo = make_servo(kinematics)
-    point, q, t = HOME, xarm6.HOME_Q, 0.0
-    for delta, ticks, stall, duration in sequence:
-        t += stall
-        servo.command(delta, t, duration, 0.0)
-        for _ in range(ticks):
-            t += DT
-            step = servo.step(t, DT)
-            assert DEFAULT_WORKSPACE.contains(step.setpoint_xy, margin=-1e-9)
-            assert math.dist(point, step.setpoint_xy) <= LIMITS.max_tcp_speed * DT * 1.001
-            assert np.abs(step.q_command - q).max() <= LIMITS.max_joint_speed * DT * 1.001
-            point, q = step.setpoint_xy, step.q_command
 
 
 def test_fast_commands_take_longer_instead_of_going_faster(servo):

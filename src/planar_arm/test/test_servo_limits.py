@@ -1,0 +1,119 @@
+"""Whatever is commanded, whenever the ticks come: what goes to the arm keeps the limits."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planar_arm import xarm6
+from planar_arm.errors import PlanarArmError
+from planar_arm.kinematics import POSITION_TOLERANCE, Xarm6Kinematics
+from planar_arm.safety import SafetyGate, SafetyLimits, load_safety_limits
+from planar_arm.servo import PlanarServo
+from planar_arm.workspace import DEFAULT_WORKSPACE
+
+DT = 0.01
+LIMITS = load_safety_limits()
+LARGEST = SafetyLimits(xarm6.MAX_TCP_SPEED, xarm6.MAX_JOINT_SPEED, 0.2, 0.5, 5.0)
+CORNERS = [np.array(corner) for corner in DEFAULT_WORKSPACE.polygon]
+
+anything = st.floats(allow_nan=True, allow_infinity=True)
+ordinary = st.floats(-0.06, 0.06)
+points = st.one_of(st.tuples(ordinary, ordinary), st.tuples(anything, anything))
+finite = st.floats(-1e3, 1e3)
+moves = st.tuples(
+    st.just('command'),
+    points,
+    st.one_of(st.floats(0.0, 0.3), st.floats(0.0, 1e6)),  # duration
+    st.one_of(st.just(0.0), anything),  # age
+)
+events = st.one_of(
+    moves,
+    st.tuples(st.just('goto'), st.tuples(finite, finite), st.floats(1e-3, 1e3)),
+    st.tuples(st.just('hold')),
+)
+# How the clock of the ticks goes on before an event: on time, late, far too late, back.
+gaps = st.sampled_from([0.0, 0.0, 0.004, 0.03, 0.5, 3600.0, -0.02, -5.0])
+histories = st.lists(st.tuples(gaps, events, st.integers(1, 25)), min_size=1, max_size=10)
+
+
+@pytest.fixture(scope='module')
+def kinematics():
+    solver = Xarm6Kinematics()
+    yield solver
+    solver.close()
+
+
+@pytest.fixture(scope='module')
+def starts(kinematics):
+    """Joint positions at home and close to each corner of the workspace."""
+    found = [xarm6.HOME_Q]
+    for corner in CORNERS:
+        q = xarm6.HOME_Q
+        for share in np.linspace(0.0, 0.999, 20):
+            q = kinematics.planar(xarm6.HOME_XY + share * (corner - xarm6.HOME_XY), q)
+        found.append(q)
+    return found
+
+
+@pytest.mark.parametrize('limits', [LIMITS, LARGEST], ids=['shipped', 'largest allowed'])
+@settings(max_examples=40, deadline=None)
+@given(place=st.integers(0, len(CORNERS)), history=histories)
+def test_no_history_leaves_the_limits(kinematics, starts, limits, place, history):
+    servo = PlanarServo(kinematics, SafetyGate(limits, DEFAULT_WORKSPACE), DEFAULT_WORKSPACE)
+    servo.start(starts[place])
+    q, point, t = starts[place], servo.setpoint, 0.0
+    for gap, (name, *arguments), ticks in history:
+        t += gap
+        if name == 'command':
+            delta, duration, age = arguments
+            servo.command(delta, t, duration, age)
+        elif name == 'goto':
+            servo.goto(arguments[0], t, arguments[1])
+        else:
+            servo.hold(t)
+        for _ in range(ticks):
+            t += DT
+            step = servo.step(t, DT)
+            assert np.isfinite(step.q_command).all()
+            assert (step.q_command >= xarm6.JOINT_LOWER).all()
+            assert (step.q_command <= xarm6.JOINT_UPPER).all()
+            assert np.abs(step.q_command - q).max() <= limits.max_joint_speed * DT * 1.001
+            assert math.dist(point, step.setpoint_xy) <= limits.max_tcp_speed * DT * 1.001
+            assert DEFAULT_WORKSPACE.contains(step.setpoint_xy, margin=-1e-9)
+            tool = kinematics.forward(step.q_command)
+            assert DEFAULT_WORKSPACE.contains(tool.position[:2], margin=-POSITION_TOLERANCE)
+            height = tool.position[2] - DEFAULT_WORKSPACE.tool_height
+            assert abs(height) <= POSITION_TOLERANCE
+            q, point = step.q_command, step.setpoint_xy
+
+
+@settings(max_examples=40, deadline=None)
+@given(burst=st.lists(moves, max_size=20))
+def test_a_burst_moves_the_goal_by_what_was_admitted_and_never_far(kinematics, burst):
+    servo = PlanarServo(kinematics, SafetyGate(LIMITS, DEFAULT_WORKSPACE), DEFAULT_WORKSPACE)
+    servo.start(xarm6.HOME_Q)
+    servo.step(0.0, DT)
+    for _, delta, duration, age in burst:
+        goal = servo.goal
+        admission = servo.command(delta, 0.0, duration, age)
+        np.testing.assert_allclose(servo.goal, goal + admission.delta, atol=1e-12)
+        assert DEFAULT_WORKSPACE.contains(servo.goal, margin=-1e-9)
+        assert math.dist(servo.goal, servo.setpoint) <= LIMITS.max_lead * (1 + 1e-9)
+        if not (np.isfinite(delta).all() and age <= LIMITS.max_command_age):
+            assert not admission.accepted
+            assert not admission.delta.any()
+
+
+@given(q=st.lists(anything, min_size=6, max_size=6))
+@settings(max_examples=40, deadline=None)
+def test_it_starts_from_a_sound_pose_or_not_at_all(kinematics, q):
+    servo = PlanarServo(kinematics, SafetyGate(LIMITS, DEFAULT_WORKSPACE), DEFAULT_WORKSPACE)
+    with pytest.raises(PlanarArmError):
+        servo.start(q)
+    with pytest.raises(PlanarArmError, match='not started'):
+        servo.step(0.0, DT)
+    servo.start(xarm6.HOME_Q)  # nothing of it is left in the model of the arm
+    np.testing.assert_allclose(servo.step(0.0, DT).q_command, xarm6.HOME_Q, atol=1e-6)
