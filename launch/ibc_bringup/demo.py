@@ -1,5 +1,6 @@
 """`ibc demo`: the best shipped policy at work on the twin, through the full ROS graph."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -180,10 +181,12 @@ def best_card(task: str | None) -> ModelCard:
 
 
 def has_display() -> bool:
-    """Tell whether a window can be opened."""
+    """Tell whether a window can be opened; say why not where there should be a display."""
     try:
         check_display()
-    except IbcError:
+    except IbcError as error:
+        if os.environ.get('DISPLAY'):
+            say(str(error))
         return False
     return True
 

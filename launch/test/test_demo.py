@@ -136,6 +136,18 @@ def test_what_cannot_be_shown_is_refused_before_anything(
     assert capsys.readouterr().err == ''
 
 
+def test_a_display_that_keeps_the_window_out_is_told_one_that_is_not_there_is_not(
+    monkeypatch, capsys
+):
+    monkeypatch.undo()
+    monkeypatch.setenv('DISPLAY', ':9876')
+    assert not demo.has_display()
+    assert 'no X server answers at DISPLAY=:9876' in capsys.readouterr().err
+    monkeypatch.delenv('DISPLAY')
+    assert not demo.has_display()
+    assert capsys.readouterr().err == ''
+
+
 def test_no_time_is_refused(tmp_path):
     with pytest.raises(IbcError, match='no time for a trial'):
         DemoPlan(tmp_path, seconds=0.0)
