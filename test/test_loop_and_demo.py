@@ -60,7 +60,7 @@ def assert_film(path: Path) -> None:
 def test_loop(tmp_path, ros):
     preset, folder = tmp_path / 'tiny.yaml', tmp_path / 'loop'
     preset.write_text(yaml.safe_dump(TINY))
-    counts = ('--recorded', '1', '--generated', '2', '--evaluated', '1', '--run-seconds', '6')
+    counts = ('--recorded', '1', '--generated', '2', '--evaluated', '1', '--run-seconds', '15')
     words = ('loop', '--preset', str(preset), '--folder', str(folder), *counts, '--json')
     done = ibc(ros.env, *words)
     told = json.loads(done.stdout)

@@ -52,7 +52,7 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
         ],
         f'From nothing to a policy: {shown} demonstrations, '
         f'{duration_text(results["train"]["seconds"])} of training, then '
-        f'{trained["episodes"]} layouts that it had not seen.',
+        f'{trained["episodes"]} layout{"s" * (trained["episodes"] > 1)} that it had not seen.',
         {
             'success of the trained policy, 95 % interval [{:.2f}, {:.2f}]'.format(
                 *trained['wilson95']
@@ -137,7 +137,8 @@ def loop_table(results: Results) -> Table:
         result = results[name]
         success = success_text(result) if 'wilson95' in result else ''
         if 'successes' in result:
-            success = f'{result["successes"]} of {result["episodes"]}'
+            tried = result['episodes']
+            success = f'{result["successes"]} of {tried}' if tried else 'none was finished'
         rows.append(
             (
                 labels[name],

@@ -39,7 +39,8 @@ def training_curves(
     panels[-1].set_xlabel('training step')
     for axes in panels:
         axes.set_xlim(left=0.0)
-        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        bottom, top = min(0.0, axes.get_ylim()[0]), axes.get_ylim()[1]
+        axes.set_ylim(bottom, top + 0.05 * (top - bottom))
         axes.grid(axis='y', color='#eaeef2')
         axes.legend(frameon=False)
         axes.spines[['top', 'right']].set_visible(False)

@@ -48,6 +48,8 @@ def test_the_table_has_a_row_per_part_with_its_interval():
     assert rows['random moves, evaluated'] == ('20', '1500', '60', '0.80 [0.58, 0.92]')
     assert rows['trained policy through ROS 2'][-1] == '1 of 2'
     assert len(rows) == len(RESULTS)
+    nothing = {'episodes': 0, 'successes': 0, 'seconds': 70.0}
+    assert loop_table({**RESULTS, 'run': nothing}).rows[-1][-1] == 'none was finished'
 
 
 def test_the_report_shows_the_validation(tmp_path):
