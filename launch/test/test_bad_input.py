@@ -256,6 +256,8 @@ def test_arguments_out_of_range(refused, words, named):
         ('train bags --set steps.foo=3', "no training field 'steps.foo'"),
         ('train bags --set stesp=3', "'stesp'"),
         ('train bags --set seed=-1', "'seed'"),
+        ('train bags --set method=langevin', "not 'langevin': to choose a method, give method.k"),
+        ('train bags --set method.kind=guess', 'unknown kind; known: derivative_free'),
         ('train bags --preset cut.yaml', 'cut.yaml: cannot be read'),
         ('train bags --preset binary.yaml', 'binary.yaml: cannot be read'),
         ('train bags --preset list.yaml', 'list.yaml: is not a training preset'),

@@ -121,6 +121,12 @@ def _read(source: str | Path) -> dict[str, Any]:
 
 def config_from_dict(data: Mapping[str, Any], source: str) -> TrainConfig:
     """Validate plain data; IbcError names `source` and the first field that is wrong."""
+    method = data.get('method', {})
+    if not isinstance(method, Mapping):
+        raise IbcError(
+            f"{source}: training field 'method' holds constants, not {method!r}: to choose a "
+            'method, give method.kind'
+        )
     try:
         return pydantic.TypeAdapter(TrainConfig).validate_python(dict(data))
     except pydantic.ValidationError as error:
