@@ -50,7 +50,9 @@ class TrialsConfig:
     episodes: Annotated[int, Field(ge=1, le=10_000, description='trials to make')] = 1
     seconds: Annotated[
         float,
-        Field(ge=0, le=86_400, description='time for all trials; 0: no limit [s]'),
+        Field(
+            ge=0, le=86_400, description='time for all trials, from the first on; 0: no limit [s]'
+        ),
     ] = 0.0
     video: Annotated[str, Field(description='MP4 file to write; empty: none')] = ''
     results: Annotated[str, Field(description='JSON file to write; empty: none')] = ''
@@ -118,11 +120,12 @@ class TrialsNode(Node):
             self.exit_code = 2
 
     def _run_trials(self) -> None:
-        limit = self._config.seconds or math.inf
-        end = time.monotonic() + limit
         self._write_results()
+        end = math.inf
         while len(self._trials) < self._config.episodes:
             self._prepare()
+            if not self._trials and self._config.seconds:  # not while others are still starting
+                end = time.monotonic() + self._config.seconds
             if self._stop.is_set() or (self._trials and time.monotonic() + SHORTEST_S > end):
                 return
             number = len(self._trials) + 1

@@ -209,6 +209,15 @@ def test_what_is_under_way_when_the_time_is_over_counts_as_stopped(start, ros):
     assert finished(trials) == []
 
 
+def test_the_time_that_others_take_to_start_is_not_taken_from_the_trials(start, ros):
+    node, stand_in = start([0.5], episodes=100, seconds=2.0)
+    threading.Event().wait(2.5)  # nobody answers yet
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    (trial,) = trials_of(node)
+    assert trial.outcome == 'stopped'
+    assert trial.seconds > 1.0
+
+
 def test_no_trial_begins_that_would_be_stopped_at_once(start, ros):
     node, stand_in = start([0.5], horizon_s=1.5, episodes=100, seconds=2.5)
     assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
