@@ -1,0 +1,142 @@
+"""Whatever is commanded and asked for, and whenever: what reaches the arm keeps the limits."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from planar_arm import xarm6
+from planar_arm.kinematics import POSITION_TOLERANCE, Xarm6Kinematics
+from planar_arm.safety import SafetyGate, load_safety_limits
+from planar_arm.workspace import DEFAULT_WORKSPACE
+from xarm_planar_driver.arbitration import Arbiter, Command, Source
+from xarm_planar_driver.errors import ArmFault, ArmSilent
+from xarm_planar_driver.motion import ArmMotion, MotionSettings, Phase, Request
+
+SETTINGS = MotionSettings(period=0.01, home_speed=0.25, home_joint_speed=1.0)
+LIMITS = load_safety_limits()
+STARTS = (xarm6.HOME_Q, np.array([0.4, -0.6, -0.5, 0.1, 1.0, 0.2]), np.zeros(6))
+NOW_NS = 1_700_000_000_000_000_000
+EVER = st.integers(-(2**63), 2**63 - 1)
+
+
+class WatchedArm:
+    """An arm that is at once where it is told, and looks at every point it is told."""
+
+    def __init__(self, q, kinematics):
+        self.q = q.copy()
+        self.refuses = self.is_mute = False
+        self.stopped = True
+        self.points = 0
+        self.motion: ArmMotion
+        self._kinematics = kinematics
+
+    def enable(self):
+        if self.refuses:
+            raise ArmFault('refuses')
+        self.stopped = False
+
+    def stop(self):
+        self.stopped = True
+
+    def joint_states(self):
+        return self.q.copy(), np.zeros(6)
+
+    def send_joints(self, q):
+        assert not self.stopped
+        assert self.motion.phase in (Phase.HOMING, Phase.ACTIVE)
+        assert np.isfinite(q).all()
+        assert (q >= xarm6.JOINT_LOWER).all()
+        assert (q <= xarm6.JOINT_UPPER).all()
+        assert np.abs(q - self.q).max() <= LIMITS.max_joint_speed * SETTINGS.period * 1.001
+        tool = self._kinematics.forward(q).position
+        if self.motion.phase is Phase.ACTIVE:
+            assert DEFAULT_WORKSPACE.contains(tool[:2], margin=-POSITION_TOLERANCE)
+            assert abs(tool[2] - DEFAULT_WORKSPACE.tool_height) <= POSITION_TOLERANCE
+        if self.refuses:
+            raise ArmFault('refuses')
+        self.q = q.copy()
+        self.points += 1
+        if self.is_mute:
+            raise ArmSilent('took the point, but the reply is late')
+
+
+anything = st.floats(allow_nan=True, allow_infinity=True)
+ordinary = st.floats(-0.06, 0.06)
+commands = st.tuples(
+    st.just('command'),
+    st.sampled_from(Source),
+    st.one_of(st.tuples(ordinary, ordinary), st.tuples(anything, anything)),
+    st.one_of(st.integers(-(10**8), 10**7), EVER),  # stamp after now [ns]
+)
+events = st.one_of(
+    commands,
+    commands,
+    st.tuples(st.just('request'), st.sampled_from(Request)),
+    st.tuples(st.just('clock'), EVER),
+    st.tuples(st.sampled_from(['refuse', 'mute']), st.booleans()),
+    st.tuples(st.just('lead by hand'), st.sampled_from(STARTS)),
+)
+# How late the first tick after an event is [s].
+histories = st.lists(
+    st.tuples(events, st.sampled_from([0.0, 0.0, 0.03, 2.0]), st.integers(0, 30)), max_size=25
+)
+
+
+@pytest.fixture(scope='module')
+def kinematics():
+    solver = Xarm6Kinematics()
+    yield solver
+    solver.close()
+
+
+def rearms(event):
+    return event[0] == 'lead by hand' or event == ('request', Request.RESET)
+
+
+def play(motion, arm, history):
+    """Let everything of `history` happen."""
+    t, now_ns = 100.0, NOW_NS
+    for (name, *arguments), late, ticks in history:
+        match name:
+            case 'command':
+                source, delta, ahead_ns = arguments
+                motion.command(Command(source, np.array(delta), now_ns + ahead_ns), t, now_ns)
+            case 'request':
+                motion.handle(arguments[0], t, lambda _: None)
+            case 'clock':
+                now_ns = arguments[0]
+            case 'refuse':
+                arm.refuses = arguments[0]
+            case 'mute':
+                arm.is_mute = arguments[0]
+            case 'lead by hand':
+                motion.handle(Request.STOP, t, lambda _: None)
+                arm.q = arguments[0].copy()
+                motion.handle(Request.RESET, t, lambda _: None)
+        t += late
+        for _ in range(ticks):
+            t, now_ns = t + SETTINGS.period, now_ns + int(SETTINGS.period * 1e9)
+            try:
+                motion.tick(t, None)
+            except ArmSilent:
+                assert arm.is_mute
+        assert arm.stopped == (motion.phase in (Phase.IDLE, Phase.STOPPED))
+
+
+@settings(max_examples=60, deadline=None)
+@given(start=st.sampled_from(STARTS), history=histories, moves=st.booleans())
+def test_no_history_sends_the_arm_beyond_its_limits(kinematics, start, history, moves):
+    arm = WatchedArm(start, kinematics)
+    gate = SafetyGate(LIMITS, DEFAULT_WORKSPACE)
+    motion = ArmMotion(arm, kinematics, gate, DEFAULT_WORKSPACE, Arbiter(), SETTINGS)  # type: ignore[arg-type]
+    arm.motion = motion
+    if moves:  # most histories begin with an arm that is ready
+        play(motion, arm, [(('request', Request.ENABLE), 0.0, 400)])
+        assert motion.phase in (Phase.ACTIVE, Phase.STOPPED)
+    play(motion, arm, history)
+    arm.refuses = arm.is_mute = False
+    play(motion, arm, [(('request', Request.STOP), 0.0, 0)])
+    points = arm.points
+    play(motion, arm, [step for step in history if not rearms(step[0])])
+    assert (arm.points, motion.phase) == (points, Phase.STOPPED)
