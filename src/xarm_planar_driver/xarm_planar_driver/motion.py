@@ -95,6 +95,8 @@ class ArmMotion:
         self._servo = PlanarServo(kinematics, gate, workspace)
         self._path: Iterator[Vector] = iter(())
         self._q = np.zeros(xarm6.JOINTS)
+        self._unanswered: Vector | None = None
+        """Joint positions that were sent and may not have arrived."""
         self._going_home = False
         self._waiting: list[Answer] = []
         self._enabled_at = 0.0
@@ -153,11 +155,16 @@ class ArmMotion:
             return None
         try:
             self._check(report)
+            if self._unanswered is not None:
+                # A frozen link delivers at once whatever was sent meanwhile: no next point before
+                # the arm has answered to this one.
+                self._send(self._unanswered)
+                return self._servo.setpoint if self.phase is Phase.ACTIVE else None
             if self.phase is Phase.HOMING:
                 self._step_path()
                 return None
             step = self._servo.step(t, self._settings.period)
-            self._arm.send_joints(step.q_command)
+            self._send(step.q_command)
         except (ArmFault, PlanarArmError) as error:
             self.trip(str(error))
             return None
@@ -232,6 +239,7 @@ class ArmMotion:
         """Enable the arm; then hold on the plane where it is, or set out for home."""
         self._arm.enable()
         self._enabled_at = t
+        self._unanswered = None
         self._arbiter.forget()
         self._q, _ = self._arm.joint_states()
         try:
@@ -263,8 +271,13 @@ class ArmMotion:
             self._arrive('at home')
             return
         self._gate.check_joints(self._q, q, self._settings.period)
-        self._arm.send_joints(q)
         self._q = q
+        self._send(q)
+
+    def _send(self, q: Vector) -> None:
+        self._unanswered = q
+        self._arm.send_joints(q)
+        self._unanswered = None
 
     def _arrive(self, message: str) -> None:
         self._going_home = False
