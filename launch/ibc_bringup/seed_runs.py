@@ -16,12 +16,9 @@ from ibc_bringup.training_run import DATASET, SEEDS, TrainingRun, open_run
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle_files import read_description
 from implicit_bc.dataset import META
+from implicit_bc.training.checkpoint import checkpoints
 
-AVERAGES = {
-    'mean': statistics.fmean,
-    'median': statistics.median,
-    'standard deviation': statistics.stdev,
-}
+AVERAGES = {'mean': statistics.fmean, 'median': statistics.median, 'std': statistics.stdev}
 
 
 @dataclass(frozen=True)
@@ -101,7 +98,7 @@ def seeds_table(made: Sequence[Mapping[str, Any]]) -> Table:
 
 
 def _trained(run: TrainingRun) -> dict[str, Any]:
-    return read_description(run.train(resume=True))['provenance']
+    return read_description(run.train(resume=bool(checkpoints(run.folder))))['provenance']
 
 
 def _provenance(run: TrainingRun) -> dict[str, Any] | None:

@@ -169,9 +169,8 @@ def test_several_seeds_share_the_dataset_and_are_averaged(bags, held_out, capsys
     errors = [run['metrics']['validation/action_error_mm'] for run in told['runs']]
     assert len(set(errors)) == 3
     assert told['metrics']['validation/action_error_mm'] == pytest.approx(
-        {'mean': np.mean(errors), 'median': np.median(errors),
-         'standard deviation': np.std(errors, ddof=1)}
-    )  # fmt: skip
+        {'mean': np.mean(errors), 'median': np.median(errors), 'std': np.std(errors, ddof=1)}
+    )
     _, alone, _ = train(capsys, *words, '--run', 'one', '--seed', '1')
     assert alone['metrics'] == told['runs'][2]['metrics']
 
@@ -205,7 +204,7 @@ def test_the_table_of_seeds(bags, held_out, capsys):
     assert ended.value.code == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:7] == ['seed', 'steps', 'seconds', 'loss', 'action', 'error', 'mm']
-    assert [line.split()[0] for line in lines[2:7]] == ['0', '1', 'mean', 'median', 'standard']
+    assert [line.split()[0] for line in lines[2:7]] == ['0', '1', 'mean', 'median', 'std']
     assert lines[-2] == 'on episodes held out, for every seed others'
     assert lines[-1] == 'bundles: many/seed-*/bundle'
 
