@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ibc_bringup.arguments import Argument, Value, Values, missing, resolve
+from ibc_bringup.arguments import Argument, Value, Values, as_text, missing, resolve
 from ibc_contract.errors import IbcError
 
 
@@ -44,6 +44,15 @@ class Process:
     """The stack is done when this process is, and takes its exit code."""
     check: Callable[[Values], None] | None = None
     """Raises IbcError for what would fail the process, before anything starts: an arm moves."""
+
+    def parameters_in(self, sim: bool) -> Parameters:
+        """Return the parameters in the twin, or on the robot."""
+        return {**self.parameters, **(self.sim_parameters if sim else self.robot_parameters)}
+
+    def heeds(self, sim: bool) -> set[str]:
+        """Name the arguments that reach it in the twin, or on the robot."""
+        values = self.parameters_in(sim).values()
+        return {value.argument for value in values if isinstance(value, From)}
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,7 @@ class Stack:
         for process in chosen:
             if process.needs_sim and not values.get('sim'):
                 raise IbcError(f'{self.name}: {process.name} works in the twin only: add sim:=true')
+        self._refuse_ignored(values, chosen)
         namespace = str(values.get('namespace', ''))
         files = config_files(str(values.get('config_dir', '')))
         return [
@@ -117,11 +127,37 @@ class Stack:
             if all(bool(values.get(name)) == wanted for name, wanted in process.when.items())
         ]
 
+    def _refuse_ignored(self, values: Values, chosen: Sequence[Process]) -> None:
+        """Raise IbcError for a value that was asked for and that no node would get."""
+        heeded = {name for process in chosen for name in process.heeds(bool(values.get('sim')))}
+        for argument in self.arguments:
+            asked = not callable(argument.default) and argument.name in values
+            value = values.get(argument.name, '')
+            if not asked or value == argument.default or argument.name in heeded:
+                continue
+            if unmet := self._unmet(argument.name, values):
+                raise IbcError(
+                    f'{self.name}: {argument.name}:={as_text(value)} would be ignored without '
+                    f'{" ".join(unmet)}'
+                )
+
+    def _unmet(self, argument: str, values: Values) -> list[str]:
+        """What would have to be given for a process to heed the argument."""
+        for process in self.processes:
+            for sim in (True, False):
+                if argument in process.heeds(sim):
+                    wanted = {'sim': sim, **process.when}
+                    return [
+                        f'{a.name}:={as_text(wanted[a.name]) if a.kind is bool else "N"}'
+                        for a in self.arguments
+                        if a.name in wanted and bool(values.get(a.name)) != wanted[a.name]
+                    ]
+        return []
+
     def _parameters(self, process: Process, values: Values) -> dict[str, Value]:
-        extra = process.sim_parameters if values.get('sim') else process.robot_parameters
         return {
             name: self._fill(value, values)
-            for name, value in {**process.parameters, **extra}.items()
+            for name, value in process.parameters_in(bool(values.get('sim'))).items()
         }
 
     def _fill(self, value: Value | From, values: Values) -> Value:

@@ -4,8 +4,6 @@ from ibc_bringup.arguments import Values
 from ibc_contract.errors import IbcError
 
 PORTS = ('control_port', 'report_port_base', 'scene_port')
-OF_TRIALS = ('seconds', 'video', 'results')
-"""Arguments of run_policy that say something about trials."""
 
 
 def check_window(_: Values) -> None:
@@ -43,13 +41,10 @@ def check_camera(values: Values) -> None:
         )
 
 
-def check_run(values: Values) -> None:
-    """Raise IbcError unless the policy can run and nothing is asked that would be ignored."""
+def check_model(values: Values) -> None:
+    """Raise IbcError unless the policy can run."""
     from ibc_bringup.bundles import check_bundle, find_bundle
 
-    idle = [name for name in OF_TRIALS if values[name]]
-    if idle and not values['trials']:
-        raise IbcError(f'{idle[0]}:={values[idle[0]]} is about trials: add trials:=N')
     contract = check_bundle(find_bundle(str(values['model'])))
     if contract.observation.kind == 'state' and not values['sim']:
         raise IbcError(

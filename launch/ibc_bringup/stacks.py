@@ -8,7 +8,7 @@ from typing import Any
 
 from ibc_bringup.arguments import Argument, Values
 from ibc_bringup.stack import From, Process, Stack
-from ibc_bringup.stack_checks import check_camera, check_ports, check_run, check_window
+from ibc_bringup.stack_checks import check_camera, check_model, check_ports, check_window
 from ibc_contract.errors import IbcError
 
 
@@ -160,7 +160,7 @@ POLICY = Process(
     executable='ibc_policy',
     config='policy',
     parameters={'model': From('model'), 'enabled': From('enabled')},
-    check=check_run,
+    check=check_model,
 )
 TRIALS = Process(
     name='trials',

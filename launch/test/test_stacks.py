@@ -107,23 +107,36 @@ def test_a_camera_is_asked_for_before_the_arm_is(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ('given', 'named'),
+    ('name', 'given', 'needed'),
     [
-        ({'seconds': '20'}, 'seconds:=20.0 is about trials: add trials:=N'),
-        ({'video': 'a.mp4'}, 'video:=a.mp4 is about trials'),
-        ({'results': 'a.json'}, 'results:=a.json is about trials'),
+        ('run_policy', {'model': 'm', 'seconds': '20'}, 'seconds:=20.0 .* trials:=N'),
+        ('run_policy', {'model': 'm', 'video': 'a.mp4'}, 'video:=a.mp4 .* trials:=N'),
+        ('run_policy', {'model': 'm', 'operator': 'Ada'}, 'operator:=Ada .* record:=true'),
+        ('teleop_record', {'noise': '0.5'}, 'noise:=0.5 .* demonstrator:=true'),
+        ('teleop_record', {'multimodal': 'true'}, 'multimodal:=true .* demonstrator:=true'),
+        ('teleop_record', {'robot_ip': '10.0.0.5'}, 'robot_ip:=10.0.0.5 .* sim:=false'),
+        (
+            'teleop_record',
+            {'sim': 'false', 'robot_ip': '10.0.0.5', 'renderer': 'egl'},
+            'renderer:=egl .* sim:=true',
+        ),
     ],
 )
-def test_what_only_trials_heed_is_refused_without_them(monkeypatch, given, named):
-    monkeypatch.setattr('ibc_bringup.bundles.find_bundle', Path)
-    monkeypatch.setattr('ibc_bringup.bundles.check_bundle', lambda _: load_contract())
+def test_what_no_node_would_get_is_refused(name, given, needed):
+    stack = find_stack(name)
+    values = stack.values({'task': 'push_red', **given})
+    with pytest.raises(IbcError, match=needed):
+        stack.calls(values)
+
+
+def test_what_a_node_gets_is_not_refused():
     stack = find_stack('run_policy')
-    ports = free_twin_ports()
-    with pytest.raises(IbcError, match=named):
-        stack.check(stack.values({'model': 'mine', 'task': 'push_red', **ports, **given}))
-    stack.check(
-        stack.values({'model': 'mine', 'task': 'push_red', 'trials': '1', **ports, **given})
+    given = {'model': 'm', 'task': 'push_red', 'trials': '2', 'video': 'a.mp4', 'record': 'true'}
+    trials = next(
+        call for call in stack.calls(stack.values(given)) if call.process.name == 'trials'
     )
+    assert trials.parameters['video'] == 'a.mp4'
+    assert trials.parameters['episodes'] == 2
 
 
 def test_a_model_that_sees_what_only_the_twin_knows_is_refused_on_the_robot(monkeypatch):
