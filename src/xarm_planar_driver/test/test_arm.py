@@ -1,3 +1,6 @@
+import contextlib
+import os
+import signal
 import socket
 import threading
 import time
@@ -142,6 +145,38 @@ def test_waits_for_a_controller_that_starts_late():
     np.testing.assert_allclose(arm.joint_states()[0], xarm6.HOME_Q, atol=1e-5)
     arm.disconnect()
     emulators[0].stop()
+
+
+def test_an_sdk_that_hangs_is_neither_waited_for_long_nor_deaf_to_signals(emulator, monkeypatch):
+    release = threading.Event()
+
+    def hang(*_):
+        with contextlib.suppress(BaseException):  # as the SDK does
+            release.wait(60)
+
+    monkeypatch.setattr('xarm_planar_driver.arm._open_sdk', hang)
+    monkeypatch.setattr('xarm_planar_driver.arm.SDK_TIMEOUT', 0.2)
+    arm = XarmArm(emulator.host, emulator.port)
+    with pytest.raises(ArmError, match=r'one question and no more.*restart the controller$'):
+        arm.connect()
+    monkeypatch.setattr('xarm_planar_driver.arm.SDK_TIMEOUT', 60.0)
+    before = signal.signal(signal.SIGTERM, lambda *_: None)  # elsewhere it is only noted
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            arm.connect()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+        release.set()
+
+
+def test_an_sdk_that_cannot_connect_is_one_line_with_the_remedy(emulator, monkeypatch):
+    def fail(*_, **__):
+        raise Exception('failed to check version, close')  # as the SDK does
+
+    monkeypatch.setattr('xarm.wrapper.XArmAPI', fail)
+    with pytest.raises(ArmError, match=r'failed to check version.*restart the controller$'):
+        XarmArm(emulator.host, emulator.port).connect()
 
 
 def test_unknown_errors_still_have_a_number():

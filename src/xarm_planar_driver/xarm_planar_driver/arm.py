@@ -4,8 +4,10 @@ import contextlib
 import io
 import logging
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import numpy as np
@@ -24,6 +26,8 @@ REPLY_TIMEOUT = 0.1
 """How long one command waits for the controller's reply [s]; the SDK's own default is 2 s."""
 SETUP_TIMEOUT = 2.0
 """The same while nothing moves: on first contact and when enabling [s]."""
+SDK_TIMEOUT = 15.0
+"""How long the SDK may take to connect, on a busy machine too [s]."""
 
 SERVO_MODE = 1
 _RETRY = 0.2
@@ -61,7 +65,7 @@ class XarmArm:
         """
         with interruptible():
             self._wait_for_answer(wait)
-        self._api = _open_sdk(self.ip, self.control_port)
+            self._api = _open_sdk_in_time(self.ip, self.control_port)
         self._api.set_timeout(REPLY_TIMEOUT)
         if self._api.axis != xarm6.JOINTS:
             raise ArmError(f'{self.address} is an arm of {self._api.axis} joints, not an xArm6')
@@ -186,6 +190,30 @@ def _reason(error: int, state: int) -> str:
     return f'controller state {state}'
 
 
+def _open_sdk_in_time(ip: str, control_port: int) -> Any:
+    """Open the SDK in a thread: it asks for minutes, and swallows every signal meanwhile."""
+    opened: Future[Any] = Future()
+
+    def work() -> None:
+        try:
+            opened.set_result(_open_sdk(ip, control_port))
+        except BaseException as error:
+            opened.set_exception(error)
+
+    threading.Thread(target=work, name='open xArm SDK', daemon=True).start()
+    try:
+        return opened.result(SDK_TIMEOUT)
+    except TimeoutError:
+        raise _falls_silent(ip, control_port, f'for {SDK_TIMEOUT:.0f} s') from None
+
+
+def _falls_silent(ip: str, control_port: int, detail: str) -> ArmError:
+    return ArmError(
+        f'the arm at {ip}:{control_port} answers one question and no more ({detail}): check its '
+        'cable and that no other program keeps it busy, or restart the controller'
+    )
+
+
 def _open_sdk(ip: str, control_port: int) -> Any:
     default_timeout = socket.getdefaulttimeout()
     try:
@@ -203,7 +231,7 @@ def _open_sdk(ip: str, control_port: int) -> Any:
     except OSError as error:
         raise ArmError(f'the xArm SDK cannot start: {error}') from None
     except Exception as error:  # the SDK raises bare Exception when it cannot connect
-        raise ArmError(f'no xArm at {ip}:{control_port}: {error}') from None
+        raise _falls_silent(ip, control_port, str(error)) from None
     finally:
         socket.setdefaulttimeout(default_timeout)  # the SDK sets 1 s for the whole process
 
