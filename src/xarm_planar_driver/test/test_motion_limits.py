@@ -147,6 +147,18 @@ def test_a_silent_arm_owes_one_point_at_most(kinematics, start):
     np.testing.assert_allclose(reached, (xarm6.HOME_XY[0] + goal, xarm6.HOME_XY[1]), atol=1e-4)
 
 
+def test_who_hears_of_a_refusal_finds_the_arm_stopped(kinematics):
+    arm = WatchedArm(xarm6.HOME_Q, kinematics)
+    gate = SafetyGate(LIMITS, DEFAULT_WORKSPACE)
+    motion = ArmMotion(arm, kinematics, gate, DEFAULT_WORKSPACE, Arbiter(), SETTINGS)  # type: ignore[arg-type]
+    arm.refuses = True
+    heard = []
+    motion.handle(
+        Request.ENABLE, 0.0, lambda outcome: heard.append((outcome.success, motion.phase))
+    )
+    assert heard == [(False, Phase.STOPPED)]
+
+
 @settings(max_examples=60, deadline=None)
 @given(start=st.sampled_from(STARTS), history=histories, moves=st.booleans())
 def test_no_history_sends_the_arm_beyond_its_limits(kinematics, start, history, moves):

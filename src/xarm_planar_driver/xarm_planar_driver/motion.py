@@ -127,8 +127,10 @@ class ArmMotion:
             answer(Outcome(False, 'the arm is gone'))
             raise
         except (ArmError, PlanarArmError) as error:
-            answer(Outcome(False, str(error)))
-            self.trip(str(error))
+            try:
+                self.trip(str(error))
+            finally:  # who hears of it finds the arm stopped
+                answer(Outcome(False, str(error)))
 
     def command(self, command: Command, t: float, now_ns: int) -> None:
         """Let `command` move the goal at time `t` [s], ROS time `now_ns`, if it may."""
