@@ -29,12 +29,13 @@ from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.images import decode_jpeg
 from ibc_contract.pacing import ticks
-from ibc_contract.ros import declare_config, latched, newest, status_name
+from ibc_contract.ros import ACQUAINTANCE_S, declare_config, latched, newest, status_name
 from ibc_contract.runner import run
 
 DRIVER = 'xarm_planar_driver'
 FILM_HZ = 10
 SERVICE_TIMEOUT_S = 60.0
+POLL_S = 0.02
 LINGER_S = 1.0
 SHORTEST_S = 10.0
 """What is left for another trial is worth it if it is so long [s]."""
@@ -121,6 +122,7 @@ class TrialsNode(Node):
 
     def _run_trials(self) -> None:
         self._write_results()
+        self._wait_for_services()
         end = math.inf
         while len(self._trials) < self._config.episodes:
             self._prepare()
@@ -215,16 +217,23 @@ class TrialsNode(Node):
                 failed = status.level == DiagnosticStatus.ERROR
                 self._arm_trouble = status.message if failed else ''
 
+    def _wait_for_services(self) -> None:
+        """Wait until every service is there; IbcError names one that is not."""
+        clients = (self._enable, self._home, self._reset, *self._recorder.values())
+        deadline = time.monotonic() + SERVICE_TIMEOUT_S
+        for client in clients:
+            while not client.service_is_ready() and not self._stop.wait(POLL_S):
+                if time.monotonic() > deadline:
+                    raise IbcError(f'{client.srv_name} does not exist: is its node running?')
+        self._stop.wait(ACQUAINTANCE_S)
+
     def _call(self, client: Any, request: Any) -> None:
         """Call a service from the trial thread; IbcError unless it answers and succeeds."""
-        if not client.wait_for_service(timeout_sec=SERVICE_TIMEOUT_S):
-            raise IbcError(f'{client.srv_name} does not exist: is its node running?')
         future = client.call_async(request)
         deadline = time.monotonic() + SERVICE_TIMEOUT_S
-        while not future.done() and not self._stop.is_set():
+        while not future.done() and not self._stop.wait(POLL_S):
             if time.monotonic() > deadline:
                 raise IbcError(f'{client.srv_name} did not answer in {SERVICE_TIMEOUT_S:.0f} s')
-            time.sleep(0.02)
         if future.done() and not future.result().success:
             raise IbcError(f'{client.srv_name} refused: {future.result().message}')
 

@@ -20,7 +20,7 @@ from demo_recorder.tracking import Track, make_track
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.messages import pose_xy, stamp_ns
-from ibc_contract.ros import declare_config, newest
+from ibc_contract.ros import ACQUAINTANCE_S, declare_config, newest
 from ibc_contract.runner import run
 
 POLL_S = 0.02
@@ -82,6 +82,7 @@ class ReplayNode(Node):
             deadline,
             f'nobody offers {topics.ARM_HOME}: is the driver running?',
         )
+        self._stop.wait(ACQUAINTANCE_S)
         answer = self._home.call_async(Trigger.Request())
         self._wait_for(answer.done, deadline, f'{topics.ARM_HOME} does not answer')
         response = answer.result()

@@ -18,6 +18,10 @@ from ibc_contract.errors import IbcError
 
 ConfigT = TypeVar('ConfigT')
 
+ACQUAINTANCE_S = 2.0
+"""Time to leave between seeing a service appear and calling it [s]. Who sees a server is not yet
+seen by it, and Fast DDS drops the answer to a client that stays unknown for 0.1 s."""
+
 
 def newest(depth: int = 1) -> QoSProfile:
     """Keep the last `depth` samples, reliably: best effort loses large frames."""

@@ -19,7 +19,7 @@ from std_srvs.srv import Trigger
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.messages import pose_xy, poses_array
-from ibc_contract.ros import declare_config, latched, newest
+from ibc_contract.ros import ACQUAINTANCE_S, declare_config, latched, newest
 from ibc_contract.runner import run
 from xarm_twin.showing import Look, Outcome, Showing, StageError
 from xarm_twin.tasks import get_task
@@ -226,6 +226,7 @@ class DemonstratorNode(Node):
             self.get_logger().info(f'waiting for {missing}', throttle_duration_sec=5.0)
             if self._stop.wait(_POLL):
                 raise StageError('stopped before the other nodes were there')
+        self._stop.wait(ACQUAINTANCE_S)
 
     def _missing(self) -> str:
         """Names of what has to be there before the first episode; empty when all is."""
