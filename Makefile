@@ -9,6 +9,8 @@ PACKAGES := src/planar_arm src/ibc_contract src/implicit_bc src/ibc_studies src/
 ROS := ros-jazzy-rclpy ros-jazzy-rmw-fastrtps-cpp ros-jazzy-common-interfaces
 
 export PYTHONUNBUFFERED := 1
+# setuptools warns about every package that is installed for development.
+export PYTHONWARNINGS := ignore:Editable installation
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo loop test lint clean
