@@ -2,6 +2,7 @@
 
 from ibc_bringup.commands import (
     bags,
+    bench,
     demo,
     doctor,
     evaluate,
@@ -13,4 +14,4 @@ from ibc_bringup.commands import (
     up,
 )
 
-ALL = (demo, loop, up, train, evaluate, generate, bags, models, study, doctor)
+ALL = (demo, loop, up, train, evaluate, generate, bags, models, study, bench, doctor)

@@ -1,0 +1,63 @@
+"""`ibc bench inference`: one decision of the paper's real-robot network."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from ibc_bringup.options import whole
+
+PRESETS = ('real_push', 'real_insert')
+
+
+def add_parser(benchmarks: Any) -> None:
+    """Add the benchmark to `benchmarks`."""
+    parser = benchmarks.add_parser(
+        'inference',
+        help='time of one decision, against the direct formulation',
+        description='Time of one decision from two 120x90 images, against the direct formulation: '
+        'features and action concatenated, all layers for all candidates. Same weights, '
+        'interleaved; ends with an error where the results differ.',
+    )
+    parser.add_argument(
+        '--preset', choices=PRESETS, default='real_push', help='of paper D.5 (%(default)s)'
+    )
+    parser.add_argument(
+        '--samples', type=whole(1), metavar='N', help="candidates per iteration (the preset's)"
+    )
+    parser.add_argument(
+        '--rounds', type=whole(2), default=200, metavar='N', help='decisions timed (%(default)s)'
+    )
+    parser.add_argument(
+        '--threads', type=whole(0), default=0, metavar='N', help="CPU threads (0: PyTorch's choice)"
+    )
+    parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1 (%(default)s)')
+    parser.add_argument(
+        '--seed', type=whole(0), default=0, metavar='N', help='of weights and draws (%(default)s)'
+    )
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print."""
+    from implicit_bc.benchmarks.inference import bench_inference
+    from implicit_bc.threads import use_threads
+
+    if arguments.threads:
+        use_threads(arguments.threads)
+    result = bench_inference(
+        arguments.preset, arguments.samples, arguments.rounds, arguments.device, arguments.seed
+    )
+    if arguments.json:
+        sys.stdout.write(json.dumps(result) + '\n')
+        return 0
+    sys.stdout.write(
+        f'{result["preset"]}, {result["samples"]} candidates, {result["iterations"]} iterations, '
+        f'{result["rounds"]} decisions on {result["device"]}\n'
+        f'{"":<8}{"p50":>10}{"p99":>10}\n'
+        f'{"direct":<8}{result["direct_p50_ms"]:>7.1f} ms{result["direct_p99_ms"]:>7.1f} ms\n'
+        f'{"here":<8}{result["p50_ms"]:>7.1f} ms{result["p99_ms"]:>7.1f} ms   '
+        f'{result["speedup"]:.2f} times faster\n'
+    )
+    return 0
