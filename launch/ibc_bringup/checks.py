@@ -8,7 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -42,11 +42,6 @@ EGL_PROBE = """
 from xarm_twin.camera import TwinCamera
 camera = TwinCamera('push_red', renderer='egl')
 camera.close()
-"""
-CAMERA_PROBE = """
-import pyrealsense2
-print(', '.join(d.get_info(pyrealsense2.camera_info.name) for d in
-                pyrealsense2.context().query_devices()))
 """
 
 
@@ -183,16 +178,14 @@ def ros_loopback() -> Finding:
     )
 
 
-def camera() -> Finding:
-    """Look for a RealSense camera."""
-    done = _probe(CAMERA_PROBE)
+def camera(parameters: Mapping[str, object] | None = None) -> Finding:
+    """Look for the RealSense camera that these parameters of the camera node ask for."""
+    command = [sys.executable, '-m', 'realsense_capture.probe', json.dumps(parameters or {})]
+    done = _run(command)  # in a process of its own: librealsense may crash
     if done is None or done.returncode != 0:
-        return Finding('Camera', 'warn', f'{_last_line(done)}; {ONLY_ROBOT}', 'see Python modules')
-    name = done.stdout.strip()
-    if not name:
-        remedy = 'connect it to a USB 3 port'
-        return Finding('Camera', 'warn', f'no RealSense found; {ONLY_ROBOT}', remedy)
-    return Finding('Camera', 'ok', name)
+        detail = f'{_last_line(done)}; {ONLY_ROBOT}'
+        return Finding('Camera', 'warn', detail, 'see docs/camera.md')
+    return Finding('Camera', 'ok', done.stdout.strip())
 
 
 def model_bundles() -> Finding:

@@ -184,6 +184,23 @@ def config_files(site: str = '') -> dict[str, Path]:
     return {**ours, **theirs}
 
 
+def node_parameters(path: Path, node: str) -> dict[str, object]:
+    """Return what a ROS parameter file sets for `node`; IbcError if it cannot be read."""
+    import yaml
+
+    parameters: dict[str, object] = {}
+    try:
+        for name, section in yaml.safe_load(path.read_text()).items():
+            if name.split('/')[-1] in ('**', node):
+                parameters |= section['ros__parameters'] or {}
+    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise IbcError(
+            f'{path} is no ROS parameter file: {" ".join(str(error).split())}; it needs '
+            '/**: ros__parameters: and the values below'
+        ) from None
+    return parameters
+
+
 def config_path(name: str) -> Path:
     """Find a file of `config/`: in the source tree, or under `share/` of an installation."""
     for parent in Path(__file__).resolve().parents:

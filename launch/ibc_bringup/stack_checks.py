@@ -28,17 +28,17 @@ def check_ports(values: Values) -> None:
 
 
 def check_camera(values: Values) -> None:
-    """Raise IbcError unless the camera is there; the twin's always is."""
+    """Raise IbcError unless the one camera that is meant is there; the twin's always is."""
     if values['sim']:
         return
     from ibc_bringup.checks import ONLY_ROBOT, camera
+    from ibc_bringup.stack import config_files, node_parameters
 
-    found = camera()  # in a process of its own: librealsense may crash
+    path = config_files(str(values['config_dir']))['camera']
+    found = camera(node_parameters(path, 'realsense_capture'))
     if found.status != 'ok':
         detail = found.detail.removesuffix(f'; {ONLY_ROBOT}')
-        raise IbcError(
-            f'camera: {detail}: {found.remedy}, and ask ibc doctor; sim:=true needs none'
-        )
+        raise IbcError(f'camera: {detail} (parameters: {path}); sim:=true needs none')
 
 
 def check_model(values: Values) -> None:

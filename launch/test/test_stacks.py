@@ -12,6 +12,7 @@ import yaml
 from ibc_bringup.checks import ONLY_ROBOT, Finding
 from ibc_bringup.ports import free_twin_ports
 from ibc_bringup.stack import From, config_path
+from ibc_bringup.stack_checks import check_camera
 from ibc_bringup.stacks import STACKS, find_stack
 from ibc_bringup.up import process_group
 from ibc_contract.contract import load_contract
@@ -92,18 +93,38 @@ def test_a_window_is_asked_for_before_the_arm_is(monkeypatch):
 
 
 def test_a_camera_is_asked_for_before_the_arm_is(monkeypatch):
-    found = Finding('Camera', 'warn', f'no RealSense found; {ONLY_ROBOT}', 'plug it in')
-    monkeypatch.setattr('ibc_bringup.checks.camera', lambda: found)
+    found = Finding('Camera', 'warn', f'no RealSense found; {ONLY_ROBOT}', 'see the guide')
+    monkeypatch.setattr('ibc_bringup.checks.camera', lambda _: found)
     monkeypatch.setattr('ibc_bringup.up.ProcessGroup', None)
     stack = find_stack('teleop_record')
     values = stack.values({'sim': 'false', 'robot_ip': '10.0.0.5'})
-    with pytest.raises(
-        IbcError, match='camera: no RealSense found: plug it in, and ask ibc doctor'
-    ):
+    with pytest.raises(IbcError, match=r'camera: no RealSense found \(parameters: .*camera.yaml'):
         process_group(stack, values, print, {})
     found = Finding('Camera', 'ok', 'Intel RealSense D415')
     monkeypatch.setattr('teleop_mouse.window.check_display', lambda: None)
     stack.check(values)
+
+
+def test_the_sites_own_choice_of_a_camera_is_asked_for(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(
+        'ibc_bringup.checks.camera', lambda p: asked.append(p) or Finding('Camera', 'ok', 'D415')
+    )
+    values = {'sim': True, 'config_dir': str(tmp_path)}
+    check_camera(values)
+    assert not asked  # the twin needs none
+    camera_yaml = tmp_path / 'camera.yaml'
+    camera_yaml.write_text(
+        '/**: {ros__parameters: {serial: _12, width: 424}}\n'
+        '/lab/realsense_capture: {ros__parameters: {width: 640}}\n'
+        'teleop_mouse: {ros__parameters: {scale: 3.0}}\n'
+    )
+    check_camera({**values, 'sim': False})
+    assert asked == [{'serial': '_12', 'width': 640}]
+    for nonsense in ('', '- 1', '/**: {serial: 1}', '{'):
+        camera_yaml.write_text(nonsense)
+        with pytest.raises(IbcError, match=r'camera\.yaml is no ROS parameter file'):
+            check_camera({**values, 'sim': False})
 
 
 @pytest.mark.parametrize(
@@ -140,7 +161,7 @@ def test_what_a_node_gets_is_not_refused():
 
 
 def test_a_model_that_sees_what_only_the_twin_knows_is_refused_on_the_robot(monkeypatch):
-    monkeypatch.setattr('ibc_bringup.checks.camera', lambda: Finding('Camera', 'ok', 'D415'))
+    monkeypatch.setattr('ibc_bringup.checks.camera', lambda _: Finding('Camera', 'ok', 'D415'))
     monkeypatch.setattr('ibc_bringup.bundles.find_bundle', Path)
     monkeypatch.setattr('ibc_bringup.bundles.check_bundle', lambda _: load_contract('planar_state'))
     stack = find_stack('run_policy')

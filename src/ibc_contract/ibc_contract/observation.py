@@ -51,6 +51,7 @@ class SampleHistory:
         Raises:
             StaleObservation: There is no sample yet, or one is too old for its time.
         """
+        self._forget_from(tick_ns + TICK_LAG_NS)
         chosen = [self._newest_at(tick_ns - offset) for offset in self._offsets_ns]
         known = [stamp for stamp in chosen if stamp is not None]
         if not known:
@@ -64,6 +65,15 @@ class SampleHistory:
     def value(self, stamp_ns: int) -> Any:
         """Return the sample with exactly this stamp, as returned by `select`."""
         return self._values[stamp_ns]
+
+    def _forget_from(self, time_ns: int) -> None:
+        """Forget samples of a time that is yet to come: the clock was set back since.
+
+        Each sample of the present would count as too old beside them.
+        """
+        while self._stamps and self._stamps[-1] > time_ns:
+            del self._values[self._stamps.pop()]
+            self._forgot = True
 
     def _newest_at(self, time_ns: int) -> int | None:
         """Stamp of the newest sample at or before a time; None if the stream had not begun."""

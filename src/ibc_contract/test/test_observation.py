@@ -66,6 +66,25 @@ def test_a_forgotten_past_is_stale_and_never_taken_for_the_start():
         history.select(1_000 * MS)
 
 
+@pytest.mark.parametrize('step_ms', [-3_600_000, -700, 700, 3_600_000])
+def test_samples_of_a_clock_that_was_set_back_are_seen(step_ms):
+    """Or forward: after the longest age and one period, the stream is as it was."""
+    history = SampleHistory(CONTRACT, 'frames')
+    now, seen = 10_000_000, []
+    for k in range(120):
+        if k == 60:
+            now += step_ms
+        now += 33
+        history.add((now - 20) * MS, np.array(now - 20))
+        if k % 6 == 0:
+            try:
+                seen.append((k, (history.at(now * MS) - now).tolist()))
+            except StaleObservation:
+                seen.append((k, None))
+    assert seen[-5:] == [(k, [-218, -20]) for k in (90, 96, 102, 108, 114)]
+    assert len(history._values) < 60
+
+
 def test_memory_is_bounded():
     history = history_of(range(0, 600_000, 10))
     assert len(history._values) == len(history._stamps) < 200

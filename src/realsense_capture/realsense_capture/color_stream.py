@@ -2,14 +2,14 @@
 # pyright: reportAttributeAccessIssue=false
 """The librealsense half that a connected camera and a recorded file share."""
 
-import time
-from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from ibc_contract.errors import IbcError
-from realsense_capture.source import Frame, Intrinsics
-from realsense_capture.stamps import StampMapper
+from realsense_capture.distortion import ros_distortion
+from realsense_capture.source import Intrinsics
 
 try:
     import pyrealsense2 as rs
@@ -19,6 +19,23 @@ except ImportError as error:
         'and apt install libusb-1.0-0 libudev1'
     ) from None
 
+LONGEST_READOUT_US = 100_000
+"""Half an exposure and the readout take less; a greater difference is no difference of times."""
+
+
+@dataclass(frozen=True)
+class ColorFrame:
+    """One frame as librealsense tells of it."""
+
+    number: int
+    """The camera's count."""
+    time_ms: float
+    """Middle of the exposure [ms] where the camera says it, else the start of the transfer."""
+    domain: str
+    """Whose clock `time_ms` is: global_time, system_time or hardware_clock."""
+    rgb: np.ndarray
+    """(height, width, 3) uint8, a copy."""
+
 
 class ColorStream:
     """A started pipeline that yields copies of its colour frames.
@@ -27,45 +44,36 @@ class ColorStream:
     They are copied: librealsense reuses the buffers, and holding on to frames starves its pool.
     """
 
-    def __init__(
-        self,
-        pipeline: rs.pipeline,
-        config: rs.config,
-        recorded: bool = False,
-        now_ns: Callable[[], int] = time.time_ns,
-    ) -> None:
+    def __init__(self, pipeline: rs.pipeline, config: rs.config) -> None:
         """Start `pipeline`; raises RuntimeError of librealsense when `config` cannot be met.
 
         Args:
             pipeline: Not yet started.
             config: Must enable the colour stream.
-            recorded: Frames come from a file, so their stamps lie in the past.
-            now_ns: Clock of ROS time [ns].
         """
-        self.stamps = StampMapper()
-        self.domain = 'no frame yet'
-        self._recorded = recorded
-        self._now_ns = now_ns
         self._pipeline = pipeline
         self.profile = pipeline.start(config)
 
-    def read(self, timeout_s: float) -> Frame | None:
-        """Return the next frame with a usable stamp, or None after `timeout_s` [s]."""
+    def read(self, timeout_s: float) -> ColorFrame | None:
+        """Return the next frame, or None after `timeout_s` [s]."""
         arrived, frames = self._pipeline.try_wait_for_frames(max(1, round(timeout_s * 1e3)))
         color = frames.get_color_frame() if arrived else None
         if not color:
             return None
-        domain = color.get_frame_timestamp_domain()
-        self.domain = domain.name
-        free_running = self._recorded or domain == rs.timestamp_domain.hardware_clock
-        stamp_ns = self.stamps.map(color.timestamp, self._now_ns(), free_running)
-        return None if stamp_ns is None else Frame(stamp_ns, _rgb(color))
+        return ColorFrame(
+            number=color.frame_number,
+            time_ms=color.timestamp - _since_exposure_us(color) / 1e3,
+            domain=color.get_frame_timestamp_domain().name,
+            rgb=_rgb(color),
+        )
 
+    @cached_property
     def intrinsics(self) -> Intrinsics:
-        """Return the factory calibration of the stream."""
+        """The factory calibration of the stream."""
         stream = self.profile.get_stream(rs.stream.color).as_video_stream_profile()
         found = stream.get_intrinsics()
-        k1, k2, p1, p2, k3 = (float(c) for c in found.coeffs)
+        half_view = (found.width / found.fx / 2, found.height / found.fy / 2)
+        model, coefficients = ros_distortion(found.model.name, tuple(found.coeffs), half_view)
         return Intrinsics(
             found.width,
             found.height,
@@ -73,7 +81,8 @@ class ColorStream:
             found.fy,
             found.ppx,
             found.ppy,
-            (k1, k2, p1, p2, k3),
+            model,
+            coefficients,
         )
 
     def stop(self) -> None:
@@ -82,6 +91,19 @@ class ColorStream:
             self._pipeline.stop()
         except RuntimeError:  # 'stop() cannot be called before start()': the device went away
             return
+
+
+def _since_exposure_us(color: rs.video_frame) -> int:
+    """Time from the middle of the exposure to the start of the transfer [us]; 0 if unknown.
+
+    A frame's timestamp is that of its transfer. Cameras that send metadata tell both times.
+    """
+    transfer = rs.frame_metadata_value.frame_timestamp
+    exposure = rs.frame_metadata_value.sensor_timestamp
+    if not (color.supports_frame_metadata(transfer) and color.supports_frame_metadata(exposure)):
+        return 0
+    since_us = color.get_frame_metadata(transfer) - color.get_frame_metadata(exposure)
+    return since_us if 0 <= since_us <= LONGEST_READOUT_US else 0
 
 
 def _rgb(color: rs.video_frame) -> np.ndarray:

@@ -7,6 +7,7 @@ import pydantic
 from pydantic import Field
 
 from realsense_capture.source import FrameSource
+from realsense_capture.stream_mode import StreamMode
 
 TWIN_RATE_HZ = 10.0
 DEVICE_RATE_HZ = 30.0
@@ -48,6 +49,10 @@ class CaptureConfig:
     exposure_us: Annotated[
         int, Field(ge=0, le=1_000_000, description='fixed exposure [us]; 0: automatic')
     ] = 0
+    gain: Annotated[
+        int,
+        Field(ge=0, le=4096, description="gain of a fixed exposure; 0: the camera's default"),
+    ] = 0
     white_balance_k: Annotated[
         int, Field(ge=0, le=6500, description='fixed white balance [K]; 0: automatic')
     ] = 0
@@ -62,22 +67,30 @@ class CaptureConfig:
         Field(description='how the twin is drawn: egl needs a GPU to be fast, tiny always works'),
     ] = 'auto'
 
+    @property
+    def camera_serial(self) -> str:
+        """Serial number as it stands on the camera."""
+        return self.serial.removeprefix('_')
+
+    @property
+    def device_mode(self) -> StreamMode:
+        """What a RealSense camera is asked for."""
+        return StreamMode(self.width, self.height, max(1, round(self.rate_hz or DEVICE_RATE_HZ)))
+
 
 def make_source(config: CaptureConfig) -> FrameSource:
     """Build the source that `config` names, loading only the libraries that it needs."""
     match config.source:
         case 'device':
             from realsense_capture.device_source import DeviceSettings, DeviceSource
+            from realsense_capture.sensor_options import LightSettings
 
             return DeviceSource(
                 DeviceSettings(
-                    serial=config.serial.removeprefix('_'),
-                    width=config.width,
-                    height=config.height,
-                    fps=round(config.rate_hz or DEVICE_RATE_HZ),
+                    serial=config.camera_serial,
+                    mode=config.device_mode,
+                    light=LightSettings(config.exposure_us, config.gain, config.white_balance_k),
                     warmup_frames=config.warmup_frames,
-                    exposure_us=config.exposure_us,
-                    white_balance_k=config.white_balance_k,
                 )
             )
         case 'file':

@@ -2,32 +2,40 @@
 # pyright: reportAttributeAccessIssue=false
 """A RealSense camera on USB (D415 and its relatives)."""
 
+import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from ibc_contract.errors import IbcError
-from realsense_capture.color_stream import ColorStream, rs
+from realsense_capture.color_stream import ColorFrame, ColorStream, rs
+from realsense_capture.device_bus import (
+    DeviceBus,
+    UsbBus,
+    describe,
+    find_device,
+    offered_modes,
+    serial_of,
+)
+from realsense_capture.frame_watch import FrameWatch
+from realsense_capture.sensor_options import LightSettings, color_sensor, read_light, write_options
 from realsense_capture.source import Frame, Intrinsics, SourceUnavailable
+from realsense_capture.stamps import StampMapper
+from realsense_capture.stream_mode import StreamMode, choose_mode
 
-LOST_AFTER_S = 2.0
-"""Silence after which a camera counts as unplugged: librealsense does not always report it."""
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class DeviceSettings:
-    """Which camera, and how it exposes."""
+    """Which camera, and how it takes pictures."""
 
     serial: str = ''
     """Empty: the only camera there is."""
-    width: int = 640
-    height: int = 360
-    fps: int = 30
+    mode: StreamMode = field(default_factory=lambda: StreamMode(640, 360, 30))
+    light: LightSettings = field(default_factory=LightSettings)
     warmup_frames: int = 30
-    """Frames dropped after each start, while auto exposure settles."""
-    exposure_us: int = 0
-    """Fixed exposure [us]; 0 leaves it to the camera."""
-    white_balance_k: int = 0
-    """Fixed white balance [K]; 0 leaves it to the camera."""
+    """Frames dropped after each start, while exposure and white balance settle."""
 
 
 class DeviceSource:
@@ -35,74 +43,94 @@ class DeviceSource:
 
     expected_at_start = True
 
-    def __init__(self, settings: DeviceSettings, context: rs.context | None = None) -> None:
-        """Use a camera that `context` knows: by default, one on USB."""
+    def __init__(
+        self,
+        settings: DeviceSettings,
+        bus: DeviceBus | None = None,
+        now_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        """Use a camera on `bus`, by default USB; `now_ns` is the clock of ROS time [ns]."""
         self._settings = settings
-        self._context = rs.context() if context is None else context
+        self._bus: DeviceBus = UsbBus() if bus is None else bus
+        self._now_ns = now_ns
+        self._serial = settings.serial
+        self._stamps = StampMapper()
+        self._watch = FrameWatch()
         self._stream: ColorStream | None = None
-        self._model = ''
-        self._usb = ''
+        self._sensor: rs.sensor | None = None
+        self._name = ''
+        self._mode = settings.mode
+        self._domain = ''
+        self._light: dict[str, object] = {}
+        self._refused: list[str] = []
         self._warmup_left = 0
-        self._heard_s = 0.0
 
     def open(self) -> None:
-        """Start streaming; SourceUnavailable when the camera is not plugged in."""
+        """Start streaming; SourceUnavailable says why that cannot be, and what to do."""
         if self._stream is not None:
             return
-        # pipeline.start() without a camera holds the GIL for 15 s, so look first.
-        device = self._find()
-        self._model = _info(device, rs.camera_info.name)
-        self._usb = _info(device, rs.camera_info.usb_type_descriptor)
-        wanted = self._settings
-        config = rs.config()
-        config.enable_device(_info(device, rs.camera_info.serial_number))
-        config.enable_stream(
-            rs.stream.color, wanted.width, wanted.height, rs.format.rgb8, wanted.fps
-        )
-        _configure(device, wanted)
         try:
-            self._stream = ColorStream(rs.pipeline(self._context), config)
-        except RuntimeError as error:
-            raise IbcError(
-                f'{self._model} on USB {self._usb} refuses {wanted.width}x{wanted.height} at '
-                f'{wanted.fps} Hz ({error}); it offers {_offers(device)}; '
-                'close other programs that use it, and prefer a USB 3 port'
+            # pipeline.start() without a camera holds the GIL for 15 s, so look first.
+            device = find_device(self._bus, self._serial)
+            self._name = describe(device)
+            self._stream = self._start(device)
+        except RuntimeError as error:  # librealsense's; a camera may go at any moment
+            raise SourceUnavailable(
+                f'{self._name or "the camera"} does not start ({_one_line(error)}): '
+                'close other programs that use it, or plug it in again'
             ) from None
-        self._warmup_left = wanted.warmup_frames
-        self._heard_s = time.monotonic()
+        self._warmup_left = self._settings.warmup_frames
+        self._stamps.restart()
+        self._watch.restart(time.monotonic())
+        self._say_how_it_streams()
 
     def read(self, timeout_s: float) -> Frame | None:
-        """Return the next frame after warm-up; SourceUnavailable after two seconds of silence."""
+        """Return the next usable frame; SourceUnavailable when none came for two seconds."""
         if self._stream is None:
             raise SourceUnavailable('the camera is not open')
-        frame = self._stream.read(timeout_s)
-        now = time.monotonic()
-        if frame is None:
-            if now - self._heard_s > LOST_AFTER_S:
-                raise SourceUnavailable(
-                    f'{self._model} sent no frame for {LOST_AFTER_S:.0f} s: check its cable'
-                )
-            return None
-        self._heard_s = now
-        if self._warmup_left > 0:
-            self._warmup_left -= 1
-            return None
-        return frame
+        try:
+            seen = self._stream.read(timeout_s)
+            if seen is None and self._unplugged():
+                raise SourceUnavailable(f'{self._name} was unplugged: plug it in again')
+        except RuntimeError as error:
+            raise SourceUnavailable(f'{self._name} is lost ({_one_line(error)})') from None
+        now_s = time.monotonic()
+        frame = self._judge(seen, now_s)
+        if self._watch.lost(now_s):
+            raise SourceUnavailable(f'{self._name} {self._watch.complaint}')
+        if frame is None or not self._warmup_left:
+            return frame
+        self._warmup_left -= 1
+        if not self._warmup_left:
+            self._say_how_light_it_is()
+        return None
 
     def intrinsics(self) -> Intrinsics:
         """Return the factory calibration."""
         if self._stream is None:
             raise SourceUnavailable('the camera is not open')
-        return self._stream.intrinsics()
+        return self._stream.intrinsics
+
+    def trouble(self) -> str:
+        """Return why no frames come, or else what is not as configured."""
+        if self._watch.complaint:
+            return self._watch.complaint
+        if self._mode != self._settings.mode:
+            return f'{self._mode} instead of {self._settings.mode}'
+        return '; '.join(self._refused)
 
     def status(self) -> dict[str, object]:
-        """Return model, link and clock for diagnostics."""
+        """Return model, link, clock and light for diagnostics."""
         return {
-            'source': f'device {self._model}',
-            'usb': self._usb,
-            # system_time means that the kernel gives no UVC metadata: stamps are arrival times.
-            'timestamp domain': self._stream.domain if self._stream else '',
-            'frames with a wrong stamp': self._stream.stamps.refused if self._stream else 0,
+            'source': f'device {self._name}',
+            'mode': self._mode,
+            'timestamp domain': self._domain,
+            'light': 'fixed' if self._settings.light.fixed else 'automatic',
+            **self._light,
+            'frames sent twice': self._watch.repeated,
+            'frames lost on the way': self._watch.missing,
+            'frames with a wrong stamp': self._stamps.refused,
+            'times the clock was set': self._stamps.clock_steps,
         }
 
     def close(self) -> None:
@@ -111,50 +139,68 @@ class DeviceSource:
             self._stream.stop()
             self._stream = None
 
-    def _find(self) -> rs.device:
-        devices = list(self._context.query_devices())
-        serials = [_info(device, rs.camera_info.serial_number) for device in devices]
-        if not devices:
-            raise SourceUnavailable(
-                'no RealSense camera found: plug it into a USB 3 port, and check that the udev '
-                'rules of librealsense are installed'
+    def _start(self, device: rs.device) -> ColorStream:
+        """Set the sensor up and start it in the best mode that it offers."""
+        offered = offered_modes(device)
+        try:
+            self._mode = choose_mode(self._settings.mode, offered)
+        except IbcError as error:
+            raise SourceUnavailable(f'{self._name}: {error}; or use a USB 3 port') from None
+        self._sensor = color_sensor(device)
+        self._refused = write_options(self._sensor, self._settings.light)
+        config = rs.config()
+        mode = self._mode
+        config.enable_stream(rs.stream.color, mode.width, mode.height, offered[mode], mode.fps)
+        stream = ColorStream(self._bus.pipeline(device, config), config)
+        # Another camera would see the scene from elsewhere: from now on it must be this one.
+        self._serial = serial_of(device)
+        return stream
+
+    def _judge(self, seen: ColorFrame | None, now_s: float) -> Frame | None:
+        """Return a frame if it is new and its stamp can be right."""
+        if seen is None:
+            self._watch.silent()
+            return None
+        if not self._watch.is_new(seen.number, seen.rgb, now_s):
+            return None
+        self._domain = seen.domain
+        free_running = seen.domain == 'hardware_clock'
+        stamp_ns = self._stamps.map(seen.time_ms, self._now_ns(), time.monotonic_ns(), free_running)
+        if stamp_ns is None:
+            self._watch.mistimed()
+            return None
+        self._watch.usable(now_s)
+        return Frame(stamp_ns, seen.rgb)
+
+    def _unplugged(self) -> bool:
+        return self._serial not in map(serial_of, self._bus.devices())
+
+    def _say_how_it_streams(self) -> None:
+        logger.info('%s streams %s', self._name, self._mode)
+        if self._mode != self._settings.mode:
+            wanted = self._settings.mode
+            logger.warning('%s does not offer %s: it streams %s', self._name, wanted, self._mode)
+        for complaint in self._refused:
+            logger.warning('%s', complaint)
+
+    def _say_how_light_it_is(self) -> None:
+        """Name the values that a person may want to fix, once they have settled."""
+        self._light = read_light(self._sensor)
+        values = ', '.join(f'{name} {value}' for name, value in self._light.items())
+        if self._settings.light.fixed:
+            logger.info('the light is fixed: %s', values)
+        else:
+            logger.warning(
+                'the light is automatic (%s): for data that a policy learns from, fix it with '
+                'exposure_us and white_balance_k',
+                f'now {values}' if values else 'the camera does not tell its values',
             )
-        wanted = self._settings.serial
-        if not wanted and len(devices) == 1:
-            return devices[0]
-        if wanted not in serials:
-            what = f'no camera {wanted!r}' if wanted else 'several cameras'
-            raise SourceUnavailable(f'{what}; set the parameter serial to: {", ".join(serials)}')
-        return devices[serials.index(wanted)]
+        if self._domain == 'system_time':
+            logger.warning(
+                'the kernel gives no frame metadata: stamps are times of arrival, a few tens of '
+                'milliseconds late (docs/camera.md)'
+            )
 
 
-def _info(device: rs.device, field: rs.camera_info) -> str:
-    return device.get_info(field) if device.supports(field) else 'unknown'
-
-
-def _configure(device: rs.device, settings: DeviceSettings) -> None:
-    """Set the options that the colour sensor has; a policy wants the light of its training data."""
-    wanted: dict[rs.option, float] = {rs.option.auto_exposure_priority: 0}  # never below `fps`
-    if settings.exposure_us:
-        wanted[rs.option.enable_auto_exposure] = 0
-        wanted[rs.option.exposure] = settings.exposure_us / 100  # the colour sensor counts 100 us
-    if settings.white_balance_k:
-        wanted[rs.option.enable_auto_white_balance] = 0
-        wanted[rs.option.white_balance] = settings.white_balance_k
-    for sensor in device.query_sensors():
-        if sensor.is_color_sensor():
-            for option, value in wanted.items():
-                if sensor.supports(option):
-                    sensor.set_option(option, value)
-
-
-def _offers(device: rs.device) -> str:
-    found = {
-        f'{video.width()}x{video.height()} at {profile.fps()} Hz'
-        for sensor in device.query_sensors()
-        for profile in sensor.get_stream_profiles()
-        if profile.stream_type() == rs.stream.color
-        for video in (profile.as_video_stream_profile(),)
-        if profile.format() == rs.format.rgb8
-    }
-    return ', '.join(sorted(found)) or 'no colour stream'
+def _one_line(error: Exception) -> str:
+    return ' '.join(str(error).split())

@@ -2,11 +2,13 @@
 # pyright: reportAttributeAccessIssue=false
 """A file that librealsense recorded, played in real time as if it were the camera."""
 
+import time
 from pathlib import Path
 
 from ibc_contract.errors import IbcError
 from realsense_capture.color_stream import ColorStream, rs
 from realsense_capture.source import EndOfRecording, Frame, Intrinsics
+from realsense_capture.stamps import StampMapper
 
 SUFFIXES = ('.db3', '.bag')
 
@@ -24,6 +26,7 @@ class FileSource:
         """Play `path`; start again from its beginning when `repeat`."""
         self._path = path
         self._repeat = repeat
+        self._stamps = StampMapper()
         self._stream: ColorStream | None = None
 
     def open(self) -> None:
@@ -38,7 +41,7 @@ class FileSource:
         try:
             config.enable_device_from_file(str(self._path), repeat_playback=self._repeat)
             config.enable_stream(rs.stream.color)
-            self._stream = ColorStream(rs.pipeline(), config, recorded=True)
+            self._stream = ColorStream(rs.pipeline(), config)
         except RuntimeError as error:
             raise IbcError(f'cannot play {self._path}: {error}') from None
 
@@ -46,24 +49,32 @@ class FileSource:
         """Return the next frame; EndOfRecording after the last one."""
         if self._stream is None:
             raise IbcError('the recording is not open')
-        frame = self._stream.read(timeout_s)
-        if frame is None and self._ended():
-            raise EndOfRecording(f'{self._path} has been played to its end')
-        return frame
+        seen = self._stream.read(timeout_s)
+        if seen is None:
+            if self._ended():
+                raise EndOfRecording(f'{self._path} has been played to its end')
+            return None
+        stamp_ns = self._stamps.map(
+            seen.time_ms, time.time_ns(), time.monotonic_ns(), free_running=True
+        )
+        return None if stamp_ns is None else Frame(stamp_ns, seen.rgb)
 
     def intrinsics(self) -> Intrinsics:
         """Return the calibration stored in the file."""
         if self._stream is None:
             raise IbcError('the recording is not open')
-        return self._stream.intrinsics()
+        return self._stream.intrinsics
+
+    def trouble(self) -> str:
+        """Return nothing: what could be wrong with a file ends the node."""
+        return ''
 
     def status(self) -> dict[str, object]:
         """Return file and stamps for diagnostics."""
-        stamps = self._stream.stamps if self._stream else None
         return {
             'source': f'file {self._path}',
-            'passes through the file': stamps.anchored if stamps else 0,
-            'frames with a wrong stamp': stamps.refused if stamps else 0,
+            'passes through the file': self._stamps.anchored,
+            'frames with a wrong stamp': self._stamps.refused,
         }
 
     def close(self) -> None:

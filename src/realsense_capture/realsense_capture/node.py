@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -21,7 +22,8 @@ from ibc_contract.ros import Diagnostics, declare_config, newest
 from ibc_contract.runner import run
 from realsense_capture.capture import CaptureCounts, capture
 from realsense_capture.config import CaptureConfig, make_source
-from realsense_capture.source import EndOfRecording, Frame, Intrinsics
+from realsense_capture.frame_meter import FrameMeter
+from realsense_capture.source import EndOfRecording, Frame, FrameSource, Intrinsics
 
 LATE_AGE_S = 0.2
 """An image older than this when published is of little use to a 5 Hz policy."""
@@ -30,7 +32,9 @@ LATE_AGE_S = 0.2
 class CameraNode(Node):
     """Publishes frames from a thread of its own; the executor only runs the diagnostics timer."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(
+        self, make_source: Callable[[CaptureConfig], FrameSource] = make_source, **kwargs: Any
+    ) -> None:
         """Open a source that must be there at the start, then capture."""
         super().__init__('realsense_capture', **kwargs)
         self.exit_code: int | None = None
@@ -44,9 +48,8 @@ class CameraNode(Node):
         self._raw = self.create_publisher(Image, topics.CAMERA_IMAGE, newest())
         self._info = self.create_publisher(CameraInfo, topics.CAMERA_INFO, newest())
         self._counts = CaptureCounts()
-        self._age_s = 0.0
-        self._publish_s = 0.0
-        self._reported = (time.monotonic(), 0)
+        self._meter = FrameMeter(time.monotonic())
+        self._unavailable = ''
         self._diagnostics = Diagnostics(self, 'camera')
         self.create_timer(1.0, self._report)
         self._stop = threading.Event()
@@ -60,7 +63,7 @@ class CameraNode(Node):
 
     def _capture(self) -> None:
         try:
-            capture(self._source, self._deliver, self._stop, self._unavailable, self._counts)
+            capture(self._source, self._deliver, self._stop, self._wait_for, self._counts)
         except EndOfRecording as end:
             self.get_logger().info(str(end))
             self.exit_code = 0
@@ -73,8 +76,10 @@ class CameraNode(Node):
             self.get_logger().error(f'capture thread failed:\n{traceback.format_exc()}')
             self.exit_code = 2
 
-    def _unavailable(self, message: str) -> None:
-        self.get_logger().warning(f'{message}; waiting for it', throttle_duration_sec=10.0)
+    def _wait_for(self, problem: str) -> None:
+        if problem != self._unavailable:
+            self.get_logger().warning(f'{problem}; waiting for it')
+        self._unavailable = problem
 
     def _deliver(self, frame: Frame) -> None:
         started = time.perf_counter()
@@ -82,6 +87,9 @@ class CameraNode(Node):
             height, width, _ = frame.rgb.shape
             said = ', '.join(f'{key} {value}' for key, value in self._source.status().items())
             self.get_logger().info(f'first frame, {width}x{height}: {said}')
+        elif self._unavailable:
+            self.get_logger().info('the camera is back')
+        self._unavailable = ''
         header = Header(frame_id=topics.CAMERA_OPTICAL_FRAME, stamp=self._stamp(frame))
         self._info.publish(_camera_info(header, self._source.intrinsics()))
         jpeg = encode_jpeg(frame.rgb, self._config.jpeg_quality)
@@ -90,9 +98,8 @@ class CameraNode(Node):
         )
         if self._raw.get_subscription_count() > 0:
             self._raw.publish(_raw_image(header, frame))
-        now_ns = self.get_clock().now().nanoseconds
-        self._age_s = (now_ns - Time.from_msg(header.stamp).nanoseconds) * 1e-9
-        self._publish_s = time.perf_counter() - started
+        age_ns = self.get_clock().now().nanoseconds - Time.from_msg(header.stamp).nanoseconds
+        self._meter.add(time.monotonic(), age_ns * 1e-9, time.perf_counter() - started)
 
     def _stamp(self, frame: Frame) -> Any:
         if self.get_parameter('use_sim_time').value:
@@ -100,21 +107,23 @@ class CameraNode(Node):
         return Time(nanoseconds=frame.stamp_ns).to_msg()
 
     def _report(self) -> None:
-        now, frames = time.monotonic(), self._counts.frames
-        then, before = self._reported
-        self._reported = (now, frames)
-        rate_hz = (frames - before) / max(now - then, 1e-3)
-        level, message = DiagnosticStatus.OK, f'{rate_hz:.1f} Hz'
-        if not self._counts.connected or frames == before:
-            level, message = DiagnosticStatus.ERROR, 'no frames'
-        elif self._age_s > LATE_AGE_S:
-            level, message = DiagnosticStatus.WARN, f'frames are {self._age_s * 1e3:.0f} ms old'
+        reading = self._meter.read(time.monotonic())
+        trouble = self._unavailable or self._source.trouble()
+        level, message = DiagnosticStatus.OK, f'{reading.rate_hz:.1f} Hz'
+        if not self._counts.connected or not reading.rate_hz:
+            level, message = DiagnosticStatus.ERROR, f'no frames: {trouble or "none has come yet"}'
+        elif reading.age_s > LATE_AGE_S:
+            level, message = DiagnosticStatus.WARN, f'frames are {reading.age_s * 1e3:.0f} ms old'
+        elif trouble:
+            level, message = DiagnosticStatus.WARN, trouble
         values = {
             **self._source.status(),
-            'rate [Hz]': f'{rate_hz:.2f}',
-            'age when published [ms]': f'{self._age_s * 1e3:.1f}',
-            'encode and publish [ms]': f'{self._publish_s * 1e3:.1f}',
-            'frames': frames,
+            'rate [Hz]': f'{reading.rate_hz:.2f}',
+            'age when published [ms]': f'{reading.age_s * 1e3:.1f}',
+            'oldest when published [ms]': f'{reading.oldest_s * 1e3:.1f}',
+            'longest gap [ms]': f'{reading.gap_s * 1e3:.0f}',
+            'encode and publish [ms]': f'{reading.publish_s * 1e3:.1f}',
+            'frames': self._counts.frames,
             'reads without a frame': self._counts.timeouts,
             'times lost': self._counts.losses,
         }
@@ -127,7 +136,7 @@ def _camera_info(header: Header, model: Intrinsics) -> CameraInfo:
         header=header,
         width=model.width,
         height=model.height,
-        distortion_model='plumb_bob',
+        distortion_model=model.distortion_model,
         d=list(model.distortion),
         k=k,
         r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],

@@ -28,7 +28,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """Pinhole model of the colour camera in pixels, with plumb-bob distortion."""
+    """Pinhole model of the colour camera in pixels, with the lens in the terms of CameraInfo."""
 
     width: int
     height: int
@@ -36,8 +36,10 @@ class Intrinsics:
     fy: float
     cx: float
     cy: float
-    distortion: tuple[float, float, float, float, float] = (0.0, 0.0, 0.0, 0.0, 0.0)
-    """k1, k2, p1, p2, k3 of the Brown-Conrady model."""
+    distortion_model: str = 'plumb_bob'
+    """plumb_bob or equidistant."""
+    distortion: tuple[float, ...] = (0.0, 0.0, 0.0, 0.0, 0.0)
+    """plumb_bob: k1, k2, p1, p2, k3; equidistant: k1 to k4."""
 
 
 class FrameSource(Protocol):
@@ -59,6 +61,10 @@ class FrameSource(Protocol):
 
     def intrinsics(self) -> Intrinsics:
         """Return the model of the camera; only valid after the first frame."""
+        ...
+
+    def trouble(self) -> str:
+        """Return what is not as it should be, in one line; empty if nothing."""
         ...
 
     def status(self) -> dict[str, object]:

@@ -78,6 +78,10 @@ class TwinSource:
         model = self._camera.model
         return Intrinsics(model.width, model.height, model.fx, model.fy, model.cx, model.cy)
 
+    def trouble(self) -> str:
+        """Return nothing: a twin that is silent is unavailable."""
+        return ''
+
     def status(self) -> dict[str, object]:
         """Return task, renderer and cost for diagnostics."""
         return {

@@ -20,6 +20,7 @@ from ibc_contract import topics  # noqa: E402
 from ibc_contract.errors import IbcError  # noqa: E402
 from ibc_contract.images import decode_jpeg  # noqa: E402
 from ibc_contract.ros import newest, to_ns  # noqa: E402
+from realsense_capture.config import make_source  # noqa: E402
 from realsense_capture.node import CameraNode  # noqa: E402
 from xarm_twin.scene_state import SceneState, SceneStateServer  # noqa: E402
 from xarm_twin.tasks import get_task  # noqa: E402
@@ -40,9 +41,9 @@ class Viewer(Node):
         return self.create_subscription(Image, topics.CAMERA_IMAGE, self.raw.append, newest(10))
 
 
-def make_node(ros, **parameters):
+def make_node(ros, make_source=make_source, **parameters):
     overrides = [Parameter(name, value=value) for name, value in parameters.items()]
-    return CameraNode(context=ros.context, parameter_overrides=overrides)
+    return CameraNode(make_source, context=ros.context, parameter_overrides=overrides)
 
 
 def test_a_recording_becomes_topics(ros, recording):
@@ -94,7 +95,7 @@ def test_a_twin_that_is_not_up_yet_is_waited_for(ros):
 
     try:
         assert ros.spin_until(lambda: len(statuses) > 0, node, viewer)
-        assert statuses[-1].message == 'no frames'
+        assert statuses[-1].message.startswith('no frames: ')
         assert node.exit_code is None
         statuses.clear()
         with SceneStateServer(port=port) as server:
