@@ -36,6 +36,14 @@ class _Interrupts:
         if self.count > 1 and not self.closing:
             raise KeyboardInterrupt
 
+    def ignore(self) -> None:
+        """Ignore them until the process has ended."""
+        # While the interpreter ends, which takes a moment with PyTorch, it gives every signal that
+        # has a handler its default action back, and a Ctrl-C would kill the process.
+        self.closing = True
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
 
 def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int:
     """Spin `make_node()` until SIGINT, SIGTERM or its `exit_code` is set; return the exit code.
@@ -72,7 +80,7 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
         traceback.print_exc()
         code = 2
     finally:
-        interrupts.closing = True  # another Ctrl-C must not cut the clean-up short
+        interrupts.ignore()  # another Ctrl-C must not cut the clean-up short
         if node is not None:
             node.close()  # type: ignore[attr-defined]
             node.destroy_node()

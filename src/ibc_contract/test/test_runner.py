@@ -47,6 +47,14 @@ class Probe(Node):
         print('closed', flush=True)
 
 
+class EndsSlowly:
+    def __del__(self, sleep=time.sleep):
+        sleep(0.5)
+
+
+last = EndsSlowly()  # deleted after the interpreter has given up its signal handlers
+
+
 sys.exit(run(Probe))
 """
 
@@ -85,6 +93,18 @@ def test_a_signal_closes_the_node_and_the_code_is_zero(start, signals):
     for number in signals:
         process.send_signal(number)
         time.sleep(0.15)  # the later ones arrive while the node is closing
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, 'closed\n', '')
+
+
+@pytest.mark.system
+def test_signals_until_the_process_has_ended_do_not_change_its_code(start):
+    process = start('wait')
+    assert process.stdout.readline() == 'ready\n'
+    deadline = time.monotonic() + 20
+    while process.poll() is None and time.monotonic() < deadline:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.15)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (0, 'closed\n', '')
 
