@@ -119,16 +119,41 @@ def load_dataset(folder: Path) -> Dataset:
         }
     except (OSError, ValueError) as error:
         raise IbcError(f'{folder}: damaged dataset, build it again: {error}') from None
-    if not len(arrays['index']) == len(arrays['actions']) == len(arrays['episode']) > 0:
-        raise IbcError(f'{folder}: damaged dataset, build it again: lengths differ')
+    contract = Contract.from_dict(meta.contract)
+    wrong = _misfit(Spaces.of_contract(contract), **arrays)
+    if wrong:
+        raise IbcError(f'{folder}: damaged dataset, build it again: {wrong}')
     return Dataset(
-        contract=Contract.from_dict(meta.contract),
+        contract=contract,
         meta=meta,
         observations=arrays['observations'],
         index=np.asarray(arrays['index']),
         actions=np.asarray(arrays['actions']),
         episode=np.asarray(arrays['episode']),
     )
+
+
+def _misfit(
+    spaces: Spaces,
+    observations: np.ndarray,
+    index: np.ndarray,
+    actions: np.ndarray,
+    episode: np.ndarray,
+) -> str:
+    """Say what in the shapes of a dataset does not fit; empty if all of it does."""
+    if not len(index) == len(actions) == len(episode) > 0:
+        return 'lengths differ'
+    shapes = {
+        'observations': (observations.shape[1:], spaces.observation[1:]),
+        'index': (index.shape[1:], (spaces.history,)),
+        'actions': (actions.shape[1:], (spaces.action,)),
+    }
+    for name, (found, expected) in shapes.items():
+        if found != expected:
+            return f'{name} hold {found} per row, not {expected}'
+    if index.min() < 0 or index.max() >= len(observations):
+        return f'index points outside the {len(observations)} observations'
+    return ''
 
 
 def read_meta(folder: Path) -> DatasetMeta | None:

@@ -167,6 +167,8 @@ def _convert(
         return str(error)
     if not np.isfinite(steps.actions).all():
         return f'{path}: the setpoint is not finite'
+    if steps.observations.dtype != np.uint8 and not np.isfinite(steps.observations).all():
+        return f'{path}: an observation is not finite'
     return _save_part(path, stem, steps, contract, options)
 
 

@@ -1,6 +1,5 @@
 """Affine normalizers and the box of actions, both stored with every model."""
 
-import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,8 +10,6 @@ from ibc_contract.errors import IbcError
 
 MIN_SPREAD = 1e-4
 """Smallest spread that is trusted [m or rad]: anything below is constant in the data."""
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -31,8 +28,6 @@ class Affine:
         """
         mean, std = data.mean(axis=0, dtype=np.float64), data.std(axis=0, dtype=np.float64)
         constant = std < floor
-        if constant.any():
-            log.info('constant in the data, left unscaled: dimensions %s', np.flatnonzero(constant))
         return cls(_numbers(mean), _numbers(np.where(constant, 1.0, std)))
 
     @classmethod

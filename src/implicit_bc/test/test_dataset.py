@@ -148,7 +148,7 @@ def test_split_keeps_episodes_whole(episodes, tmp_path):
     assert len(dataset.split(0.0, seed=0)[1]) == 0
 
 
-@pytest.mark.parametrize('wrong', ['missing', 'truncated', 'lengths', 'schema'])
+@pytest.mark.parametrize('wrong', ['missing', 'truncated', 'lengths', 'shape', 'index', 'schema'])
 def test_a_damaged_cache_is_named(episodes, tmp_path, one_line, wrong):
     episodes.make()
     cache = tmp_path / 'cache'
@@ -161,6 +161,10 @@ def test_a_damaged_cache_is_named(episodes, tmp_path, one_line, wrong):
             actions.write_bytes(actions.read_bytes()[:-20])
         case 'lengths':
             np.save(actions, np.zeros((3, 2), np.float32))
+        case 'shape':
+            np.save(cache / 'observations.npy', np.zeros((10, 60, 80, 3), np.uint8))
+        case 'index':
+            np.save(cache / 'index.npy', np.full((10, 2), 999))
         case 'schema':
             meta = json.loads((cache / 'meta.json').read_text())
             (cache / 'meta.json').write_text(json.dumps({**meta, 'schema': 999}))

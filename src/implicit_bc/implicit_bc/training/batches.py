@@ -10,6 +10,7 @@ from torch import Tensor
 from implicit_bc.training.augmentation import random_shift
 from implicit_bc.training.config import TrainConfig
 from implicit_bc.training.data import TrainingData
+from implicit_bc.training.data_checks import require_batch
 
 
 def data_order(rows: np.ndarray, batch_size: int, seed: int, step: int) -> Iterator[np.ndarray]:
@@ -56,6 +57,7 @@ def load_batch(
 ) -> tuple[Tensor, Tensor]:
     """Observations (B, T, ...) and actions (B, A) of `rows`, images shifted if asked to."""
     observation, action = data.batch(rows)
+    require_batch(data.spaces, observation, action)
     if shift_px and rng is not None and observation.dtype == np.uint8:
         observation = random_shift(observation, shift_px, rng)
     return torch.from_numpy(observation).to(device), torch.from_numpy(action).to(device)

@@ -68,6 +68,18 @@ def split_episodes(
     return np.flatnonzero(~mask), np.flatnonzero(mask)
 
 
+def require_finite(name: str, rows: np.ndarray) -> None:
+    """Raise IbcError naming the first of `rows` (N, ...) that holds NaN or infinity."""
+    if rows.dtype.kind != 'f':
+        return
+    wrong = np.flatnonzero(~np.isfinite(rows.reshape(len(rows), -1)).all(axis=1))
+    if wrong.size:
+        raise IbcError(
+            f'{name} hold numbers that are not finite in row {int(wrong[0])}, '
+            f'one of {wrong.size}: leave these rows out'
+        )
+
+
 @dataclass(frozen=True)
 class ArrayData:
     """Steps in memory: what the studies train on."""
@@ -90,13 +102,7 @@ class ArrayData:
                 f'{len(self.episode)} episode numbers: as many of each are needed, and at least one'
             )
         for name in ('observations', 'actions'):
-            rows = getattr(self, name).reshape(len(self.actions), -1)
-            wrong = np.flatnonzero(~np.isfinite(rows).all(axis=1))
-            if wrong.size:
-                raise IbcError(
-                    f'{name} hold numbers that are not finite in row {int(wrong[0])}, '
-                    f'one of {wrong.size}: leave these rows out'
-                )
+            require_finite(name, getattr(self, name))
 
     @property
     def spaces(self) -> Spaces:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+import torch
+from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
@@ -63,6 +65,24 @@ def read_metrics(run_dir: Path) -> list[dict[str, float]]:
         except ValueError:
             continue
     return rows
+
+
+class Means:
+    """Means of named numbers since they were last taken; on a GPU, nothing waits until then."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[Tensor]] = {}
+
+    def add(self, values: Mapping[str, Tensor]) -> None:
+        """Count scalars in."""
+        for name, value in values.items():
+            self._values.setdefault(name, []).append(value)
+
+    def take(self) -> dict[str, float]:
+        """Return the means and begin anew."""
+        means = {name: float(torch.stack(many).mean()) for name, many in self._values.items()}
+        self._values.clear()
+        return means
 
 
 @contextmanager

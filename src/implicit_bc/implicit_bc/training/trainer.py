@@ -8,14 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle import describe_training, save_bundle
 from implicit_bc.dataset import Dataset
 from implicit_bc.methods import Model
-from implicit_bc.networks.spectral_norm import power_iteration
 from implicit_bc.scaling import Scaling
 from implicit_bc.threads import use_threads
 from implicit_bc.training.batches import batches, spread_rows
@@ -27,7 +25,10 @@ from implicit_bc.training.checkpoint import (
 )
 from implicit_bc.training.config import TrainConfig
 from implicit_bc.training.data import TrainingData
-from implicit_bc.training.run_log import RunLog, Stopwatch, interruptible
+from implicit_bc.training.data_checks import require_usable
+from implicit_bc.training.memory import memory_errors
+from implicit_bc.training.run_log import Means, RunLog, Stopwatch, interruptible
+from implicit_bc.training.update import TrainingDiverged, update
 from implicit_bc.training.validation import validate
 
 SCALING_SAMPLES = 500
@@ -91,8 +92,11 @@ def fit(
 
     Raises:
         TrainingInterrupted: Ctrl-C, after a checkpoint.
-        IbcError: The loss is not finite; the run directory, data or configuration does not fit.
+        TrainingDiverged: A loss or a gradient is not finite, at which step; the last good
+            checkpoint stays.
+        IbcError: The run directory, data or configuration does not fit; out of memory.
     """
+    require_usable(data)
     run_dir = Path(run_dir)
     run_dir.mkdir(parents=True, exist_ok=True)
     if config.threads is not None:
@@ -103,7 +107,7 @@ def fit(
 
     with closing(RunLog(run_dir, state.step, config.steps, progress)) as run_log:
         with interruptible() as interrupted:
-            finished = _loop(config, data, state, rows, held_out, run_log, interrupted)
+            finished = _trained(config, data, state, rows, held_out, run_log, interrupted)
         save_checkpoint(run_dir, state, config, data.hash)
         if not finished:
             raise TrainingInterrupted(
@@ -112,6 +116,30 @@ def fit(
         final = validate(state.best, data, held_out, config.seed) if len(held_out) else {}
         run_log.write(state.step, final)
     return Trained(state.best, state.step, state.seconds, final)
+
+
+def _trained(
+    config: TrainConfig,
+    data: TrainingData,
+    state: TrainState,
+    rows: np.ndarray,
+    held_out: np.ndarray,
+    run_log: RunLog,
+    interrupted: threading.Event,
+) -> bool:
+    """As `_loop`; what ends a run early says where, and what is left of it."""
+    try:
+        with memory_errors(
+            f'in a step with batch_size {config.batch_size}',
+            'lower batch_size, the number of counter-examples or the size of the network',
+        ):
+            return _loop(config, data, state, rows, held_out, run_log, interrupted)
+    except TrainingDiverged as error:
+        saved = checkpoints(run_log.run_dir)
+        left = f'the last good checkpoint is {saved[-1]}' if saved else 'there is no checkpoint yet'
+        raise TrainingDiverged(
+            f'{error}: lower learning_rate.initial or check the data; {left}'
+        ) from None
 
 
 def _loop(
@@ -126,46 +154,31 @@ def _loop(
     """Train until the budget is spent (True) or until interrupted (False)."""
     watch = Stopwatch(state.seconds)
     device = state.model.low.device
-    losses: list[Tensor] = []
+    means = Means()
     for observation, action in batches(data, rows, config, state.step, device):
         state.seconds = watch.seconds
         progress = _progress(config, state)
         if progress >= 1.0 or interrupted.is_set():
-            _finite_mean(losses, state.step, run_log.run_dir)
             return progress >= 1.0
         for group in state.optimizer.param_groups:
             group['lr'] = config.learning_rate.at(state.step, progress)
 
-        losses.append(_update(state, observation, action))
+        means.add(update(state, observation, action))
         state.step += 1
         run_log.advance()
 
         if state.step % config.log_every == 0:
             values = {
-                'loss': _finite_mean(losses, state.step, run_log.run_dir),
+                **means.take(),
                 'learning_rate': state.optimizer.param_groups[0]['lr'],
                 'steps_per_s': state.step / watch.seconds,
             }
-            losses.clear()
             run_log.write(state.step, values)
         if state.step % config.validate_every == 0 and len(held_out):
             run_log.write(state.step, validate(state.best, data, held_out, config.seed))
         if state.step % config.checkpoint_every == 0:
-            _finite_mean(losses, state.step, run_log.run_dir)
             save_checkpoint(run_log.run_dir, state, config, data.hash)
     raise RuntimeError('the order of the data has no end')
-
-
-def _update(state: TrainState, observation: Tensor, action: Tensor) -> Tensor:
-    """Do one step of gradient descent on a batch; return its loss."""
-    loss = state.model.losses(observation, action, state.generator)['loss']
-    state.optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    state.optimizer.step()
-    power_iteration(state.model)
-    if state.average is not None:
-        state.average.update_parameters(state.model)
-    return loss.detach()
 
 
 def _fresh_state(config: TrainConfig, data: TrainingData, device: torch.device) -> TrainState:
@@ -212,16 +225,6 @@ def _progress(config: TrainConfig, state: TrainState) -> float:
     """Fraction of the run that is done, by steps or by time, whichever is ahead."""
     by_time = state.seconds / config.time_limit_s if config.time_limit_s else 0.0
     return max(state.step / config.steps, by_time)
-
-
-def _finite_mean(losses: list[Tensor], step: int, run_dir: Path) -> float:
-    mean = float(torch.stack(losses).mean()) if losses else 0.0
-    if not np.isfinite(mean):
-        raise IbcError(
-            f'the loss is not finite at step {step}: lower the learning rate or check the data; '
-            f'the last good checkpoint is in {run_dir / "checkpoints"}'
-        )
-    return mean
 
 
 def _device(config: TrainConfig) -> torch.device:

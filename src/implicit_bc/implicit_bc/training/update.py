@@ -1,0 +1,52 @@
+"""One step of gradient descent, which is only taken if every number in it is finite."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ibc_contract.errors import IbcError
+from implicit_bc.methods import Model
+from implicit_bc.networks.spectral_norm import power_iteration
+from implicit_bc.training.checkpoint import TrainState
+
+
+class TrainingDiverged(IbcError):
+    """A loss or a gradient is not finite; the weights are still those of the step before."""
+
+
+def update(state: TrainState, observation: Tensor, action: Tensor) -> dict[str, Tensor]:
+    """Do one step of gradient descent on a batch; return its losses, detached.
+
+    Raises:
+        TrainingDiverged: Names the step and the loss or the gradient; nothing has been updated.
+    """
+    losses = state.model.losses(observation, action, state.generator)
+    state.optimizer.zero_grad(set_to_none=True)
+    losses['loss'].backward()
+    losses = {name: loss.detach() for name, loss in losses.items()}
+    _require_finite(state.model, losses, state.step)
+    state.optimizer.step()
+    power_iteration(state.model)
+    if state.average is not None:
+        state.average.update_parameters(state.model)
+    return losses
+
+
+def _require_finite(model: Model, losses: Mapping[str, Tensor], step: int) -> None:
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    # One number to look at: reading it waits for the device, once a step.
+    total = torch.nn.utils.get_total_norm([*losses.values(), *gradients])
+    if total.isfinite():
+        return
+    for name, loss in losses.items():
+        if not loss.isfinite():
+            raise TrainingDiverged(f'step {step}: the {_words(name)} is not finite')
+    for name, parameter in model.named_parameters():
+        if parameter.grad is not None and not parameter.grad.isfinite().all():
+            raise TrainingDiverged(f'step {step}: the gradient of {name} is not finite')
+    raise TrainingDiverged(f'step {step}: the gradient is too large for float32')
+
+
+def _words(name: str) -> str:
+    return 'loss' if name == 'loss' else f'loss {name!r}'

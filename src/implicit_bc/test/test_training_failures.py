@@ -1,0 +1,155 @@
+"""What cannot be trained on, and runs that go wrong: each ends in one line that says where."""
+
+import dataclasses
+import logging
+
+import numpy as np
+import pytest
+import torch
+
+from ibc_contract.errors import IbcError
+from implicit_bc.methods import DerivativeFree, Langevin
+from implicit_bc.networks.energy import NetworkConfig
+from implicit_bc.networks.mlp import ValueConfig
+from implicit_bc.samplers import LangevinConfig
+from implicit_bc.scaling import Scaling
+from implicit_bc.training.checkpoint import TrainState, checkpoints
+from implicit_bc.training.config import LearningRate, TrainConfig
+from implicit_bc.training.data import ArrayData
+from implicit_bc.training.run_log import read_metrics
+from implicit_bc.training.trainer import fit
+from implicit_bc.training.update import TrainingDiverged, update
+
+CONFIG = TrainConfig(
+    contract='none',
+    steps=6,
+    batch_size=8,
+    method=DerivativeFree(negatives=4),
+    network=NetworkConfig(value=ValueConfig(width=8, depth=2)),
+    holdout=0.0,
+    checkpoint_every=1,
+    device='cpu',
+)
+RNG = np.random.default_rng(0)
+STATES = RNG.uniform(-1, 1, (40, 3)).astype(np.float32)
+ACTIONS = (0.03 * STATES[:, :2]).astype(np.float32)
+EPISODE = np.zeros(40, int)
+DATA = ArrayData(STATES, ACTIONS, EPISODE)
+
+
+def run(tmp_path, data=DATA, **changes):
+    return fit(dataclasses.replace(CONFIG, **changes), data, tmp_path, progress=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class WrongBatches(ArrayData):
+    """Gives one number too few of each observation."""
+
+    def batch(self, rows):
+        observations, actions = super().batch(rows)
+        return observations[..., :2], actions
+
+
+@pytest.mark.parametrize(
+    ('data', 'expected'),
+    [
+        (
+            dataclasses.replace(DATA, action_limits=(-0.01, 0.01)),
+            r'outside the limits -0.01 .. 0.01',
+        ),
+        (dataclasses.replace(DATA, actions=ACTIONS[:, :0]), r'actions have shape \(40, 0\)'),
+        (dataclasses.replace(DATA, observations=STATES > 0), 'are bool: images must be uint8'),
+        (WrongBatches(STATES, ACTIONS, EPISODE), r'observations \(8, 1, 2\) .* takes \(8, 1, 3\)'),
+    ],
+    ids=['actions outside their limits', 'no actions', 'neither images nor states', 'batches'],
+)
+def test_data_that_does_not_fit_is_named(data, expected, tmp_path, one_line):
+    with pytest.raises(IbcError, match=expected) as error:
+        run(tmp_path, data)
+    one_line(error.value)
+    assert not checkpoints(tmp_path)
+
+
+def test_an_action_on_its_limit_is_inside(tmp_path):
+    limits = (float(ACTIONS.min()), float(ACTIONS.max()) - 1e-9)
+    assert run(tmp_path, dataclasses.replace(DATA, action_limits=limits)).steps == 6
+
+
+def test_what_never_changes_is_logged_and_trained_on(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    still = np.stack((ACTIONS[:, 0], np.full(40, 0.02, np.float32)), axis=1)
+    states = STATES.copy()
+    states[:, 1] = 7.0
+    model = run(tmp_path, ArrayData(states, still, EPISODE)).model
+    assert 'constant in the data, left unscaled: observation dimensions 1 (7)' in caplog.text
+    assert 'constant in the data, left unscaled: action dimensions 1 (0.02)' in caplog.text
+    chosen = model.action.inverse(
+        model.decide(torch.randn(20, 1, 3), torch.Generator().manual_seed(0)).best
+    )
+    assert (chosen[:, 1] - 0.02).abs().max() <= 1.01e-4
+
+
+def test_a_diverging_run_says_at_which_step_and_keeps_its_checkpoint(tmp_path, one_line):
+    with pytest.raises(TrainingDiverged, match=r'step \d: .* is not finite') as error:
+        run(tmp_path, learning_rate=LearningRate(1e20))
+    step = int(one_line(error.value).split(':')[0].removeprefix('step '))
+    kept = checkpoints(tmp_path)[-1]
+    assert kept.name == f'{step:08d}'
+    assert str(kept) in str(error.value)
+    more = dataclasses.replace(CONFIG, steps=step, learning_rate=LearningRate(1e20))
+    weights = fit(more, DATA, tmp_path, resume=True, progress=False).model.state_dict()
+    assert all(tensor.isfinite().all() for tensor in weights.values())
+
+
+def test_without_a_checkpoint_it_says_so(tmp_path):
+    with pytest.raises(TrainingDiverged, match='there is no checkpoint yet'):
+        run(tmp_path, learning_rate=LearningRate(1e20), checkpoint_every=1000)
+
+
+@pytest.fixture
+def state():
+    torch.manual_seed(0)
+    scaling = Scaling.of_data(STATES, ACTIONS, CONFIG.normalization, (-1.0, 1.0))
+    method = Langevin(negatives=4, sampler=LangevinConfig(iterations=2))
+    model = method.model(DATA.spaces, CONFIG.network, scaling)
+    return TrainState(model, torch.optim.Adam(model.parameters()), torch.Generator())
+
+
+def weights_of(state):
+    return [p.detach().clone() for p in state.model.parameters()]
+
+
+def batch(data=DATA):
+    observation, action = data.batch(np.arange(8))
+    return torch.from_numpy(observation), torch.from_numpy(action)
+
+
+def test_the_gradient_that_is_not_finite_is_named_and_changes_nothing(state):
+    before = weights_of(state)
+    state.model.network.value.head.weight.register_hook(lambda gradient: gradient * torch.nan)
+    with pytest.raises(
+        TrainingDiverged, match=r'step 0: the gradient of network\.value\.head\.weight'
+    ):
+        update(state, *batch())
+    assert all(torch.equal(a, b) for a, b in zip(before, weights_of(state), strict=True))
+
+
+def test_the_part_of_the_loss_that_is_not_finite_is_named(state, monkeypatch):
+    really = state.model.losses
+    broken = {'gradient_penalty': torch.tensor(torch.inf)}
+    monkeypatch.setattr(state.model, 'losses', lambda *batch: {**really(*batch), **broken})
+    with pytest.raises(TrainingDiverged, match="step 0: the loss 'gradient_penalty' is not finite"):
+        update(state, *batch())
+
+
+def test_every_part_of_the_loss_is_logged(tmp_path):
+    method = Langevin(negatives=4, sampler=LangevinConfig(iterations=2))
+    run(tmp_path, method=method, log_every=3)
+    row = read_metrics(tmp_path)[0]
+    assert row['loss'] == pytest.approx(row['info_nce'] + row['gradient_penalty'], rel=1e-5)
+
+
+def test_out_of_memory_says_what_to_lower(tmp_path, one_line):
+    with pytest.raises(IbcError, match='out of memory in a step with batch_size 8: lower') as error:
+        run(tmp_path, method=DerivativeFree(negatives=10**13))
+    one_line(error.value)
