@@ -118,7 +118,7 @@ def ports() -> Finding:
     from ibc_bringup.stacks import PORTS
 
     default = {argument.name: int(argument.default_text) for argument in PORTS}
-    wanted = twin_ports(default['control_port'], default['report_port_base'], default['scene_port'])
+    wanted = twin_ports(*default.values())
     taken = [port for port in wanted if not is_free(port)]
     if not taken:
         return Finding('Ports', 'ok', f"the twin's are free: {', '.join(map(str, wanted))}")
@@ -126,7 +126,8 @@ def ports() -> Finding:
         'Ports',
         'warn',
         f'in use: {", ".join(map(str, taken))}',
-        'stop the other twin, or choose with control_port:=, report_port_base:=, scene_port:=',
+        'stop the other twin, or choose with control_port:=, report_port_base:=, scene_port:=, '
+        'fault_port:=',
     )
 
 

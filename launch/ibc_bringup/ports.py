@@ -23,9 +23,9 @@ def is_free(port: int) -> bool:
     return True
 
 
-def twin_ports(control: int, report: int, scene: int) -> Sequence[int]:
-    """List the ports of a twin: control, three reports above their base, scene."""
-    return (control, report + 1, report + 2, report + 3, scene)
+def twin_ports(control: int, report: int, scene: int, fault: int) -> Sequence[int]:
+    """List the ports of a twin: control, four reports from their base on, scene, faults."""
+    return (control, *range(report, report + 4), scene, fault)
 
 
 def free_twin_ports() -> dict[str, str]:
@@ -33,10 +33,11 @@ def free_twin_ports() -> dict[str, str]:
     chooser = random.SystemRandom()
     for _ in range(ATTEMPTS):
         base = chooser.randrange(LOWEST, HIGHEST, 10)
-        if all(map(is_free, twin_ports(base, base, base + 4))):
+        if all(map(is_free, twin_ports(base, base + 1, base + 5, base + 6))):
             return {
                 'control_port': str(base),
-                'report_port_base': str(base),
-                'scene_port': str(base + 4),
+                'report_port_base': str(base + 1),
+                'scene_port': str(base + 5),
+                'fault_port': str(base + 6),
             }
-    raise IbcError(f'no five free ports in a row between {LOWEST} and {HIGHEST} on 127.0.0.1')
+    raise IbcError(f'no seven free ports in a row between {LOWEST} and {HIGHEST} on 127.0.0.1')

@@ -3,7 +3,7 @@
 from ibc_bringup.arguments import Values
 from ibc_contract.errors import IbcError
 
-PORTS = ('control_port', 'report_port_base', 'scene_port')
+PORTS = ('control_port', 'report_port_base', 'scene_port', 'fault_port')
 
 
 def check_window(_: Values) -> None:
@@ -23,7 +23,7 @@ def check_ports(values: Values) -> None:
     if taken:
         raise IbcError(
             f'port {taken[0]} on 127.0.0.1 is in use, maybe by another twin: stop it, or choose '
-            'other ports with control_port:=, report_port_base:= and scene_port:='
+            'other ports with control_port:=, report_port_base:=, scene_port:= and fault_port:='
         )
 
 

@@ -68,8 +68,9 @@ RENDERER = Argument(
 PORT = (1, 65532)
 PORTS = (
     Argument('control_port', "port of the twin's arm controller", 15502, kind=int, span=PORT),
-    Argument('report_port_base', 'base of its three report ports', 15030, kind=int, span=PORT),
+    Argument('report_port_base', 'first of its four report ports', 15030, kind=int, span=PORT),
     Argument('scene_port', "sends the scene to the twin's camera", 15600, kind=int, span=PORT),
+    Argument('fault_port', 'where `ibc twin fault` reaches it', 15700, kind=int, span=PORT),
 )
 CONFIG_DIR = Argument(
     'config_dir',
@@ -90,6 +91,7 @@ TWIN = Process(
         'control_port': From('control_port'),
         'report_port_base': From('report_port_base'),
         'scene_port': From('scene_port'),
+        'fault_port': From('fault_port'),
     },
     when={'sim': True},
 )

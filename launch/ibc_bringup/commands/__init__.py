@@ -11,7 +11,8 @@ from ibc_bringup.commands import (
     models,
     study,
     train,
+    twin,
     up,
 )
 
-ALL = (demo, loop, up, train, evaluate, generate, bags, models, study, bench, doctor)
+ALL = (demo, loop, up, train, evaluate, generate, bags, models, study, twin, bench, doctor)

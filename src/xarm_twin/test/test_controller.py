@@ -14,6 +14,7 @@ from xarm_twin.controller import ControllerState, LagPlant
 from xarm_twin.controller.commands import CommandTable
 from xarm_twin.controller.firmware import Fault, State
 from xarm_twin.controller.flange import flange_transform_mm, tcp_pose_mm
+from xarm_twin.controller.goals import JointGoal, Pace
 from xarm_twin.controller.protocol import Register, Request, Status
 from xarm_twin.controller.reports import normal_frame, real_frame, rich_frame
 
@@ -219,7 +220,7 @@ def test_resume_from_pause_jumps_to_the_newest_command(
 
 def test_mode_0_moves_are_interpolated(state: ControllerState, arm: LagPlant, clock: Clock) -> None:
     make_ready(state, mode=0)
-    state.move_joints((0.5, -0.2, 0.0, 0.0, 0.0, 0.0), speed=0.5)
+    state.plan(JointGoal(np.array((0.5, -0.2, 0.0, 0.0, 0.0, 0.0)), Pace(0.5, 5.0)))
     speeds = []
     while state.snapshot().commands:
         before = state.snapshot().q_command
@@ -235,7 +236,7 @@ def test_mode_0_moves_are_interpolated(state: ControllerState, arm: LagPlant, cl
 
 def test_stop_drops_queued_moves(state: ControllerState, clock: Clock) -> None:
     make_ready(state, mode=0)
-    state.move_joints((0.5,) + (0.0,) * 5, speed=0.5)
+    state.plan(JointGoal(np.array((0.5,) + (0.0,) * 5), Pace(0.5, 5.0)))
     state.set_state(4)
     state.advance(0.01)
     assert state.snapshot().commands == 0

@@ -287,7 +287,7 @@ def free_ports(count: int) -> list[int]:
 @pytest.mark.system
 def test_a_demonstration_through_twin_and_driver(ros: Any, tmp_path: Path) -> None:
     """Three processes: the demonstrator solves the task with the real driver and SDK between."""
-    control, base, scene = free_ports(3)
+    control, base, scene, fault = free_ports(4)
     ports = {'control_port': control, 'report_port_base': base}
     running: list[subprocess.Popen[bytes]] = []
 
@@ -304,7 +304,7 @@ def test_a_demonstration_through_twin_and_driver(ros: Any, tmp_path: Path) -> No
         return process
 
     try:
-        start('xarm_twin.node', scene_port=scene, **ports)
+        start('xarm_twin.node', scene_port=scene, fault_port=fault, **ports)
         with socket.socket() as probe:
             deadline = time.monotonic() + 30.0
             while probe.connect_ex(('127.0.0.1', control)) and time.monotonic() < deadline:

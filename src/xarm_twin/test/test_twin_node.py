@@ -25,7 +25,7 @@ from xarm_twin.scene_state import SceneState, SceneStateClient
 from xarm_twin.tasks import get_task
 from xarm_twin.world import World
 
-ANY_PORTS = {'control_port': 0, 'report_port_base': 0, 'scene_port': 0}
+ANY_PORTS = {'control_port': 0, 'report_port_base': 0, 'scene_port': 0, 'fault_port': 0}
 
 
 def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> bool:
@@ -207,7 +207,7 @@ def test_servo_commands_on_the_wire_move_the_simulated_arm(
             client.close()
 
 
-@pytest.mark.parametrize('parameter', ['control_port', 'scene_port'])
+@pytest.mark.parametrize('parameter', ['control_port', 'scene_port', 'fault_port'])
 def test_a_taken_port_is_one_line(make_node: Callable[..., XarmTwinNode], parameter: str) -> None:
     with socket.create_server(('127.0.0.1', 0)) as taken:
         port = taken.getsockname()[1]

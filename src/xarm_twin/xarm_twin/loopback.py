@@ -10,6 +10,11 @@ from ibc_contract.errors import IbcError
 class PortUnavailable(IbcError):
     """A server of the twin cannot listen where it was told to."""
 
+    def __init__(self, message: str, forbidden: bool = False) -> None:
+        super().__init__(message)
+        self.forbidden = forbidden
+        """Whether the system keeps the port from this user, rather than another program."""
+
 
 def listen(host: str, port: int, purpose: str) -> socket.socket:
     """Open a listening socket; port 0 picks a free one.
@@ -31,7 +36,8 @@ def listen(host: str, port: int, purpose: str) -> socket.socket:
             errno.EACCES: 'is not allowed: choose a port above 1023',
             errno.EADDRNOTAVAIL: 'is not an address of this machine: use one of 127.0.0.0/8',
         }.get(error.errno or 0, f'cannot be opened: {error.strerror}')
-        raise PortUnavailable(f'{purpose}: {host}:{port} {reason}') from None
+        forbidden = error.errno == errno.EACCES
+        raise PortUnavailable(f'{purpose}: {host}:{port} {reason}', forbidden) from None
     return listener
 
 

@@ -23,8 +23,8 @@ from ibc_contract.messages import float64_cdr, pose_array_cdr
 from ibc_contract.pacing import ticks
 from ibc_contract.ros import Diagnostics, declare_config, latched, newest
 from ibc_contract.runner import run
-from xarm_twin.controller import EmulatedController
-from xarm_twin.controller.reports import KINDS
+from xarm_twin.controller import EmulatedController, FaultPort
+from xarm_twin.controller.reports import ports_from
 from xarm_twin.real_time import RealTimeTwin
 from xarm_twin.scene_state import SceneStateServer
 from xarm_twin.tasks import get_task
@@ -54,17 +54,18 @@ class TwinConfig:
     ] = 15502
     report_port_base: Annotated[
         int,
-        Field(ge=0, le=65532, description='report ports are the next three numbers; 0: any free'),
+        Field(ge=0, le=65532, description='first of four report ports; 0: any free'),
     ] = 15030
     scene_port: Annotated[
         int, Field(ge=0, le=65535, description='port of the scene states; 0: any free')
     ] = 15600
+    fault_port: Annotated[
+        int, Field(ge=0, le=65535, description='port that takes faults to inject; 0: any free')
+    ] = 15700
 
     def report_ports(self) -> dict[str, int]:
         """Report ports by kind, in the vendor's order."""
-        if not self.report_port_base:
-            return {}
-        return {kind: self.report_port_base + 1 + i for i, kind in enumerate(KINDS)}
+        return ports_from(self.report_port_base) if self.report_port_base else {}
 
 
 class XarmTwinNode(Node):
@@ -111,6 +112,7 @@ class XarmTwinNode(Node):
         resources.callback(self.twin.stop)
         self.twin.start()
         resources.enter_context(self.controller)
+        resources.enter_context(FaultPort(self.controller, config.fault_port, config.host))
         thread = threading.Thread(target=self._publish, name='ground truth', daemon=True)
         resources.callback(thread.join, JOIN_TIMEOUT)
         resources.callback(self._stop.set)

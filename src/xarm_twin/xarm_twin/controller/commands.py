@@ -2,12 +2,20 @@
 
 import struct
 from collections.abc import Callable
-from functools import partial
 
-from xarm_twin.controller import firmware
+import numpy as np
+
 from xarm_twin.controller.checks import outside_limits
 from xarm_twin.controller.firmware import Warn
 from xarm_twin.controller.flange import tcp_pose_mm
+from xarm_twin.controller.goals import Pace, PoseGoal
+from xarm_twin.controller.motion_commands import MotionCommands, modes_of
+from xarm_twin.controller.poses import (
+    from_axis_angle_mm,
+    from_pose_mm,
+    to_axis_angle_mm,
+    to_pose_mm,
+)
 from xarm_twin.controller.protocol import (
     Register,
     Request,
@@ -15,9 +23,10 @@ from xarm_twin.controller.protocol import (
     pack_floats,
     pack_joints,
     pack_reply,
+    split_floats,
     unpack_floats,
 )
-from xarm_twin.controller.reports import reduced_state
+from xarm_twin.controller.settings_commands import RESETTING, settings_handlers
 from xarm_twin.controller.state import ControllerState
 
 Handler = Callable[[bytes], bytes | None]
@@ -26,48 +35,12 @@ Handler = Callable[[bytes], bytes | None]
 INVALID_REPLY = bytes(84)
 """The SDK decodes a reply before it looks at the status: an unknown getter needs bytes as well."""
 
-DEFAULT_COMMON_PARAM = bytes(4)
-LINEAR_SPEED_PARAM = 1
+ANY_PACE = Pace(1.0, 1.0)
+"""For poses that are only asked about."""
 
-FLOAT_SETTINGS = {
-    Register.SET_TCP_LOAD: ('tcp_load', 4),
-    Register.SET_TCP_OFFSET: ('tcp_offset', 6),
-    Register.SET_WORLD_OFFSET: ('world_offset', 6),
-    Register.SET_GRAVITY: ('gravity', 3),
-    Register.SET_REDUCED_JOINT_RANGE: ('reduced_joint_range', 14),
-}
-BYTE_SETTINGS = {
-    Register.SET_COLLISION_SENSITIVITY: 'collision_sensitivity',
-    Register.SET_TEACH_SENSITIVITY: 'teach_sensitivity',
-    Register.SET_COLLISION_REBOUND: 'collision_rebound',
-    Register.SET_REDUCED_MODE: 'reduced_mode',
-    Register.SET_FENCE: 'fence',
-    Register.SET_SAFE_LEVEL: 'safe_level',
-    Register.SET_REPORT_TAU_OR_I: 'tau_or_current',
-    Register.SET_ALLOW_APPROX_MOTION: 'approximate_motion',
-}
-RESETTING = {
-    Register.SET_TCP_LOAD,
-    Register.SET_TCP_OFFSET,
-    Register.SET_COLLISION_SENSITIVITY,
-}
-"""Settings that reset motion, so that mode and state have to be set again."""
 
-ACCEPTED = {
-    Register.SYSTEM_CONTROL,
-    Register.SET_BRAKE,
-    Register.SET_TCP_JERK,
-    Register.SET_TCP_MAX_ACC,
-    Register.SET_JOINT_JERK,
-    Register.SET_JOINT_MAX_ACC,
-    Register.CLEAN_CONF,
-    Register.SAVE_CONF,
-    Register.SET_SELF_COLLISION_CHECK,
-    Register.SET_COLLISION_TOOL,
-    Register.CHECK_FEEDBACK,
-    Register.SET_FEEDBACK_TYPE,
-}
-"""Acknowledged without any effect on the emulated arm."""
+class Unanswerable(Exception):
+    """The question has no answer."""
 
 
 class CommandTable:
@@ -77,24 +50,14 @@ class CommandTable:
         """Requests act on `state`."""
         self._state = state
         self._handlers: dict[int, Handler] = {
-            **self._settings(),
+            **settings_handlers(state),
             **self._readers(),
-            **dict.fromkeys(ACCEPTED, lambda params: None),
+            **MotionCommands(state).handlers(),
             Register.MOTION_ENABLE: lambda p: state.enable(p[0], bool(p[1])),
             Register.SET_MODE: lambda p: state.set_mode(p[0]),
             Register.SET_STATE: lambda p: state.set_state(p[0]),
             Register.CLEAN_ERROR: lambda p: state.clean_error(),
             Register.CLEAN_WARN: lambda p: state.clean_warn(),
-            Register.SERVO_JOINT: lambda p: state.servo_joints(unpack_floats(p, 6)),
-            Register.MOVE_JOINT: self._move_joint,
-            Register.MOVE_JOINT_BLEND: self._move_joint,
-            Register.MOVE_HOME: lambda p: state.move_joints((0.0,) * 6, *unpack_floats(p, 1)),
-        }
-        self._motion_guards: dict[int, Callable[[], bool]] = {
-            Register.SERVO_JOINT: state.can_servo,
-            Register.MOVE_JOINT: state.can_plan,
-            Register.MOVE_JOINT_BLEND: state.can_plan,
-            Register.MOVE_HOME: state.can_plan,
         }
 
     def answer(self, request: Request) -> bytes:
@@ -102,15 +65,17 @@ class CommandTable:
         handler = self._handlers.get(request.register)
         if handler is None:
             return pack_reply(request, self._state.status() | Status.INVALID, INVALID_REPLY)
-        guard = self._motion_guards.get(request.register)
-        if guard is not None and not guard():
+        modes = modes_of(request)
+        if modes is not None and not self._state.takes(*modes):
             # In the wrong mode an otherwise ready arm does not move either.
-            return pack_reply(request, self._state.status() | Status.NOT_READY)
+            return pack_reply(request, self._state.status() | Status.NOT_READY, bytes(3))
         was_ready = Status.NOT_READY not in self._state.status()
         try:
             params = handler(request.params)
-        except (struct.error, IndexError):  # parameters too short
+        except (struct.error, IndexError, ValueError):  # parameters too short
             self._state.warn(Warn.BAD_PARAMETER)
+            return pack_reply(request, self._state.status() | Status.INVALID, INVALID_REPLY)
+        except Unanswerable:
             return pack_reply(request, self._state.status() | Status.INVALID, INVALID_REPLY)
         status = self._state.status()
         if was_ready and request.register in RESETTING:
@@ -118,75 +83,29 @@ class CommandTable:
             status &= ~Status.NOT_READY
         return pack_reply(request, status, params or b'')
 
-    def _settings(self) -> dict[int, Handler]:
-        state = self._state
-        handlers: dict[int, Handler] = {}
-        for register, (name, count) in FLOAT_SETTINGS.items():
-            handlers[register] = partial(self._set_floats, register, name, count)
-        for register, name in BYTE_SETTINGS.items():
-            handlers[register] = partial(self._set_byte, register, name)
-        return handlers | {
-            Register.SET_REDUCED_TCP_SPEED: lambda p: state.configure(
-                reduced_tcp_speed=unpack_floats(p, 1)[0]
-            ),
-            Register.SET_REDUCED_JOINT_SPEED: lambda p: state.configure(
-                reduced_joint_speed=unpack_floats(p, 1)[0]
-            ),
-            Register.SET_TCP_BOUNDARY: lambda p: state.configure(
-                tcp_boundary=struct.unpack_from('<6i', p)
-            ),
-            Register.RESET_COUNTER: lambda p: state.configure(counter=0),
-            Register.ADD_TO_COUNTER: lambda p: state.configure(counter=state.settings.counter + 1),
-            Register.SET_COMMON_PARAM: self._set_common_param,
-        }
-
     def _readers(self) -> dict[int, Handler]:
         state = self._state
-        serials = b'\0'.join(text.encode() for text in firmware.SERIAL_NUMBERS)
+        identity = state.identity
+        serials = b'\0'.join(text.encode() for text in identity.serial_numbers)
         return {
-            Register.GET_VERSION: lambda p: firmware.VERSION.encode().ljust(40, b'\0'),
+            Register.GET_VERSION: lambda p: identity.version.encode().ljust(40, b'\0'),
             Register.GET_ROBOT_SN: lambda p: serials.ljust(40, b'\0'),
             Register.CHECK_VERIFY: lambda p: b'\0',
             Register.GET_STATE: lambda p: bytes((state.snapshot().state,)),
             Register.GET_CMDNUM: lambda p: struct.pack('>H', state.snapshot().commands),
             Register.GET_ERROR: self._get_error,
             Register.GET_TCP_POSE: lambda p: pack_floats(tuple(state.snapshot().pose_mm)),
+            Register.GET_TCP_POSE_AXIS_ANGLE: lambda p: pack_floats(
+                tuple(to_axis_angle_mm(state.snapshot().command.tcp))
+            ),
             Register.GET_JOINTS: self._get_joints,
             Register.GET_FK: self._get_fk,
+            Register.GET_IK: lambda p: pack_joints(tuple(self._joints_at(p))),
             Register.IS_JOINT_LIMIT: lambda p: bytes((outside_limits(unpack_floats(p, 6)),)),
-            Register.IS_TCP_LIMIT: lambda p: b'\0',
+            Register.IS_TCP_LIMIT: self._is_tcp_limit,
+            Register.GET_POSE_OFFSET: _pose_offset,
             Register.GET_JOINT_TORQUE: lambda p: pack_floats((0.0,) * 7),
-            Register.GET_REDUCED_MODE: lambda p: bytes((state.settings.reduced_mode,)),
-            Register.GET_REDUCED_STATE: lambda p: reduced_state(state.snapshot()),
-            Register.GET_SAFE_LEVEL: lambda p: bytes((state.settings.safe_level,)),
-            Register.GET_REPORT_TAU_OR_I: lambda p: bytes((state.settings.tau_or_current,)),
-            Register.GET_ALLOW_APPROX_MOTION: lambda p: bytes((state.settings.approximate_motion,)),
-            Register.GET_COMMON_PARAM: self._get_common_param,
         }
-
-    def _set_floats(self, register: Register, name: str, count: int, params: bytes) -> None:
-        self._store(register, name, unpack_floats(params, count))
-
-    def _set_byte(self, register: Register, name: str, params: bytes) -> None:
-        self._store(register, name, params[0])
-
-    def _store(self, register: Register, name: str, value: object) -> None:
-        if register in RESETTING:
-            self._state.reconfigure(**{name: value})
-        else:
-            self._state.configure(**{name: value})
-
-    def _set_common_param(self, params: bytes) -> None:
-        number, value = params[0], params[1:]
-        common = {**self._state.settings.common, number: value}
-        self._state.configure(common=common)
-        if number == LINEAR_SPEED_PARAM:
-            self._state.configure(linear_speed_factor=unpack_floats(value, 1)[0])
-
-    def _get_common_param(self, params: bytes) -> bytes:
-        if params[0] == LINEAR_SPEED_PARAM:
-            return pack_floats((self._state.settings.linear_speed_factor,))
-        return self._state.settings.common.get(params[0], DEFAULT_COMMON_PARAM)
 
     def _get_error(self, params: bytes) -> bytes:
         snapshot = self._state.snapshot()
@@ -206,8 +125,23 @@ class CommandTable:
         pose = tcp_pose_mm(unpack_floats(params, 6), self._state.settings.tcp_offset)
         return pack_floats(tuple(pose))
 
-    def _move_joint(self, params: bytes) -> bytes:
-        q, speed = unpack_floats(params, 6), unpack_floats(params, 8)[7]
-        self._state.move_joints(q, speed)
-        # A request that asks for a dry run carries extra bytes and expects three.
-        return bytes(3) if len(params) > 40 else b''
+    def _joints_at(self, params: bytes) -> np.ndarray:
+        pose = np.array(unpack_floats(params, 6))
+        found = self._state.joints_at(PoseGoal(pose, ANY_PACE)) if np.isfinite(pose).all() else None
+        if found is None:
+            raise Unanswerable
+        return found
+
+    def _is_tcp_limit(self, params: bytes) -> bytes:
+        try:
+            return bytes((outside_limits(self._joints_at(params)),))
+        except Unanswerable:
+            return b'\1'
+
+
+def _pose_offset(params: bytes) -> bytes:
+    """Pose of the second in the frame of the first; a flag each: rotation vectors in, out."""
+    values, (axis_angle_in, axis_angle_out, *_) = split_floats(params, 12)
+    build = from_axis_angle_mm if axis_angle_in else from_pose_mm
+    offset = np.linalg.inv(build(values[:6])) @ build(values[6:])
+    return pack_floats(tuple((to_axis_angle_mm if axis_angle_out else to_pose_mm)(offset)))

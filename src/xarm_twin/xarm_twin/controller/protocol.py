@@ -37,10 +37,16 @@ class Register(IntEnum):
     CLEAN_WARN = 17
     SET_BRAKE = 18
     SET_MODE = 19
+    MOVE_LINE = 21
+    MOVE_LINE_BLEND = 22
     MOVE_JOINT = 23
     MOVE_JOINT_BLEND = 24
     MOVE_HOME = 25
+    PAUSE = 26
+    MOVE_CIRCLE = 27
+    MOVE_LINE_TOOL = 28
     SERVO_JOINT = 29
+    SERVO_POSE = 30
     SET_TCP_JERK = 31
     SET_TCP_MAX_ACC = 32
     SET_JOINT_JERK = 33
@@ -53,6 +59,7 @@ class Register(IntEnum):
     SAVE_CONF = 40
     GET_TCP_POSE = 41
     GET_JOINTS = 42
+    GET_IK = 43
     GET_FK = 44
     IS_JOINT_LIMIT = 45
     IS_TCP_LIMIT = 46
@@ -74,8 +81,15 @@ class Register(IntEnum):
     SET_WORLD_OFFSET = 73
     RESET_COUNTER = 74
     ADD_TO_COUNTER = 75
+    GET_POSE_OFFSET = 76
     SET_SELF_COLLISION_CHECK = 77
     SET_COLLISION_TOOL = 78
+    JOINT_VELOCITY = 81
+    TCP_VELOCITY = 82
+    MOVE_RELATIVE = 83
+    GET_TCP_POSE_AXIS_ANGLE = 91
+    MOVE_LINE_AXIS_ANGLE = 92
+    SERVO_POSE_AXIS_ANGLE = 93
     SET_COMMON_PARAM = 232
     GET_COMMON_PARAM = 233
     CHECK_FEEDBACK = 253
@@ -116,6 +130,11 @@ def pack_reply(request: Request, status: int, params: bytes = b'') -> bytes:
 def pack_floats(values: Sequence[float]) -> bytes:
     """Pack 32 bit floats, little-endian."""
     return struct.pack(f'<{len(values)}f', *values)
+
+
+def split_floats(data: bytes, count: int) -> tuple[tuple[float, ...], bytes]:
+    """Read the first `count` 32 bit floats and return them with the bytes that follow."""
+    return unpack_floats(data, count), data[4 * count :]
 
 
 def unpack_floats(data: bytes, count: int) -> tuple[float, ...]:

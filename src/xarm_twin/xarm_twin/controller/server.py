@@ -1,13 +1,18 @@
-"""The emulated controller on the network: one control port, three report ports."""
+"""The emulated controller on the network: one control port, four report ports."""
 
+import contextlib
 import logging
+import select
 import socket
+import struct
 import threading
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import Any, Self
 
 from ibc_contract.pacing import ticks
 from xarm_twin.controller.commands import CommandTable
+from xarm_twin.controller.firmware import Identity
+from xarm_twin.controller.link import Link
 from xarm_twin.controller.plant import ArmPlant
 from xarm_twin.controller.protocol import HEADER, MAX_BODY, PROTOCOLS, parse_request
 from xarm_twin.controller.reports import KINDS, ReportKind
@@ -17,7 +22,7 @@ from xarm_twin.loopback import PortUnavailable, accept, close_socket, listen, re
 log = logging.getLogger(__name__)
 
 PLANNER_PERIOD = 0.01
-"""Time between the points of a mode 0 move [s]."""
+"""Time between the points of planned motion [s]."""
 
 PLANNER_IDLE = 0.1
 """How often the planner looks whether it shall end while nothing moves [s]."""
@@ -26,6 +31,9 @@ REPORT_TIMEOUT = 1.0
 """A client that takes no report for this long is dropped [s]."""
 
 JOIN_TIMEOUT = 1.0
+
+RESET_ON_CLOSE = struct.pack('ii', 1, 0)
+"""Socket option SO_LINGER: on, for no time."""
 
 
 class EmulatedController:
@@ -37,19 +45,22 @@ class EmulatedController:
         host: str = '127.0.0.1',
         port: int = 0,
         report_ports: Mapping[str, int] | None = None,
+        identity: Identity | None = None,
     ) -> None:
         """Bind the ports; nothing is answered before `start`.
 
         Args:
             arm: What moves.
-            host: Loopback address to listen on; several emulators take several addresses.
+            host: Address to listen on; several emulators take several of 127.0.0.0/8.
             port: Control port; 0 picks a free one, then in `port`.
-            report_ports: Report ports by kind: normal, rich, real; missing or 0 picks a free one.
+            report_ports: Report ports by kind, as in KINDS; missing or 0 picks a free one.
+            identity: What it says it is; an xArm6 when left out.
 
         Raises:
             PortUnavailable: A port is taken or not allowed.
         """
-        self.state = ControllerState(arm)
+        self.state = ControllerState(arm, identity=identity)
+        self.link = Link()
         self._commands = CommandTable(self.state)
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -82,6 +93,21 @@ class EmulatedController:
                 close_socket(connection)
         for thread in self._threads:
             thread.join(JOIN_TIMEOUT)
+
+    def drop_connections(self) -> None:
+        """Reset every connection; the ports stay open."""
+        with self._lock:
+            for connection in self._connections:
+                # Closed with this option, a connection is reset instead of ended in order.
+                with contextlib.suppress(OSError):
+                    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+                    connection.shutdown(socket.SHUT_RD)
+
+    def describe(self) -> dict[str, Any]:
+        """Return state, link and clients, for a person."""
+        with self._lock:
+            clients = len(self._connections)
+        return {**self.state.snapshot().to_dict(), 'clients': clients, 'link': self.link.to_dict()}
 
     def __enter__(self) -> Self:
         """Start, then return the controller."""
@@ -118,7 +144,7 @@ class EmulatedController:
         finally:
             with self._lock:
                 self._connections.discard(connection)
-            close_socket(connection)
+            connection.close()
 
     def _answer(self, connection: socket.socket) -> None:
         while not self._stop.is_set():
@@ -133,18 +159,35 @@ class EmulatedController:
             if body is None:
                 return
             if protocol in PROTOCOLS:
-                connection.sendall(self._commands.answer(parse_request(header, body)))
+                self.link.wait_while_frozen(self._stop)
+                self._reply(connection, self._commands.answer(parse_request(header, body)))
+
+    def _reply(self, connection: socket.socket, frame: bytes) -> None:
+        if delay := self.link.reply_delay:
+            self._stop.wait(delay)
+        self.link.wait_while_frozen(self._stop)
+        if not self.link.muted:
+            connection.sendall(frame)
 
     def _report(self, connection: socket.socket, kind: ReportKind) -> None:
         connection.settimeout(REPORT_TIMEOUT)
         for _ in ticks(kind.period, self._stop):
-            connection.sendall(kind.pack(self.state.snapshot()))
+            if _hung_up(connection):
+                return
+            if self.link.pushes_reports:
+                connection.sendall(kind.pack(self.state.snapshot()))
 
     def _plan(self) -> None:
         while not self._stop.is_set():
-            if not self.state.wait_for_move(PLANNER_IDLE):
+            if not self.state.wait_for_motion(PLANNER_IDLE):
                 continue
             for _ in ticks(PLANNER_PERIOD, self._stop):
                 self.state.advance(PLANNER_PERIOD)
-                if not self.state.wait_for_move(0.0):
+                if not self.state.wait_for_motion(0.0):
                     break
+
+
+def _hung_up(connection: socket.socket) -> bool:
+    """Whether the client of a report port has gone; it has nothing to say."""
+    readable, _, _ = select.select((connection,), (), (), 0.0)
+    return bool(readable) and not connection.recv(MAX_BODY)

@@ -1,27 +1,28 @@
-"""State machine of the emulated controller: enable mask, mode, state, error, warning, motion."""
+"""State machine of the emulated controller: enable mask, mode, state, error, warning, settings."""
 
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from xarm_twin.controller.checks import outside_fence, outside_limits, step_fault
-from xarm_twin.controller.firmware import Fault, Mode, Settings, State, Warn
-from xarm_twin.controller.flange import tcp_pose_mm
-from xarm_twin.controller.motion import JointMove
-from xarm_twin.controller.plant import MAX_JOINT_SPEED, ArmPlant
+from xarm_twin.controller import firmware
+from xarm_twin.controller.firmware import Fault, Identity, Mode, Settings, State, Warn
+from xarm_twin.controller.goals import Goal, PoseGoal
+from xarm_twin.controller.motion import Motion
+from xarm_twin.controller.moves import MotionFailed
+from xarm_twin.controller.plant import ArmPlant
 from xarm_twin.controller.protocol import Status
+from xarm_twin.controller.snapshot import Snapshot
 
 ALL_AXES = 8
 """Axis number that stands for every joint in enable and brake commands."""
 
 MODES = range(12)
-"""Mode numbers that the controller takes; the emulated arm moves in 0 and 1 only."""
+"""Mode numbers that the controller takes; the emulated arm stands still in 2, 3 and above 7."""
 
 EVERY_MOTOR = 0x3F
 """Enable mask of the six joints."""
@@ -30,50 +31,32 @@ STILL = 1e-3
 """Slower joints count as standing still [rad/s]."""
 
 
-@dataclass(frozen=True)
-class Snapshot:
-    """One consistent look at the controller, for reports."""
-
-    mode: int
-    state: int
-    error: int
-    warning: int
-    commands: int
-    """Moves waiting or running."""
-    enabled: int
-    """Bit mask of enabled joints; brakes are released with them."""
-    q_command: np.ndarray
-    """Commanded joints, shape (6,) [rad]: reports carry these, not the measured ones."""
-    velocities: np.ndarray
-    """Measured joint velocities, shape (6,) [rad/s]."""
-    pose_mm: np.ndarray
-    """Commanded tool pose: x, y, z [mm], roll, pitch, yaw [rad]."""
-    settings: Settings
-
-
 class ControllerState:
     """Everything the control box remembers. Methods are safe to call from any thread.
 
-    Commands return nothing: as on the wire, whether one took effect shows in `status()`.
+    Commands return nothing: as on the wire, whether one took effect shows in `status()`. Motion
+    commands take effect only while `takes` says so.
     """
 
-    def __init__(self, arm: ArmPlant, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        arm: ArmPlant,
+        clock: Callable[[], float] = time.monotonic,
+        identity: Identity | None = None,
+    ) -> None:
         """Power up: motors off, stopped, mode 0, holding where `arm` is."""
+        self.identity = identity or Identity()
         self.settings = Settings()
         self._arm = arm
-        self._clock = clock
         self._lock = threading.RLock()
         self._mode: int = Mode.POSITION
         self._state: int = State.STOPPED
         self._error = 0
         self._warning = 0
         self._enabled = 0
-        self._moves: deque[JointMove] = deque()
-        self._has_moves = threading.Event()
+        self._pressed = False
+        self._motion = Motion(arm, clock)
         self._paused_target: np.ndarray | None = None
-        self._q_command = np.array(arm.joint_positions(), float)
-        self._pose_mm = tcp_pose_mm(self._q_command)
-        self._commanded_at = clock()
 
     def status(self) -> Status:
         """Status byte that a reply carries now."""
@@ -91,19 +74,22 @@ class ControllerState:
         """Return one consistent look at everything that reports carry."""
         with self._lock:
             velocities = self._arm.joint_velocities()
-            state = self._state
-            if state == State.READY and (self._moves or np.abs(velocities).max() > STILL):
+            state, pending = self._state, self._motion.planner.pending
+            if state == State.READY and (pending or np.abs(velocities).max() > STILL):
                 state = State.MOVING
             return Snapshot(
+                identity=self.identity,
                 mode=self._mode,
                 state=state,
                 error=self._error,
                 warning=self._warning,
-                commands=len(self._moves),
+                commands=pending,
                 enabled=self._enabled,
-                q_command=self._q_command,
+                emergency_stop=self._pressed,
+                command=self._motion.command,
+                command_velocities=self._motion.speeds,
+                q=self._arm.joint_positions(),
                 velocities=velocities,
-                pose_mm=self._pose_mm,
                 settings=self.settings,
             )
 
@@ -121,13 +107,14 @@ class ControllerState:
         with self._lock:
             self.configure(**values)
             self._reset()
-            self._pose_mm = tcp_pose_mm(self._q_command, self.settings.tcp_offset)
 
     def enable(self, axis: int, on: bool) -> None:
         """Switch the motor of `axis` 1 to 6, or of all with 8; resets motion."""
         with self._lock:
             if not 1 <= axis <= ALL_AXES:
                 self.warn(Warn.BAD_PARAMETER)
+                return
+            if on and self._pressed:  # the button cuts the motors' power
                 return
             mask = 0xFF if axis == ALL_AXES else 1 << (axis - 1)
             self._enabled = self._enabled | mask if on else self._enabled & ~mask
@@ -165,93 +152,106 @@ class ControllerState:
             self._mode = Mode.POSITION
             self._state = State.STOPPED
 
+    def press_emergency_stop(self) -> None:
+        """Push the button in: error 1, the motors lose their power and the brakes hold."""
+        with self._lock:
+            self._pressed = True
+            self._enabled = 0
+            self.fault(Fault.EMERGENCY_STOP)
+
+    def release_emergency_stop(self) -> None:
+        """Let the button out. The error stays until a client cleans it."""
+        with self._lock:
+            self._pressed = False
+
     def warn(self, code: int) -> None:
         """Raise controller warning `code`."""
         with self._lock:
             self._warning = code
 
     def clean_error(self) -> None:
-        """Forget the error; resets motion, so mode and state have to be set again."""
+        """Forget the error; resets motion, so mode and state have to be set again.
+
+        While the emergency stop is pressed its error stays.
+        """
         with self._lock:
-            self._error = 0
-            self._reset()
+            if not self._pressed:
+                self._error = 0
+                self._reset()
 
     def clean_warn(self) -> None:
         """Forget the warning."""
         with self._lock:
             self._warning = 0
 
+    def takes(self, *modes: int) -> bool:
+        """Whether the arm is ready and in one of `modes`."""
+        with self._lock:
+            return self._is_ready() and self._mode in modes
+
     def servo_joints(self, q: npt.ArrayLike) -> None:
-        """Go to `q`, shape (6,) [rad], at once. Ignored unless ready in servo mode."""
+        """Mode 1: go to `q`, shape (6,) [rad], at once."""
         target = np.array(q, float)
         with self._lock:
-            if not self.can_servo():
+            if not self.takes(Mode.SERVO):
                 return
             if self._state == State.PAUSED:
                 # As on the arm: the newest command waits and is executed on resume.
                 self._paused_target = target
-                return
-            fault = self._servo_fault(target)
-            if fault is None:
-                self._send(target)
             else:
-                self.fault(fault)
+                self._attempt(lambda: self._motion.servo_joints(target, self.settings))
 
-    def can_servo(self) -> bool:
-        """Whether a servo command would be taken."""
+    def servo_pose(self, goal: PoseGoal) -> None:
+        """Mode 1: take the tool to a pose at once."""
         with self._lock:
-            return self._is_ready() and self._mode == Mode.SERVO
+            if self.takes(Mode.SERVO):
+                self._attempt(lambda: self.servo_joints(self._motion.joints_at(goal)))
 
-    def move_joints(self, q: npt.ArrayLike, speed: float) -> None:
-        """Queue a move to `q`, shape (6,) [rad], led by a joint at `speed` [rad/s], in mode 0."""
-        target = np.array(q, float)
+    def plan(self, goal: Goal) -> None:
+        """Modes 0, 6, 7: go to `goal`, after other moves (0) or instead of them (6, 7)."""
         with self._lock:
-            if not self.can_plan():
+            if not self.takes(Mode.POSITION, Mode.JOINT_ONLINE, Mode.TCP_ONLINE):
                 return
-            if not speed > 0:  # also true of NaN
-                self.warn(Warn.BAD_PARAMETER)
-                return
-            if outside_limits(target):
-                self.fault(Fault.JOINT_LIMIT)
-                return
-            start = self._moves[-1].goal if self._moves else self._q_command
-            self._moves.append(JointMove.between(start, target, min(speed, MAX_JOINT_SPEED)))
-            self._has_moves.set()
+            if self._motion.planner.pending >= firmware.LONGEST_QUEUE:
+                self.warn(Warn.QUEUE_FULL)
+            else:
+                self._attempt(lambda: self._motion.plan(goal, self._mode, self.settings))
 
-    def can_plan(self) -> bool:
-        """Whether a mode 0 move would be taken."""
+    def joint_velocity(self, speeds: npt.ArrayLike, together: bool, seconds: float) -> None:
+        """Mode 4: joint speeds (6,) [rad/s] for `seconds`, infinite for good."""
         with self._lock:
-            return self._is_ready() and self._mode == Mode.POSITION
+            if self.takes(Mode.JOINT_VELOCITY):
+                self._motion.joint_velocity(np.array(speeds, float), together, seconds)
 
-    def wait_for_move(self, timeout: float) -> bool:
-        """Wait up to `timeout` [s] for a queued move; return whether there is one."""
-        return self._has_moves.wait(timeout)
+    def tcp_velocity(self, twist_mm: npt.ArrayLike, in_tool_frame: bool, seconds: float) -> None:
+        """Mode 5: velocity of the tool (6,) [mm/s, rad/s] for `seconds`, infinite for good."""
+        with self._lock:
+            if self.takes(Mode.TCP_VELOCITY):
+                self._motion.tcp_velocity(np.array(twist_mm, float), in_tool_frame, seconds)
+
+    def joints_at(self, goal: PoseGoal) -> np.ndarray | None:
+        """Return the joints (6,) [rad] that put the tool there; None if it is out of reach."""
+        with self._lock:
+            try:
+                return self._motion.joints_at(goal)
+            except MotionFailed:
+                return None
+
+    def wait_for_motion(self, timeout: float) -> bool:
+        """Wait up to `timeout` [s] for planned motion; return whether there is some."""
+        return self._motion.planner.wait(timeout)
 
     def advance(self, dt: float) -> None:
-        """Let a queued move progress by `dt` [s]."""
+        """Let planned motion progress by `dt` [s]."""
         with self._lock:
-            if self._moves and self._state != State.PAUSED:
-                move = self._moves[0].after(dt)
-                self._send(move.point())
-                if move.done:
-                    self._moves.popleft()
-                else:
-                    self._moves[0] = move
-            if not self._moves:
-                self._has_moves.clear()
+            if self._state != State.PAUSED:
+                self._attempt(lambda: self._motion.advance(dt, self.settings))
 
-    def _servo_fault(self, target: np.ndarray) -> Fault | None:
-        if outside_limits(target):
-            return Fault.JOINT_LIMIT
-        tcp_mm = tcp_pose_mm(target, self.settings.tcp_offset)[:3]
-        if outside_fence(tcp_mm, self.settings):
-            return Fault.FENCE
-        return step_fault(
-            target - self._q_command,
-            tcp_mm - self._pose_mm[:3],
-            self._clock() - self._commanded_at,
-            self.settings,
-        )
+    def _attempt(self, motion: Callable[[], None]) -> None:
+        try:
+            motion()
+        except MotionFailed as failure:
+            self.fault(failure.fault)
 
     def _is_ready(self) -> bool:
         return (
@@ -276,12 +276,5 @@ class ControllerState:
         self._state = State.STOPPED if self._error else State.NEEDS_READY
 
     def _hold(self) -> None:
-        self._moves.clear()
         self._paused_target = None
-        self._send(self._arm.joint_positions())
-
-    def _send(self, q: np.ndarray) -> None:
-        self._arm.set_joint_targets(q)
-        self._q_command = q
-        self._pose_mm = tcp_pose_mm(q, self.settings.tcp_offset)
-        self._commanded_at = self._clock()
+        self._motion.hold(self.settings)
