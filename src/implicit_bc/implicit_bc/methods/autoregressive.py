@@ -67,8 +67,9 @@ class AutoregressiveModel(ImplicitModel):
 
     def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
         """Algorithm 2, ending in a true argmin of the last energy."""
+        embedded = self._embed(observation)
         return autoregressive_minimize(
-            self._energies(self._embed(observation)),
+            [network.folded(half) for network, half in zip(self._each(), embedded, strict=True)],
             self.low,
             self.high,
             len(observation),

@@ -48,9 +48,8 @@ class DerivativeFreeModel(JointEnergyModel):
 
     def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
         """Algorithm 1 of the paper, ending in a true argmin."""
-        embedded = self.embed(observation)
         return minimize(
-            lambda actions: self.network.score(embedded, actions),
+            self.network.folded(self.embed(observation)),
             self.low,
             self.high,
             len(observation),

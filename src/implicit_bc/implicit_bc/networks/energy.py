@@ -19,6 +19,7 @@ from implicit_bc.networks.encoder import (
     make_encoder,
     samples_seen,
 )
+from implicit_bc.networks.folded import FoldedEnergy
 from implicit_bc.networks.initialization import released_initialization
 from implicit_bc.networks.mlp import ValueConfig, ValueNetwork, trunk_layers
 from implicit_bc.networks.spectral_norm import SpectralNorm
@@ -61,6 +62,10 @@ class EnergyNetwork(nn.Module):
         """Energies (B, N) of normalized `actions` (B, N, A) for `embedded` (B, width)."""
         return self.value(self._half(self.action_half, actions) + embedded[:, None])
 
+    def folded(self, embedded: Tensor) -> FoldedEnergy:
+        """`score` for `embedded`, with less arithmetic and without gradients: for inference."""
+        return FoldedEnergy(embedded, self._half_weight(self.action_half), self.value)
+
     def forward(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Energies (B, N): `embed`, then `score`."""
         return self.score(self.embed(observation), actions)
@@ -71,11 +76,13 @@ class EnergyNetwork(nn.Module):
             self.spectral_norm.iterate(self._fusion_matrix(), times)
 
     def _half(self, half: nn.Linear, x: Tensor) -> Tensor:
+        return functional.linear(x, self._half_weight(half), half.bias)
+
+    def _half_weight(self, half: nn.Linear) -> Tensor:
         if self.spectral_norm is None:
-            return half(x)
+            return half.weight
         # One layer, one norm: that of both halves side by side.
-        sigma = self.spectral_norm(self._fusion_matrix())
-        return functional.linear(x, half.weight / sigma, half.bias)
+        return half.weight / self.spectral_norm(self._fusion_matrix())
 
     def _fusion_matrix(self) -> Tensor:
         return torch.cat((self.observation_half.weight, self.action_half.weight), dim=1)

@@ -74,6 +74,10 @@ class PlainLayers(nn.Module):
             x = self.dropout(torch.relu_(layer(x)))
         return x
 
+    def linears(self) -> list[nn.Linear]:
+        """Return the dense layers in order."""
+        return [layer for layer in self.layers if isinstance(layer, nn.Linear)]
+
 
 class ResidualLayers(nn.Module):
     """Pre-activation residual blocks, ReLU and dropout before every dense layer."""
@@ -99,6 +103,11 @@ class ResidualLayers(nn.Module):
                 y = layer(self.dropout(torch.relu(y)))
             x = x + y
         return x
+
+    def linears(self) -> list[list[nn.Linear]]:
+        """Return the dense layers of each block in order."""
+        blocks = (block.children() for block in self.blocks)
+        return [[layer for layer in block if isinstance(layer, nn.Linear)] for block in blocks]
 
 
 def hidden_layers(config: ValueConfig) -> PlainLayers | ResidualLayers:

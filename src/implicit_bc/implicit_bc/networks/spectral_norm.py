@@ -74,11 +74,18 @@ class SpectralLinear(nn.Linear):
 
     def forward(self, input: Tensor) -> Tensor:
         """(..., in_features) -> (..., out_features)."""
-        return functional.linear(input, self.weight / self.spectral_norm(self.weight), self.bias)
+        return functional.linear(input, used_weight(self), self.bias)
 
     def iterate_spectral_norm(self, times: int) -> None:
         """Do `times` power iterations."""
         self.spectral_norm.iterate(self.weight, times)
+
+
+def used_weight(layer: nn.Linear) -> Tensor:
+    """Weight that `layer` multiplies with: its own, or W / sigma where it is normalized."""
+    if isinstance(layer, SpectralLinear):
+        return layer.weight / layer.spectral_norm(layer.weight)
+    return layer.weight
 
 
 def power_iteration(network: nn.Module, times: int = 1) -> None:
