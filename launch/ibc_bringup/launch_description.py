@@ -26,8 +26,12 @@ from ibc_bringup.up import missing_settings
 from ibc_contract.errors import IbcError
 
 # On SIGTERM or SIGKILL launch leaves its nodes running. The kernel then interrupts them, as with
-# `ibc up`: no arm moves unattended. `launch-prefix:=` on the command line still works.
-WITH_PARENT = ('setpriv --pdeathsig INT ', LaunchConfiguration('launch-prefix', default=''))
+# `ibc up`: no arm moves unattended. A Ctrl-C waits until a node has imported what it needs, for
+# Python would print a traceback. `launch-prefix:=` on the command line still works.
+PREFIX = (
+    'setpriv --pdeathsig INT env --block-signal=INT ',
+    LaunchConfiguration('launch-prefix', default=''),
+)
 
 
 def launch_stack(name: str) -> LaunchDescription:
@@ -88,7 +92,7 @@ def _node(call: NodeCall) -> Node:
         output='screen',
         emulate_tty=True,
         exec_name=process.name,  # in the log, instead of the prefix's
-        prefix=WITH_PARENT,
+        prefix=PREFIX,
         on_exit=end_of(process),
     )
 

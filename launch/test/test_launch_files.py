@@ -1,6 +1,8 @@
 """The launch files under ROS's own launch, wherever that is installed."""
 
+import contextlib
 import importlib.util
+import os
 import signal
 import subprocess
 import sys
@@ -107,22 +109,85 @@ def test_one_node_ends_the_others_and_a_failure_shows_in_the_exit_code(script, c
     assert time.monotonic() - begin < 30
 
 
+NODE = """
+import os, sys, time
+from rclpy.node import Node
+from ibc_contract.runner import run
+
+print('importing', os.getpid(), flush=True)
+time.sleep(2)
+
+class Probe(Node):
+    def __init__(self):
+        super().__init__('probe')
+        print('node', os.getpid(), flush=True)
+
+    def close(self):
+        print('closed', flush=True)
+
+sys.exit(run(Probe))
+"""
+LAUNCH = """
+import sys, launch
+from launch.actions import ExecuteProcess
+from ibc_bringup.launch_description import PREFIX
+
+node = ExecuteProcess(
+    cmd=[sys.executable, '-c', sys.argv[1]], name='probe', output='screen', prefix=PREFIX
+)
+service = launch.LaunchService()
+service.include_launch_description(launch.LaunchDescription([node]))
+service.run()
+"""
+
+
+@pytest.fixture
+def start_probe(ros):
+    """Start launch with one node, as a terminal would: in a process group of its own."""
+    running = []
+
+    def start(until):
+        parent = subprocess.Popen(
+            [sys.executable, '-u', '-c', LAUNCH, NODE],
+            env=ros.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            # Ignored, if a script started the tests with `&`.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        running.append(parent)
+        return parent, next(
+            int(line.split()[-1]) for line in parent.stdout if f'] {until} ' in line
+        )
+
+    yield start
+    for parent in running:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(parent.pid, signal.SIGKILL)
+        parent.communicate()
+
+
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
-def test_nodes_do_not_outlive_a_killed_launch(number):
-    code = (
-        'import launch; from launch.actions import ExecuteProcess as Run; '
-        'from ibc_bringup.launch_description import WITH_PARENT; s = launch.LaunchService(); '
-        'node = Run(cmd=["sh", "-c", "echo node $$; exec sleep 60"], output="screen", '
-        'prefix=WITH_PARENT); s.include_launch_description(launch.LaunchDescription([node])); '
-        's.run()'
-    )
-    parent = subprocess.Popen([sys.executable, '-u', '-c', code], stdout=subprocess.PIPE, text=True)
-    node = next(int(line.split()[-1]) for line in parent.stdout if '] node ' in line)
+def test_nodes_do_not_outlive_a_killed_launch(start_probe, number):
+    parent, node = start_probe('node')
     parent.send_signal(number)
     parent.wait()
     deadline = time.monotonic() + 20
     while runs(node) and time.monotonic() < deadline:
         time.sleep(0.02)
+    assert not runs(node)
+
+
+@pytest.mark.parametrize('until', ['importing', 'node'])
+def test_ctrl_c_ends_a_node_without_a_traceback_also_while_it_imports(start_probe, until):
+    parent, node = start_probe(until)
+    os.killpg(parent.pid, signal.SIGINT)
+    out, _ = parent.communicate(timeout=30)
+    assert 'process has finished cleanly' in out
+    assert 'Traceback' not in out
+    assert ('] closed' in out) == (until == 'node')
     assert not runs(node)
 
 
