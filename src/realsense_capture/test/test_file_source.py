@@ -1,4 +1,5 @@
 import time
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,17 @@ def test_a_recording_plays_to_its_end_with_exact_pixels_and_present_stamps(recor
         assert abs(frame.stamp_ns - time.time_ns()) < 60e9
     greys = [int(frame.rgb[0, 0, 0]) for frame in frames]
     assert greys == sorted(set(greys))
+
+
+def test_a_bag_of_an_older_librealsense_plays():
+    """Written with its recorder: six frames of 64x36, frame k in grey 10 k."""
+    source = FileSource(Path(__file__).with_name('librealsense_2_56.bag'), repeat=True)
+    source.open()
+    frames = [frame for _ in range(20) if (frame := source.read(0.5)) is not None][:6]
+    source.close()
+    assert {int(frame.rgb[0, 0, 0]) for frame in frames} <= {0, 10, 20, 30, 40, 50}
+    assert frames[0].rgb.shape == (36, 64, 3)
+    assert len({frame.stamp_ns for frame in frames}) == 6
 
 
 def test_a_repeated_recording_keeps_increasing_stamps(record):
