@@ -15,8 +15,11 @@ setup(
     ],
     install_requires=[
         'ibc_contract',
+        'planar_arm',
         'xarm_twin',
         'numpy',
+        'opencv-python',
+        'PyYAML',
         'pyrealsense2',
         'pydantic>=2',
     ],

@@ -3,6 +3,7 @@
 from ibc_bringup.commands import (
     bags,
     bench,
+    calibrate,
     demo,
     doctor,
     evaluate,
@@ -15,4 +16,4 @@ from ibc_bringup.commands import (
     up,
 )
 
-ALL = (demo, loop, up, train, evaluate, generate, bags, models, study, twin, bench, doctor)
+ALL = (demo, loop, up, train, evaluate, generate, bags, models, study, twin, bench, calibrate, doctor)

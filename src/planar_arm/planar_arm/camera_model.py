@@ -104,21 +104,30 @@ class CameraModel:
         return point
 
 
-def look_at(position: npt.ArrayLike, target: npt.ArrayLike) -> Matrix:
+def look_at(
+    position: npt.ArrayLike, target: npt.ArrayLike, up: npt.ArrayLike | None = None
+) -> Matrix:
     """Return T_base_camera (4, 4) of a camera at `position` (3,) that looks at `target` (3,) [m].
 
-    The image's upper edge is up (+z); a camera that looks straight down has +x of `link_base`
-    pointing to the image's lower edge, as it would seen from in front of the robot.
+    The image's upper edge is along `up` (3,), by default +z; a camera that looks straight down then
+    has +x of `link_base` pointing to the image's lower edge, as it would seem from in front of the
+    robot.
+
+    Raises:
+        BadGeometry: It stands where it looks, or looks along `up`.
     """
     eye, aim = np.asarray(position, dtype=float), np.asarray(target, dtype=float)
+    upward = np.asarray((0.0, 0.0, 1.0) if up is None else up, dtype=float)
     forward = aim - eye
     distance = np.linalg.norm(forward)
-    if eye.shape != (3,) or aim.shape != (3,) or not distance > 1e-9:
+    if not eye.shape == aim.shape == upward.shape == (3,) or not distance > 1e-9:
         raise BadGeometry(f'camera at {position} cannot look at {target}')
     forward /= distance
-    right = np.cross(forward, (0.0, 0.0, 1.0))
-    if np.linalg.norm(right) < 1e-6:
+    right = np.cross(forward, upward)
+    if up is None and np.linalg.norm(right) < 1e-6:
         right = np.cross(forward, (-1.0, 0.0, 0.0))
+    if not np.linalg.norm(right) > 1e-9:
+        raise BadGeometry(f'camera at {position} looks at {target}, along its up {up}')
     right /= np.linalg.norm(right)
     pose = np.eye(4)
     pose[:3, 0], pose[:3, 1], pose[:3, 2] = right, np.cross(forward, right), forward
@@ -127,18 +136,22 @@ def look_at(position: npt.ArrayLike, target: npt.ArrayLike) -> Matrix:
 
 
 def load_camera_pose(path: str | Path) -> Matrix:
-    """Read `position` and `look_at`, three numbers each [m] in `link_base`, from a YAML file.
+    """Read a pose from a YAML file: `position`, `look_at` and, if it has one, `up`.
+
+    Three numbers each, in `link_base`: where the camera is [m], a point in the middle of its image
+    [m], and the direction of the image's upper edge, by default +z.
 
     Raises:
-        BadGeometry: The file is missing, unreadable, or lacks one of the two.
+        BadGeometry: The file is missing, unreadable, or lacks one of the first two.
     """
     try:
         data = yaml.safe_load(Path(path).read_text())
         position = [float(value) for value in data['position']]
         target = [float(value) for value in data['look_at']]
+        up = [float(value) for value in data['up']] if 'up' in data else None
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
         raise BadGeometry(
-            f'camera pose {path}: {error!r}; it needs `position: [x, y, z]` and '
-            '`look_at: [x, y, z]` in metres'
+            f'camera pose {path}: {" ".join(repr(error).split())}; it needs `position: [x, y, z]` '
+            'and `look_at: [x, y, z]` in metres'
         ) from None
-    return look_at(position, target)
+    return look_at(position, target, up)

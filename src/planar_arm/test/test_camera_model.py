@@ -71,7 +71,38 @@ def test_pose_from_a_file(tmp_path):
     np.testing.assert_allclose(load_camera_pose(path), POSE)
 
 
-@pytest.mark.parametrize('text', ['position: [1, 2, 3]\n', 'position: up\nlook_at: down\n', '['])
+@given(
+    st.tuples(*[st.floats(-1, 1)] * 3),
+    st.tuples(*[st.floats(-1, 1)] * 3),
+    st.floats(-3.14, 3.14),
+)
+def test_a_camera_may_be_rolled_about_its_axis(position, axis, roll):
+    forward = np.array(axis)
+    if np.linalg.norm(forward) < 1e-3 or np.linalg.norm(forward[:2]) < 1e-3:
+        return
+    level = look_at(position, position + forward)
+    up = -np.cos(roll) * level[:3, 1] + np.sin(roll) * level[:3, 0]
+    rolled = look_at(position, position + forward, up)
+    np.testing.assert_allclose(-rolled[:3, 1], up, atol=1e-9)
+    np.testing.assert_allclose(rolled[:, 2:], level[:, 2:], atol=1e-9)
+    CameraModel(640, 360, 1, 1, 0, 0, rolled)  # a rotation
+
+
+def test_up_may_not_be_the_way_it_looks():
+    with pytest.raises(BadGeometry, match='along its up'):
+        look_at((0, 0, 1), (0, 0, 0), (0, 0, 1))
+
+
+def test_a_file_may_say_where_up_is(tmp_path):
+    path = tmp_path / 'camera.yaml'
+    path.write_text('position: [0.4, 0, 1]\nlook_at: [0.4, 0, 0]\nup: [0, 1, 0]\n')
+    camera = CameraModel(640, 360, 400.0, 400.0, 320.0, 180.0, load_camera_pose(path))
+    np.testing.assert_allclose(camera.project((0.4, 0.1, 0.0)), [[320.0, 140.0]], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    'text', ['position: [1, 2, 3]\n', 'position: up\nlook_at: down\n', '[', 'up']
+)
 def test_a_bad_file_is_named_with_what_it_needs(tmp_path, text):
     path = tmp_path / 'camera.yaml'
     path.write_text(text)

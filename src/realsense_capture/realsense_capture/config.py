@@ -1,11 +1,13 @@
 """Parameters of the camera node, and the source they ask for."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 import pydantic
 from pydantic import Field
 
+from ibc_contract.errors import IbcError
 from realsense_capture.source import FrameSource
 from realsense_capture.stream_mode import StreamMode
 
@@ -76,6 +78,16 @@ class CaptureConfig:
     def device_mode(self) -> StreamMode:
         """What a RealSense camera is asked for."""
         return StreamMode(self.width, self.height, max(1, round(self.rate_hz or DEVICE_RATE_HZ)))
+
+
+def parse_config(parameters: Mapping[str, object]) -> CaptureConfig:
+    """Return the configuration that a parameter file asks for; IbcError says what is wrong."""
+    try:
+        return pydantic.TypeAdapter(CaptureConfig).validate_python(dict(parameters))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        name = '.'.join(map(str, first['loc']))
+        raise IbcError(f'camera parameter {name!r}: {first["msg"]}') from None
 
 
 def make_source(config: CaptureConfig) -> FrameSource:

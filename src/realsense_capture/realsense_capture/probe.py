@@ -8,10 +8,8 @@ crash, and because nothing else should wait for USB.
 import json
 import sys
 
-import pydantic
-
 from ibc_contract.errors import IbcError
-from realsense_capture.config import CaptureConfig
+from realsense_capture.config import CaptureConfig, parse_config
 from realsense_capture.device_bus import DeviceBus, UsbBus, describe, find_device, offered_modes
 from realsense_capture.stream_mode import choose_mode
 
@@ -28,13 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Probe with the parameters in the first argument, a JSON object; return the exit code."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        parameters = json.loads(words[0]) if words else {}
-        config = pydantic.TypeAdapter(CaptureConfig).validate_python(parameters)
-        said = find(config, UsbBus())
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        sys.stderr.write(f'{".".join(map(str, first["loc"]))}: {first["msg"]}\n')
-        return 1
+        said = find(parse_config(json.loads(words[0]) if words else {}), UsbBus())
     except (IbcError, RuntimeError) as error:
         sys.stderr.write(f'{" ".join(str(error).split())}\n')
         return 1

@@ -34,7 +34,7 @@ def test_several_cameras_need_a_serial_which_may_begin_with_an_underscore(make_c
     ('parameters', 'said'),
     [
         ('{}', 'no RealSense camera found: plug it'),
-        ('{"width": 1}', 'width: Input should be greater than or equal to 64'),
+        ('{"width": 1}', "camera parameter 'width': Input should be greater than or equal to 64"),
     ],
 )
 def test_the_process_says_in_one_line_what_is_wrong(parameters, said):

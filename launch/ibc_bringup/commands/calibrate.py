@@ -1,0 +1,183 @@
+"""`ibc calibrate`: where the camera stands."""
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ibc_bringup.options import number, whole
+
+if TYPE_CHECKING:
+    from ibc_bringup.camera_calibration import ArmTip, Outcome
+    from realsense_capture.calibration.charuco import CharucoBoard
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to `subparsers`."""
+    parser = subparsers.add_parser(
+        'calibrate', help='find where the camera stands, for leading by mouse', description=__doc__
+    )
+    actions = parser.add_subparsers(title='actions', metavar='ACTION', required=True)
+    _add_board(actions)
+    _add_camera(actions)
+
+
+def _add_board(actions: Any) -> None:
+    text = 'write a ChArUco board to print at 100 %%'
+    action = actions.add_parser('board', help=text, description=text)
+    action.add_argument('file', type=Path, help='a .pdf, .svg or .png file')
+    _add_board_size(action)
+    action.set_defaults(run=board)
+
+
+def _add_camera(actions: Any) -> None:
+    action = actions.add_parser(
+        'camera',
+        help="find the camera's pose in link_base and store it as SITE/calibration/camera.yaml",
+        description="Find the camera's pose in link_base and store it as "
+        'SITE/calibration/camera.yaml. Needs the camera that SITE/camera.yaml asks for, with no '
+        'stack running, and either the ChArUco board on the table or points that were touched.',
+    )
+    action.add_argument('site', type=Path, metavar='SITE', help="folder of the site's YAML files")
+    where = action.add_mutually_exclusive_group(required=True)
+    where.add_argument(
+        '--robot-ip',
+        metavar='IP',
+        help='touch corners of the board: this arm, moved by hand, is asked where its tip is',
+    )
+    where.add_argument(
+        '--touched',
+        type=Path,
+        metavar='FILE',
+        help='YAML with where corners of the board were touched, such as an earlier camera.yaml',
+    )
+    where.add_argument(
+        '--points',
+        type=Path,
+        metavar='FILE',
+        help='without a board: YAML with pixels and the positions that they show',
+    )
+    action.add_argument(
+        '--control-port',
+        type=whole(1, 65535),
+        default=502,
+        metavar='N',
+        help='of the arm (%(default)s)',
+    )
+    _add_board_size(action)
+    action.add_argument(
+        '--frames', type=whole(1, 1000), default=30, metavar='N', help='averaged (%(default)s)'
+    )
+    action.add_argument('--json', action='store_true', help='print one JSON object')
+    action.set_defaults(run=camera)
+
+
+def _add_board_size(action: argparse.ArgumentParser) -> None:
+    action.add_argument(
+        '--squares',
+        type=_squares,
+        default=(7, 5),
+        metavar='COLUMNSxROWS',
+        help='squares of the board (7x5)',
+    )
+    action.add_argument(
+        '--square-mm',
+        type=number(5, 500),
+        default=40.0,
+        metavar='MM',
+        help='edge of a square, measured on the print (%(default)g)',
+    )
+
+
+def _squares(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r'(\d{1,3})x(\d{1,3})', text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f'{text!r} is not of the form 7x5')
+    return int(match[1]), int(match[2])
+
+
+def board(arguments: argparse.Namespace) -> int:
+    """Write the board."""
+    from ibc_bringup.board_print import print_board
+
+    wanted = _board(arguments)
+    print_board(wanted, arguments.file)
+    sys.stdout.write(
+        f'{arguments.file}: {wanted.columns}x{wanted.rows} squares of {arguments.square_mm:g} mm; '
+        'print it at 100 %, glue it to something flat, and measure a square\n'
+    )
+    return 0
+
+
+def camera(arguments: argparse.Namespace) -> int:
+    """Calibrate and say how good it is."""
+    from ibc_bringup import camera_calibration as steps
+
+    touched = steps.read_touched(arguments.touched) if arguments.touched else {}
+    points = steps.read_points(arguments.points) if arguments.points else None
+    wanted = _board(arguments)
+    with contextlib.ExitStack() as stack:
+        tip = stack.enter_context(_tip(arguments)) if arguments.robot_ip else None
+        source = steps.site_camera(arguments.site)
+        stack.callback(source.close)
+        if points is not None:
+            lens = steps.lens_of(source)
+            outcome = steps.calibrate_with_points(arguments.site, source, lens, *points)
+        else:
+            if tip is not None:
+                steps.ask_person('Board on the table, arm out of the picture, then Enter ')
+            sighting, lens = steps.see_board(source, wanted, arguments.frames)
+            if tip is not None:
+                touched = steps.touch_corners(wanted, tip.position, steps.ask_person)
+            outcome = steps.calibrate_with_board(
+                arguments.site, source, wanted, sighting, lens, touched
+            )
+    _show(outcome, arguments.json)
+    return 0
+
+
+@contextlib.contextmanager
+def _tip(arguments: argparse.Namespace) -> 'Iterator[ArmTip]':
+    from ibc_bringup.camera_calibration import ArmTip
+
+    tip = ArmTip(arguments.robot_ip, arguments.control_port)
+    try:
+        yield tip
+    finally:
+        tip.close()
+
+
+def _board(arguments: argparse.Namespace) -> 'CharucoBoard':
+    from realsense_capture.calibration.charuco import CharucoBoard
+
+    columns, rows = arguments.squares
+    return CharucoBoard(columns, rows, arguments.square_mm / 1e3)
+
+
+def _show(outcome: 'Outcome', as_json: bool) -> None:
+    found = outcome.calibration
+    residuals_mm = {corner: round(m * 1e3, 2) for corner, m in outcome.touch_residuals.items()}
+    if as_json:
+        report = {
+            'path': str(outcome.path),
+            **dataclasses.asdict(found),
+            'touch_residual_mm': residuals_mm,
+            'warnings': outcome.warnings,
+        }
+        sys.stdout.write(f'{json.dumps(report)}\n')
+        return
+    x, y, z = found.position
+    sys.stdout.write(
+        f'camera at ({x:.4f}, {y:.4f}, {z:.4f}) m, +- {found.position_std_mm:.1f} mm by its '
+        f'residuals: {found.points} points, {found.residual_px:.2f} px off\n'
+    )
+    for corner, residual_mm in residuals_mm.items():
+        sys.stdout.write(f'corner {corner}: touched {residual_mm:.1f} mm off\n')
+    for warning in outcome.warnings:
+        sys.stdout.write(f'warning: {warning}\n')
+    sys.stdout.write(f'{outcome.path}\n')

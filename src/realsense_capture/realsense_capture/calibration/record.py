@@ -1,0 +1,61 @@
+"""The calibration of a site's camera as a file: pose, how it came about, and when."""
+
+import datetime
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from planar_arm.camera_model import Matrix
+
+FILE = Path('calibration', 'camera.yaml')
+"""Where it lies in the folder of a site."""
+TABLE_Z = 0.0
+"""Height of the plane on which `look_at` is said [m]; any height would do."""
+HEAD = """\
+# Pose of the camera in link_base [m], by `ibc calibrate camera`: once more when it was moved.
+"""
+
+
+@dataclass(frozen=True)
+class CameraCalibration:
+    """What is stored; `load_camera_pose` reads the first three fields."""
+
+    position: list[float]
+    look_at: list[float]
+    up: list[float]
+    date: str
+    """ISO 8601, UTC."""
+    camera: str
+    """Which one it was."""
+    image: list[int]
+    """Width and height [px]."""
+    points: int
+    residual_px: float
+    """Root mean square in the image."""
+    position_std_mm: float
+    """Standard error of the position that the residuals imply."""
+    touched: dict[int, list[float]]
+    """Corner of the board to where it was touched, in `link_base` [m]; empty without a board."""
+
+
+def describe_pose(T_base_camera: Matrix) -> tuple[list[float], list[float], list[float]]:
+    """Return position, look_at and up of a pose, rounded to a micrometre."""
+    position, forward = T_base_camera[:3, 3], T_base_camera[:3, 2]
+    distance = (TABLE_Z - position[2]) / forward[2] if forward[2] < -0.1 else 1.0
+    vectors = (position, position + distance * forward, -T_base_camera[:3, 1])
+    position, target, up = (np.round(vector, 6).tolist() for vector in vectors)
+    return position, target, up
+
+
+def save_calibration(site: Path, calibration: CameraCalibration) -> Path:
+    """Write it into the folder of a site; the one before is kept beside it, with its date."""
+    path = site / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        made = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
+        path.rename(path.with_name(f'camera-{made:%Y%m%dT%H%M%SZ}.yaml'))
+    text = yaml.safe_dump(asdict(calibration), sort_keys=False, default_flow_style=None)
+    path.write_text(HEAD + text)
+    return path
