@@ -16,4 +16,6 @@ from ibc_bringup.commands import (
     up,
 )
 
-ALL = (demo, loop, up, train, evaluate, generate, bags, models, study, twin, bench, calibrate, doctor)
+ALL = (
+    demo, loop, up, train, evaluate, generate, bags, models, study, twin, bench, calibrate, doctor,
+)  # fmt: skip

@@ -1,0 +1,270 @@
+"""`ibc calibrate` on a recording that shows the board where the twin's camera would see it."""
+
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from ibc_bringup.main import main
+from planar_arm import xarm6
+from planar_arm.camera_model import load_camera_pose
+from planar_arm.kinematics import Xarm6Kinematics
+from realsense_capture.calibration.charuco import CharucoBoard
+from xarm_twin.config import load_scene
+from xarm_twin.controller import EmulatedController, LagPlant
+
+rs = pytest.importorskip('pyrealsense2')
+
+BOARD = CharucoBoard()
+MODEL = load_scene().camera.model()
+TABLE = 0.02
+TURN, ORIGIN = np.deg2rad(95), np.array([0.30, -0.14])
+
+
+def on_table(points: np.ndarray) -> np.ndarray:
+    """Points (n, 2) of the print in link_base, (n, 3)."""
+    turn = np.array([[np.cos(TURN), -np.sin(TURN)], [np.sin(TURN), np.cos(TURN)]])
+    return np.column_stack([points @ turn.T + ORIGIN, np.full(len(points), TABLE)])
+
+
+CORNERS = on_table(BOARD.corners)
+
+
+def picture() -> np.ndarray:
+    """What the twin's camera sees of the board on a grey table, (360, 640, 3) uint8."""
+    drawn = BOARD.draw(100)
+    height, width = drawn.shape
+    sheet = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    large = MODEL.scaled(4 * MODEL.width, 4 * MODEL.height)
+    seen = large.project(on_table(sheet / 100 * BOARD.square * (1, -1)))
+    warp = cv2.getPerspectiveTransform(sheet - 0.5, seen.astype(np.float32))
+    size = (large.width, large.height)
+    grey = cv2.warpPerspective(drawn, warp, size, flags=cv2.INTER_AREA, borderValue=120)
+    small = cv2.resize(grey, (MODEL.width, MODEL.height), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_GRAY2RGB)
+
+
+@pytest.fixture(scope='module')
+def recording(tmp_path_factory) -> Path:
+    """Twelve frames of the board, recorded by librealsense."""
+    device = rs.software_device()
+    sensor = device.add_sensor('RGB Camera')
+    stream = rs.video_stream()
+    stream.type, stream.index, stream.uid, stream.fmt = rs.stream.color, 0, 1, rs.format.rgb8
+    stream.width, stream.height, stream.fps, stream.bpp = MODEL.width, MODEL.height, 30, 3
+    lens = rs.intrinsics()
+    lens.width, lens.height, lens.model = MODEL.width, MODEL.height, rs.distortion.brown_conrady
+    lens.fx, lens.fy, lens.ppx, lens.ppy = MODEL.fx, MODEL.fy, MODEL.cx, MODEL.cy
+    stream.intrinsics = lens
+    profile = sensor.add_video_stream(stream)
+    path = tmp_path_factory.mktemp('recording') / 'board.db3'
+    recorder = rs.recorder(str(path), device, True)
+    recorded = recorder.query_sensors()[0]
+    recorded.open(recorded.get_stream_profiles()[0])
+    recorded.start(rs.frame_queue(20))
+    rng, seen = np.random.default_rng(0), picture()
+    for k in range(12):
+        frame = rs.software_video_frame()
+        frame.stride, frame.bpp, frame.frame_number = 3 * MODEL.width, 3, k
+        frame.timestamp, frame.domain = 33.0 * k, rs.timestamp_domain.hardware_clock
+        frame.profile = profile.as_video_stream_profile()
+        noise = rng.normal(0, 3, seen.shape)
+        frame.pixels = np.clip(seen + noise, 0, 255).astype(np.uint8)
+        sensor.on_video_frame(frame)
+        time.sleep(1 / 30)
+    recorded.stop()
+    recorded.close()
+    return path
+
+
+@pytest.fixture
+def site(tmp_path, recording) -> Path:
+    parameters = {'source': 'file', 'path': str(recording)}
+    text = yaml.safe_dump({'/**': {'ros__parameters': parameters}})
+    (tmp_path / 'camera.yaml').write_text(text)
+    return tmp_path
+
+
+def calibrate(*words: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(['calibrate', *map(str, words)])
+    return ended.value.code
+
+
+def touched_file(folder: Path, touched: dict[int, list[float]]) -> Path:
+    path = folder / 'touched.txt'
+    path.write_text(yaml.safe_dump({'touched': touched}))
+    return path
+
+
+def off(found: np.ndarray) -> tuple[float, float]:
+    """Distance [mm] and angle [deg] from the true pose."""
+    true = MODEL.T_base_camera
+    turn = found[:3, :3].T @ true[:3, :3]
+    angle = np.degrees(np.arccos(np.clip((np.trace(turn) - 1) / 2, -1, 1)))
+    return float(np.linalg.norm(found[:3, 3] - true[:3, 3]) * 1e3), float(angle)
+
+
+def test_a_printed_board_is_to_scale(tmp_path, capsys):
+    path = tmp_path / 'board.png'
+    assert calibrate('board', path) == 0
+    sheet = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
+    seen = BOARD.find(sheet)
+    assert sheet.shape[:2] == pytest.approx((210 / 25.4 * 300, 297 / 25.4 * 300), abs=1)
+    expected = (BOARD.corners[seen.ids] - BOARD.corners[0]) * (1, -1) / 0.0254 * 300
+    np.testing.assert_allclose(seen.pixels - seen.pixels[0], expected, atol=1.0)
+    assert len(seen.ids) == 24
+    assert calibrate('board', tmp_path / 'board.pdf') == 0
+    assert (tmp_path / 'board.pdf').read_bytes().startswith(b'%PDF')
+    assert 'squares of 40 mm; print it at 100 %' in capsys.readouterr().out
+    assert calibrate('board', tmp_path / 'board.docx') == 1
+    assert capsys.readouterr().err.endswith('is written as .pdf, .svg, .png\n')
+
+
+def test_the_camera_is_found_from_corners_that_were_touched(site, capsys):
+    rng = np.random.default_rng(1)
+    touched = {i: (CORNERS[i] + rng.normal(0, 0.0005, 3)).tolist() for i in BOARD.outer_ids}
+    words = ('camera', site, '--touched', touched_file(site, touched), '--frames', 8, '--json')
+    assert calibrate(*words) == 0
+    report = json.loads(capsys.readouterr().out)
+    millimetres, degrees = off(load_camera_pose(report['path']))
+    assert millimetres < 2.0
+    assert degrees < 0.5
+    assert report['path'] == str(site / 'calibration' / 'camera.yaml')
+    assert report['points'] == 24
+    assert report['residual_px'] < 0.3
+    assert max(report['touch_residual_mm'].values()) < 2.0
+    assert report['warnings'] == []
+    # The board still lies there: another camera position would need no touching.
+    assert calibrate('camera', site, '--touched', report['path'], '--frames', 2) == 0
+    assert 'px off\n' in capsys.readouterr().out
+
+
+def test_points_without_a_board_do_too(site, capsys):
+    rng = np.random.default_rng(2)
+    positions = np.column_stack(
+        [rng.uniform(0.22, 0.58, 30), rng.uniform(-0.26, 0.26, 30), np.full(30, 0.03)]
+    )
+    pixels = MODEL.project(positions) + rng.normal(0, 0.3, (30, 2))
+    points = [
+        {'pixel': pixel, 'position': position}
+        for pixel, position in zip(pixels.tolist(), positions.tolist(), strict=True)
+    ]
+    path = site / 'points.txt'
+    path.write_text(yaml.safe_dump({'points': points}))
+    assert calibrate('camera', site, '--points', path, '--json') == 0
+    report = json.loads(capsys.readouterr().out)
+    millimetres, degrees = off(load_camera_pose(report['path']))
+    assert millimetres < 2.0
+    assert degrees < 0.5
+    assert report['position_std_mm'] == pytest.approx(millimetres, abs=2.0)
+
+
+class Person:
+    """Brings the tip of an emulated arm onto the next corner before each answer."""
+
+    def __init__(self, plant: LagPlant, answers: list[tuple[np.ndarray | None, str]]) -> None:
+        self._plant, self._answers = plant, answers
+        self._kinematics = Xarm6Kinematics()
+
+    def readline(self) -> str:
+        if not self._answers:
+            return ''
+        position, answer = self._answers.pop(0)
+        if position is not None:
+            self._plant.set_joint_targets(self._kinematics.inverse(position, xarm6.HOME_Q))
+            deadline = time.monotonic() + 10
+            while np.abs(self._plant.joint_velocities()).max() > 1e-4:
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+        return answer
+
+
+@pytest.fixture
+def arm():
+    plant = LagPlant(xarm6.HOME_Q)
+    with EmulatedController(plant) as controller:
+        yield plant, controller
+
+
+def with_arm(site: Path, controller: EmulatedController) -> tuple[object, ...]:
+    port = controller.port
+    return ('camera', site, '--robot-ip', '127.0.0.1', '--control-port', port, '--frames', 8)
+
+
+def test_the_arm_is_asked_where_its_tip_is_and_never_moved(site, arm, monkeypatch, capsys):
+    plant, controller = arm
+    a, _, c, d = (CORNERS[i] for i in BOARD.outer_ids)
+    answers = [(None, '\n'), (a, '\n'), (None, 's\n'), (c, '\n'), (d, '\n')]
+    monkeypatch.setattr('sys.stdin', Person(plant, answers))
+    before = controller.state.status()
+    assert calibrate(*with_arm(site, controller), '--json') == 0
+    said = capsys.readouterr()
+    report = json.loads(said.out)
+    assert 'Tip of the tool onto corner B' in said.err
+    assert sorted(map(int, report['touched'])) == sorted(BOARD.outer_ids[i] for i in (0, 2, 3))
+    np.testing.assert_allclose(report['touched'][str(BOARD.outer_ids[2])], c, atol=1e-3)
+    millimetres, degrees = off(load_camera_pose(report['path']))
+    assert millimetres < 2.0
+    assert degrees < 0.5
+    assert controller.state.status() == before
+
+
+def test_nobody_at_the_terminal_is_said(site, arm, monkeypatch, capsys):
+    plant, controller = arm
+    monkeypatch.setattr('sys.stdin', Person(plant, []))
+    assert calibrate(*with_arm(site, controller)) == 1
+    assert 'nobody answers: run it in a terminal' in capsys.readouterr().err
+
+
+Change = Callable[[dict[int, list[float]]], object]
+
+
+@pytest.mark.parametrize(
+    ('change', 'said'),
+    [
+        (lambda t: {**t, 0: t[5]}, 'times as far apart'),
+        (lambda t: {**t, 0: [*t[0][:2], t[0][2] + 0.05]}, 'nothing was stored'),
+        (lambda t: {**t, 0: [0.1, 0.2]}, r'\[0.1, 0.2\] is not 3 numbers'),
+        (lambda t: [1, 2], r'touched must be {corner: \[x, y, z\], ...}'),
+    ],
+)
+def test_what_was_touched_wrongly_is_not_stored(site, change: Change, said, capsys):
+    touched = {i: CORNERS[i].tolist() for i in BOARD.outer_ids}
+    path = touched_file(site, change(touched))
+    assert calibrate('camera', site, '--touched', path, '--frames', 2) == 1
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith('error')]
+    assert re.search(said, line), line
+    assert not (site / 'calibration').exists()
+
+
+def test_a_corner_touched_a_little_off_is_a_warning(site, capsys):
+    touched = {i: CORNERS[i].tolist() for i in BOARD.outer_ids}
+    touched[0][2] += 0.005
+    path = touched_file(site, touched)
+    assert calibrate('camera', site, '--touched', path, '--frames', 2) == 0
+    assert 'warning: corner 0 was touched 3.8 mm from' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('words', 'said'),
+    [
+        (('/nowhere', '--touched', 'x'), 'x: '),
+        (('/nowhere', '--points', '{points}'), 'no folder /nowhere: make it'),
+        (('{site}', '--touched', '{points}'), 'has no touched:'),
+        (('{site}', '--points', '{points}'), '1 points seen: a camera pose needs 6'),
+    ],
+)
+def test_what_is_missing_is_said_in_one_line(site, words, said, capsys):
+    points = site / 'points.txt'
+    points.write_text('points: [{pixel: [1, 2], position: [0.3, 0, 0]}]\n')
+    places = {'site': site, 'points': points}
+    assert calibrate('camera', *(word.format(**places) for word in words)) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
