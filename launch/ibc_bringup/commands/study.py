@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 from ibc_bringup.options import whole
 
 PRESETS = ('quick', 'paper')
+_STARTED = time.monotonic()
 
 
 def add_parser(subparsers: Any) -> None:
@@ -23,6 +26,7 @@ def add_parser(subparsers: Any) -> None:
     )
     studies = parser.add_subparsers(title='studies', metavar='STUDY', required=True)
     _add_functions(studies)
+    _add_coordinates(studies)
     particle = _add_study(studies, 'particle', 'a particle led to two goals (Fig. 6)', _particle)
     particle.add_argument(
         '--dims', type=whole(1, 32), default=2, metavar='N', help='dimensions (%(default)s)'
@@ -53,6 +57,22 @@ def _add_functions(studies: Any) -> None:
     )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.set_defaults(run=_functions)
+
+
+def _add_coordinates(studies: Any) -> None:
+    what = 'finding a dot in an image, by the number of training images (Fig. 4)'
+    parser = studies.add_parser('coordinates', help=what, description=f'Study of {what}.')
+    parser.add_argument(
+        '--seeds', type=whole(1), default=1, metavar='N', help='training runs (%(default)s)'
+    )
+    parser.add_argument(
+        '--folder',
+        type=Path,
+        default=Path('runs/study-coordinates'),
+        help='runs and tables go here (%(default)s); again: goes on',
+    )
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
+    parser.set_defaults(run=_coordinates)
 
 
 def _add_study(
@@ -109,6 +129,44 @@ def _functions(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _coordinates(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
+    from ibc_studies.comparison import write_csv
+    from ibc_studies.coordinates_study import PAPER, study_coordinates
+    from ibc_studies.figures import draw_coordinates
+    from ibc_studies.preset import load_preset
+
+    folder = arguments.folder
+    compared = study_coordinates(
+        load_preset('coordinates', 'quick'), range(arguments.seeds), folder
+    )
+    write_csv(compared.rows, folder / 'results.csv')
+    draw_coordinates(compared.rows, compared.shown, folder / 'coordinates.png')
+    result = {
+        'study': 'coordinates',
+        'folder': str(folder),
+        'paper': PAPER,
+        'error_ratio': compared.ratios(),
+        **_cost(),
+        'rows': [asdict(row) for row in compared.rows],
+    }
+    (folder / 'results.json').write_text(json.dumps(result, indent=1) + '\n')
+    if arguments.json:
+        sys.stdout.write(json.dumps(result) + '\n')
+        return 0
+    names = ('error px^2', 'inside', 'outside', 'worst px')
+    lines = [f'{"policy":<20} {"images":>6} ' + ' '.join(f'{name:>10}' for name in names)]
+    lines += [
+        f'{r.policy:<20} {r.images:>6} {r.error:>10.3f} {r.inside:>10.3f} {r.outside:>10.3f} '
+        f'{r.worst:>10.1f}'
+        for r in compared.rows
+    ]
+    lines += [f'{count} images: {x:.0f} times below' for count, x in compared.ratios().items()]
+    sys.stdout.write('\n'.join(lines) + f'\npaper: {PAPER}\n{folder / "coordinates.png"}\n')
+    return 0
+
+
 def _particle(arguments: argparse.Namespace) -> int:
     from ibc_studies.particle_study import PAPER, study_particle
     from ibc_studies.preset import load_preset
@@ -144,6 +202,7 @@ def _run(
 
     folder = arguments.folder or Path('runs') / f'study-{name}'
     rows = study(range(arguments.seeds), arguments.episodes, folder)
+    facts |= _cost()
     write_csv(rows, folder / 'results.csv')
     draw_success(rows, paper, folder / 'success.png')
     result = as_json(rows, study=name, folder=str(folder), paper=paper, **facts)
@@ -153,6 +212,13 @@ def _run(
         return 0
     sys.stdout.write(_table(rows) + f'\npaper: {paper}\n{folder / "results.csv"}\n')
     return 0
+
+
+def _cost() -> dict[str, float]:
+    """What this process and its workers have taken so far; CPU time tells more on shared cores."""
+    times = os.times()
+    cpu = times.user + times.system + times.children_user + times.children_system
+    return {'elapsed_s': round(time.monotonic() - _STARTED, 1), 'cpu_s': round(cpu, 1)}
 
 
 def _table(rows: Sequence[Any]) -> str:

@@ -3,9 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure, SubFigure
 
 from ibc_studies.comparison import Row
+from ibc_studies.coordinates import SPAN, hull
+from ibc_studies.coordinates_study import CoordinateRow, Found
 from ibc_studies.functions_study import Answers
 
 COLORS = {
@@ -56,6 +60,54 @@ def draw_success(rows: Sequence[Row], paper: str, path: Path) -> None:
     axes.set_title(f'paper: {paper}', fontsize=8, loc='left')
     axes.spines[['top', 'right']].set_visible(False)
     _save(figure, path)
+
+
+def draw_coordinates(rows: Sequence[CoordinateRow], shown: Sequence[Found], path: Path) -> None:
+    """Draw errors by number of images (Fig. 4d), and where in the image they are (Fig. 4c)."""
+    policies = list(dict.fromkeys(row.policy for row in rows))
+    mapped = list(dict.fromkeys(row.images for row in rows))[:2]
+    figure = Figure(figsize=(4.2 + 2.4 * len(mapped), 2.3 * len(policies)), layout='constrained')
+    widths = (4.2, 2.4 * len(mapped))
+    ((left, right),) = figure.subfigures(1, 2, squeeze=False, width_ratios=widths)
+    _draw_errors(left.subplots(), rows, policies)
+    maps = right.subplots(len(policies), len(mapped), squeeze=False)
+    for i, policy in enumerate(policies):
+        for j, count in enumerate(mapped):
+            (found,) = (f for f in shown if (f.policy, len(f.trained.images)) == (policy, count))
+            _draw_map(right, maps[i, j], found)
+            maps[i, j].set_title(f'{policy.replace("_", " ")}, {count} images', fontsize=8)
+    _save(figure, path)
+
+
+def _draw_errors(axes: Axes, rows: Sequence[CoordinateRow], policies: Sequence[str]) -> None:
+    for policy in policies:
+        own = [row for row in rows if row.policy == policy]
+        axes.loglog(
+            [row.images for row in own],
+            [row.error for row in own],
+            'o-',
+            color=COLORS[policy],
+            label=policy.replace('_', ' '),
+        )
+    axes.set_xlabel('training images')
+    axes.set_ylabel('mean squared distance, test [px²]')
+    axes.legend(frameon=False, fontsize=8)
+    axes.spines[['top', 'right']].set_visible(False)
+
+
+def _draw_map(figure: SubFigure, axes: Axes, found: Found) -> None:
+    u, v = SPAN * found.test.coordinates.T
+    dots = axes.scatter(
+        u, v, c=found.distance, s=6, norm=LogNorm(0.1, 30), cmap='viridis', linewidths=0
+    )
+    corners = SPAN * hull(found.trained.coordinates)
+    axes.fill(*corners.T, fill=False, edgecolor='#737373', linestyle=':')
+    axes.scatter(*(SPAN * found.trained.coordinates.T), c='#d7301f', s=14, marker='x')
+    axes.set_aspect('equal')
+    axes.invert_yaxis()
+    axes.set_xticks([])
+    axes.set_yticks([])
+    figure.colorbar(dots, ax=axes, label='error [px]')
 
 
 def _save(figure: Figure, path: Path) -> None:

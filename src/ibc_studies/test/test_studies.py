@@ -26,7 +26,9 @@ from ibc_studies.pushing_study import study_pushing
 from implicit_bc.networks.mlp import ValueConfig
 
 PRESETS = [
-    (study, name) for study in ('functions', 'particle', 'pushing') for name in study_presets(study)
+    (study, name)
+    for study in ('functions', 'coordinates', 'particle', 'pushing')
+    for name in study_presets(study)
 ]
 
 
