@@ -35,17 +35,31 @@ def home_path(
         PlanarArmError: On the way the tool would dip below its plane: into the board.
     """
     start = np.asarray(q, dtype=float)
+    heights = points_home(kinematics, workspace, start)[:, 2]
+    height = float(heights.min())
+    if height < min(workspace.tool_height, heights[0]) - SAG:
+        raise PlanarArmError(
+            f'on its way home the tool would dip to {height * 1e3:.0f} mm above the base, '
+            f"into the board: lift the arm by hand or with the vendor's software first"
+        )
+    above, home = _above_home(kinematics, workspace)
+    return _chain(joint_ramp(start, above, speed, period), joint_ramp(above, home, speed, period))
+
+
+def points_home(
+    kinematics: Xarm6Kinematics, workspace: Workspace, q: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
+    """Return where the tool passes on the way home from joints `q` (6,) [rad], (N, 3) [m]."""
+    start = np.asarray(q, dtype=float)
+    above, home = _above_home(kinematics, workspace)
+    way = start + np.linspace(0.0, 1.0, _CHECKED_POINTS)[:, None] * (above - start)
+    return np.array([kinematics.forward(joints).position for joints in (*way, home)])
+
+
+def _above_home(kinematics: Xarm6Kinematics, workspace: Workspace) -> tuple[Vector, Vector]:
     home = kinematics.planar(xarm6.HOME_XY, xarm6.HOME_Q)
     above = kinematics.inverse((*xarm6.HOME_XY, workspace.tool_height + CLEARANCE), home)
-    floor = min(workspace.tool_height, float(kinematics.forward(start).position[2])) - SAG
-    for share in np.linspace(0.0, 1.0, _CHECKED_POINTS):
-        height = float(kinematics.forward(start + share * (above - start)).position[2])
-        if height < floor:
-            raise PlanarArmError(
-                f'on its way home the tool would dip to {height * 1e3:.0f} mm above the base, '
-                f"into the board: lift the arm by hand or with the vendor's software first"
-            )
-    return _chain(joint_ramp(start, above, speed, period), joint_ramp(above, home, speed, period))
+    return above, home
 
 
 def _chain(*ramps: Iterator[Vector]) -> Iterator[Vector]:

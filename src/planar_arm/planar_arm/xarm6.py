@@ -21,6 +21,9 @@ JOINT_LOWER = _constant(-_TURN, -2.042035, -3.822271, -_TURN, -1.692969, -_TURN)
 JOINT_UPPER = _constant(_TURN, 2.024581, 0.174532, _TURN, np.pi, _TURN)
 """Highest joint positions [rad]."""
 
+DEVICE_TYPE = 6
+"""How its controller calls it; 9 is the Lite 6, 12 the 850."""
+
 MAX_JOINT_SPEED = float(np.deg2rad(180.0))
 """Vendor specification, every joint [rad/s]; the controller faults above it (C24)."""
 MAX_TCP_SPEED = 1.0

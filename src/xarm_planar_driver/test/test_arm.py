@@ -9,9 +9,19 @@ import numpy as np
 import pytest
 
 from planar_arm import xarm6
+from planar_arm.fence import Fence
 from xarm_planar_driver.arm import REPLY_TIMEOUT, XarmArm, describe_error
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, ArmSilent
-from xarm_twin.controller import EmulatedController, LagPlant
+from xarm_planar_driver.safeguards import Safeguards, joint_range
+from xarm_twin.controller import EmulatedController, Identity, LagPlant
+
+SAFEGUARDS = Safeguards(
+    fence=Fence((0.15, -0.3, 0.02), (0.65, 0.3, 0.2)),
+    tcp_speed=0.25,
+    joint_speed=1.5,
+    joint_range=joint_range(xarm6.HOME_Q),
+    collision_sensitivity=4,
+)
 
 
 @pytest.fixture
@@ -23,8 +33,8 @@ def arm(emulator):
 
 
 def test_streams_in_servo_mode_and_reads_what_is_measured(arm, emulator, wait_for):
-    arm.enable()
-    target = xarm6.HOME_Q + 0.01
+    arm.enable(SAFEGUARDS)
+    target = xarm6.HOME_Q + 0.002
     arm.send_joints(target)
 
     def there():
@@ -37,40 +47,40 @@ def test_streams_in_servo_mode_and_reads_what_is_measured(arm, emulator, wait_fo
 
 def test_enabling_clears_an_old_error_and_does_not_move(arm, emulator):
     emulator.state.fault(31)
-    arm.enable()
+    arm.enable(SAFEGUARDS)
     np.testing.assert_allclose(arm.joint_states()[0], xarm6.HOME_Q, atol=1e-5)
 
 
 def test_stop_makes_the_arm_refuse_until_enabled_again(arm):
-    arm.enable()
+    arm.enable(SAFEGUARDS)
     arm.stop()
     with pytest.raises(ArmFault, match='refused to move: controller state 4'):
         arm.send_joints(xarm6.HOME_Q)
-    arm.enable()
+    arm.enable(SAFEGUARDS)
     arm.send_joints(xarm6.HOME_Q)
 
 
 def test_a_controller_error_is_told_by_number_and_name(arm, emulator):
-    arm.enable()
+    arm.enable(SAFEGUARDS)
     emulator.state.fault(31)
     with pytest.raises(ArmFault, match=r'C31 \w+'):
         arm.send_joints(xarm6.HOME_Q)
 
 
 def test_a_step_that_is_too_large_faults_the_controller(arm):
-    arm.enable()
+    arm.enable(SAFEGUARDS)
     with pytest.raises(ArmFault, match='controller error C'):
         arm.send_joints(xarm6.HOME_Q + np.array((1.0, 0, 0, 0, 0, 0)))
 
 
 def test_numbers_that_are_not_finite_never_leave(arm):
-    arm.enable()
+    arm.enable(SAFEGUARDS)
     with pytest.raises(ArmError, match='refused to send'):
         arm.send_joints(np.full(6, np.nan))
 
 
 def test_a_dropped_connection_is_lost(arm, emulator):
-    arm.enable()
+    arm.enable(SAFEGUARDS)
     emulator.stop()
     time.sleep(0.5)
     with pytest.raises(ArmLost, match='lost the connection'):
@@ -80,7 +90,7 @@ def test_a_dropped_connection_is_lost(arm, emulator):
 def test_a_frozen_link_is_silent_within_the_timeout(cable):
     arm = XarmArm('127.0.0.1', cable.port)
     arm.connect()
-    arm.enable()
+    arm.enable(SAFEGUARDS)
     cable.frozen.set()
     begin = time.monotonic()
     with pytest.raises(ArmSilent, match='did not answer'):
@@ -101,13 +111,22 @@ def test_before_connecting_and_after_disconnecting_nothing_works(arm):
 def test_the_sdk_prints_nothing_and_leaves_the_socket_default_alone(emulator, capfd):
     arm = XarmArm(emulator.host, emulator.port)
     arm.connect()
-    arm.enable()
+    arm.enable(SAFEGUARDS)
     arm.stop()
     with pytest.raises(ArmFault):
         arm.send_joints(xarm6.HOME_Q)
     arm.disconnect()
     assert capfd.readouterr().out == ''
     assert socket.getdefaulttimeout() is None
+
+
+def turn(arm: XarmArm, angle: float) -> None:
+    """Turn the first joint by `angle` [rad], steadily."""
+    q = arm.joint_states()[0]
+    for _ in range(round(angle / 0.02)):
+        q[0] += 0.02
+        arm.send_joints(q)
+        time.sleep(0.01)
 
 
 def free_port() -> int:
@@ -181,3 +200,46 @@ def test_an_sdk_that_cannot_connect_is_one_line_with_the_remedy(emulator, monkey
 
 def test_unknown_errors_still_have_a_number():
     assert describe_error(99).startswith('C99')
+
+
+def test_the_controller_keeps_fence_and_limits_by_itself(arm, emulator):
+    arm.enable(SAFEGUARDS)
+    settings = emulator.state.settings
+    assert settings.tcp_boundary == (650, 150, 300, -300, 200, 20)
+    assert (settings.fence, settings.reduced_mode, settings.collision_sensitivity) == (1, 1, 4)
+    assert settings.reduced_tcp_speed == pytest.approx(250.0)
+    assert settings.reduced_joint_speed == pytest.approx(1.5)
+    assert settings.tcp_offset[2] == pytest.approx(1e3 * xarm6.TOOL_LENGTH, abs=1e-3)
+    assert settings.tcp_load[0] == pytest.approx(xarm6.TOOL_MASS)
+    with pytest.raises(ArmFault, match='controller error C35'):
+        turn(arm, 1.5)
+    assert emulator.state.measured()[0][0] < 1.4
+
+
+def test_limits_that_the_controller_does_not_take_are_noticed(arm, emulator, monkeypatch):
+    configure = emulator.state.configure
+
+    def ignore_fence(**values):
+        configure(**{name: 0 if name == 'fence' else value for name, value in values.items()})
+
+    monkeypatch.setattr(emulator.state, 'configure', ignore_fence)
+    with pytest.raises(ArmFault, match='did not take its safety limits: the fence is off'):
+        arm.enable(SAFEGUARDS)
+    assert emulator.state.snapshot().enabled == 0
+
+
+@pytest.mark.parametrize(
+    ('identity', 'said'),
+    [
+        (Identity(axes=7, device_type=7), 'an arm of 7 joints, not an xArm6'),
+        (Identity(device_type=9, arm='LI1003'), "not an xArm6 but says it is '6,9,LI1003"),
+        (Identity(firmware='v1.6.0'), 'firmware'),
+    ],
+)
+def test_another_model_is_one_line(identity, said):
+    with EmulatedController(LagPlant(xarm6.HOME_Q), identity=identity) as other:
+        arm = XarmArm(other.host, other.port)
+        with pytest.raises(ArmError, match=said) as caught:
+            arm.connect()
+        arm.disconnect()
+    assert '\n' not in str(caught.value)

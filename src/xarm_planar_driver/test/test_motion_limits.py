@@ -31,7 +31,8 @@ class WatchedArm:
         self.motion: ArmMotion
         self._kinematics = kinematics
 
-    def enable(self):
+    def enable(self, safeguards):
+        assert safeguards.fence.contains(self._kinematics.forward(self.q).position)
         if self.refuses:
             raise ArmFault('refuses')
         self.stopped = False

@@ -17,6 +17,7 @@ import planar_arm.xarm6 as xarm6
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, ArmSilent
 from xarm_planar_driver.handshake import NotAnArm, ask_version
 from xarm_planar_driver.interruptible import interruptible
+from xarm_planar_driver.safeguards import Safeguards, find_difference, set_safeguards
 
 log = logging.getLogger(__name__)
 
@@ -69,35 +70,58 @@ class XarmArm:
         self._api.set_timeout(REPLY_TIMEOUT)
         if self._api.axis != xarm6.JOINTS:
             raise ArmError(f'{self.address} is an arm of {self._api.axis} joints, not an xArm6')
+        if self._api.device_type != xarm6.DEVICE_TYPE:
+            raise ArmError(
+                f'{self.address} is not an xArm6 but says it is {self._api.version!r} (type '
+                f'{self._api.device_type}): its joints and limits differ'
+            )
         if tuple(self._api.version_number) < _MIN_FIRMWARE:
             raise ArmError(
                 f'{self.address} has firmware {self._api.version}: measured joint positions '
                 f'need {".".join(map(str, _MIN_FIRMWARE))} or newer, update it in UFACTORY Studio'
             )
 
-    def enable(self) -> None:
-        """Clear errors, release the brakes and enter servo mode; the arm holds where it is.
+    def enable(self, safeguards: Safeguards) -> None:
+        """Clear errors, set `safeguards`, release the brakes and enter servo mode.
+
+        The arm holds where it is.
 
         Raises:
-            ArmFault: The controller is not ready after that, for instance by an e-stop.
+            ArmFault: The controller is not ready after that, for instance by an e-stop, or keeps
+                other limits than it was told.
         """
         api = self._connected()
         api.set_timeout(SETUP_TIMEOUT)
         try:
+            self._recover(api)
+            self._set_safeguards(api, safeguards)
             self._enter_servo_mode(api)
         finally:
             api.set_timeout(REPLY_TIMEOUT)
 
+    def _recover(self, api: Any) -> None:
+        self._expect(('clean_error', api.clean_error()), ('clean_warn', api.clean_warn()))
+        error = self._controller_error()
+        if error:  # pressed e-stop, broken joint: nothing that follows would be taken
+            raise ArmFault(f'arm at {self.address} is not ready: {_reason(error, _STOP)}')
+
+    def _set_safeguards(self, api: Any, safeguards: Safeguards) -> None:
+        # They reset mode and state, so they go first.
+        self._expect(*set_safeguards(api, safeguards))
+        states = self._require('get_reduced_states', *api.get_reduced_states())
+        difference = find_difference(states, safeguards)
+        if difference is not None:
+            raise ArmFault(
+                f'arm at {self.address} did not take its safety limits: {difference}; check that '
+                'no other program sets them, and the firmware'
+            )
+
     def _enter_servo_mode(self, api: Any) -> None:
-        for name, code in (
-            ('clean_error', api.clean_error()),
-            ('clean_warn', api.clean_warn()),
+        self._expect(
             ('motion_enable', api.motion_enable(True)),
             ('set_mode', api.set_mode(SERVO_MODE)),
             ('set_state', api.set_state(_READY)),
-        ):
-            if code not in (0, *_REFUSED):  # refusals show in the check below, with their reason
-                raise self._error(name, code)
+        )
         time.sleep(0.1)  # the vendor's example waits as long before the first point
         state = self._require('get_state', *api.get_state())
         error = self._controller_error()
@@ -105,6 +129,11 @@ class XarmArm:
             raise ArmFault(f'arm at {self.address} is not ready: {_reason(error, state)}')
         # A resumed arm jumps to the newest point it was given: make that the measured one.
         self.send_joints(self.joint_states()[0])
+
+    def _expect(self, *calls: tuple[str, int]) -> None:
+        for name, code in calls:
+            if code not in (0, *_REFUSED):  # refusals show in what is checked after them
+                raise self._error(name, code)
 
     def joint_states(self) -> tuple[Vector, Vector]:
         """Return measured positions (6,) [rad] and velocities (6,) [rad/s]."""

@@ -40,6 +40,9 @@ class DriverConfig:
         float,
         Field(ge=0.05, le=1.0, description='of the fastest joint on the way to the plane [rad/s]'),
     ] = 0.3
+    collision_sensitivity: Annotated[
+        int, Field(ge=1, le=5, description='of the controller; 5 notices the lightest touch')
+    ] = 3
     realtime_priority: Annotated[
         int,
         Field(ge=0, le=90, description='SCHED_FIFO priority of the servo thread where allowed'),

@@ -47,7 +47,9 @@ class PlanarDriver:
         self._kinematics = Xarm6Kinematics(workspace)
         self._gate = SafetyGate(limits, workspace)
         self._arbiter = Arbiter(config.teleop_hold)
-        settings = MotionSettings(config.period, config.home_speed, config.home_joint_speed)
+        settings = MotionSettings(
+            config.period, config.home_speed, config.home_joint_speed, config.collision_sensitivity
+        )
         self._motion = ArmMotion(
             self._arm, self._kinematics, self._gate, workspace, self._arbiter, settings
         )

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 import planar_arm.xarm6 as xarm6
 from planar_arm.errors import PlanarArmError
+from planar_arm.fence import fence_around
 from planar_arm.homing import home_path
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import SafetyGate
@@ -21,6 +22,7 @@ from planar_arm.workspace import Workspace
 from xarm_planar_driver.arbitration import Arbiter, Command
 from xarm_planar_driver.arm import SERVO_MODE, XarmArm, describe_error
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost
+from xarm_planar_driver.safeguards import Safeguards, joint_range
 from xarm_planar_driver.status_reports import StatusReport
 
 log = logging.getLogger(__name__)
@@ -72,6 +74,8 @@ class MotionSettings:
     """Of the tool in its plane [m/s]."""
     home_joint_speed: float
     """Of the fastest joint on the way to the plane [rad/s]."""
+    collision_sensitivity: int = 3
+    """Of the controller, 1 to 5."""
 
 
 class ArmMotion:
@@ -99,7 +103,8 @@ class ArmMotion:
         """Joint positions that were sent and may not have arrived."""
         self._going_home = False
         self._waiting: list[Answer] = []
-        self._enabled_at = 0.0
+        self._enabled_at: float | None = None
+        """Time of the first tick after enabling [s]; None until then."""
         self.phase = Phase.IDLE
         self.reason = 'not enabled yet'
         """Why the arm is idle or stopped."""
@@ -155,8 +160,10 @@ class ArmMotion:
         """
         if self.phase not in (Phase.HOMING, Phase.ACTIVE):
             return None
+        if self._enabled_at is None:
+            self._enabled_at = t
         try:
-            self._check(report)
+            self._check(report, self._enabled_at)
             if self._unanswered is not None:
                 # A frozen link delivers at once whatever was sent meanwhile: no next point before
                 # the arm has answered to this one.
@@ -239,8 +246,8 @@ class ArmMotion:
 
     def _arm_up(self, t: float, answer: Answer) -> None:
         """Enable the arm; then hold on the plane where it is, or set out for home."""
-        self._arm.enable()
-        self._enabled_at = t
+        self._arm.enable(self._safeguards())
+        self._enabled_at = None
         self._unanswered = None
         self._arbiter.forget()
         self._q, _ = self._arm.joint_states()
@@ -260,6 +267,17 @@ class ArmMotion:
             self.phase = Phase.HOMING
         self.reason = ''
         self._waiting.append(answer)
+
+    def _safeguards(self) -> Safeguards:
+        q, _ = self._arm.joint_states()
+        limits = self._gate.limits
+        return Safeguards(
+            fence_around(self._kinematics, self._workspace, q),
+            limits.max_tcp_speed,
+            limits.max_joint_speed,
+            joint_range(q),
+            self._settings.collision_sensitivity,
+        )
 
     def _go_home(self, t: float) -> None:
         self._going_home = True
@@ -293,8 +311,8 @@ class ArmMotion:
         for answer in waiting:
             answer(Outcome(False, f'{self.phase}: {self.reason}'))
 
-    def _check(self, report: StatusReport | None) -> None:
-        if report is None or report.received < self._enabled_at + REPORT_SETTLES:
+    def _check(self, report: StatusReport | None, enabled_at: float) -> None:
+        if report is None or report.received < enabled_at + REPORT_SETTLES:
             return
         if report.error:
             raise ArmFault(f'controller error {describe_error(report.error)}')

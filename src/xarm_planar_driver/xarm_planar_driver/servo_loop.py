@@ -172,6 +172,8 @@ class ServoLoop:
             request, future = self._requests.popleft()
             self._blocked |= request in (Request.ENABLE, Request.RESET)
             self._motion.handle(request, t, future.set_result)
+        if self._blocked:
+            return  # by now `t` may be long past
         now_ns = self._clock_ns()
         while self._commands:
             self._motion.command(self._commands.popleft(), t, now_ns)
