@@ -3,7 +3,7 @@
 """Record demonstrations with the mouse, or with the scripted demonstrator.
 
 In the twin:  ros2 launch ibc_bringup teleop_record.launch.py demonstrator:=true episodes:=10
-On the arm:   ... sim:=false robot_ip:=192.168.1.212
+On the arm:   ... sim:=false robot_ip:=192.168.1.212 config_dir:=site
 """
 
 from launch import LaunchDescription

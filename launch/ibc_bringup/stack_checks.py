@@ -1,16 +1,43 @@
 """What a stack asks before it starts any node, for an arm moves as soon as its driver does."""
 
+import datetime
+import logging
+
 from ibc_bringup.arguments import Values
 from ibc_contract.errors import IbcError
 
+log = logging.getLogger(__name__)
+
+OLD_DAYS = 90
+"""A camera that was calibrated longer ago may have been moved since."""
 PORTS = ('control_port', 'report_port_base', 'scene_port', 'fault_port')
 
 
-def check_window(_: Values) -> None:
-    """Raise IbcError unless a window can be opened."""
+def check_mouse(values: Values) -> None:
+    """Raise IbcError unless a window can be opened, and a pixel be found on a robot's table."""
     from teleop_mouse.window import check_display
 
     check_display()
+    if values['sim']:
+        return
+    from planar_arm.camera_model import load_camera_pose
+    from planar_arm.errors import PlanarArmError
+    from realsense_capture.calibration.record import calibration_date
+
+    path = str(values['camera_pose'])
+    try:
+        load_camera_pose(path)
+    except PlanarArmError as error:
+        raise IbcError(f'{error}: make it with ibc calibrate camera SITE') from None
+    made = calibration_date(path)
+    age_days = (datetime.datetime.now(datetime.UTC) - made).days if made else 0
+    if age_days > OLD_DAYS:
+        log.warning(
+            'the camera was calibrated %d days ago: if it may have moved, ibc calibrate camera '
+            'again (%s)',
+            age_days,
+            path,
+        )
 
 
 def check_ports(values: Values) -> None:

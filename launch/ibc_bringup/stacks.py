@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ibc_bringup.arguments import Argument, Values
-from ibc_bringup.stack import From, Process, Stack
-from ibc_bringup.stack_checks import check_camera, check_model, check_ports, check_window
+from ibc_bringup.stack import From, Process, Stack, config_files, node_parameters
+from ibc_bringup.stack_checks import check_camera, check_model, check_mouse, check_ports
 from ibc_contract.errors import IbcError
 
 
@@ -48,6 +48,19 @@ def seed_of_bag(values: Values) -> int:
     return _bag_info(values).seed or 0
 
 
+def camera_pose_of_site(values: Values) -> str | None:
+    """Return the file with the pose of this site's camera; None in the twin, or without one."""
+    if values['sim']:
+        return None
+    from realsense_capture.calibration.record import FILE
+
+    site = str(values['config_dir'])
+    if site and Path(site, FILE).is_file():
+        return str(Path(site, FILE).resolve())
+    named = node_parameters(config_files(site)['teleop'], 'teleop_mouse').get('camera_pose_file')
+    return str(named) if named else None
+
+
 def _bag_info(values: Values) -> Any:
     from ibc_contract.episode_reader import EpisodeReader
 
@@ -76,6 +89,12 @@ CONFIG_DIR = Argument(
     'config_dir',
     "folder of this site's YAML files; each replaces ours of the same name",
     default='',
+)
+CAMERA_POSE = Argument(
+    'camera_pose',
+    "YAML of the camera's pose, for the mouse on a robot; if left out: what ibc calibrate camera "
+    'SITE has stored in config_dir:=SITE',
+    camera_pose_of_site,
 )
 COMMON = (SIM, ROBOT_IP, NAMESPACE, CONFIG_DIR, *PORTS)
 
@@ -136,8 +155,9 @@ MOUSE = Process(
     module='teleop_mouse.node',
     executable='teleop_mouse',
     config='teleop',
+    robot_parameters={'camera_pose_file': From('camera_pose')},
     ends_stack=True,
-    check=check_window,
+    check=check_mouse,
 )
 DEMONSTRATOR = Process(
     name='demonstrator',
@@ -212,6 +232,7 @@ STACKS = {
                     span=SEEDS,
                 ),
                 RENDERER,
+                CAMERA_POSE,
                 TASK,
                 ROOT,
                 OPERATOR,
@@ -264,6 +285,7 @@ STACKS = {
                 Argument('video', 'MP4 file of the trials', default=''),
                 Argument('results', 'JSON file of the trials', default=''),
                 Argument('teleop', 'open the mouse window to take over', default=False, kind=bool),
+                CAMERA_POSE,
                 Argument(
                     'record',
                     'start the recorder; with trials, each becomes an episode with its outcome',

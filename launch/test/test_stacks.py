@@ -1,6 +1,7 @@
 import dataclasses
 import importlib
 import importlib.util
+import re
 import shlex
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import yaml
 from ibc_bringup.checks import ONLY_ROBOT, Finding
 from ibc_bringup.ports import free_twin_ports
 from ibc_bringup.stack import From, config_path
-from ibc_bringup.stack_checks import check_camera
+from ibc_bringup.stack_checks import check_camera, check_mouse
 from ibc_bringup.stacks import STACKS, find_stack
 from ibc_bringup.up import process_group
 from ibc_contract.contract import load_contract
@@ -31,10 +32,12 @@ def test_the_twin_replaces_arm_and_camera():
     }  # fmt: skip
     assert in_twin['xarm_planar_driver'].parameters['robot_ip'] == '127.0.0.1'
     assert in_twin['realsense_capture'].parameters['source'] == 'twin'
-    on_robot = calls('teleop_record', sim='false', robot_ip='10.0.0.5')
+    on_robot = calls('teleop_record', sim='false', robot_ip='10.0.0.5', camera_pose='mine.yaml')
     assert set(on_robot) == set(in_twin) - {'xarm_twin'}
     assert on_robot['xarm_planar_driver'].parameters == {'robot_ip': '10.0.0.5'}
     assert on_robot['realsense_capture'].parameters == {'source': 'device'}
+    assert on_robot['teleop_mouse'].parameters == {'camera_pose_file': 'mine.yaml'}
+    assert in_twin['teleop_mouse'].parameters == {}
 
 
 def test_twin_and_driver_meet_at_the_same_ports():
@@ -92,12 +95,59 @@ def test_a_window_is_asked_for_before_the_arm_is(monkeypatch):
     stack.check(stack.values({'demonstrator': 'true', **free_twin_ports()}))
 
 
-def test_a_camera_is_asked_for_before_the_arm_is(monkeypatch):
+ROBOT = {'sim': 'false', 'robot_ip': '10.0.0.5'}
+POSE = 'position: [0.7, 0, 0.5]\nlook_at: [0.4, 0, 0]\n'
+
+
+def test_nobody_leads_a_robot_by_an_image_that_is_not_calibrated(tmp_path):
+    for stack in ('teleop_record', 'run_policy'):
+        given = {'model': 'mine', 'task': 'push_red', 'teleop': 'true'}
+        given = {**ROBOT, **(given if stack == 'run_policy' else {})}
+        with pytest.raises(IbcError, match=r'needs camera_pose:=VALUE .*ibc calibrate camera'):
+            calls(stack, **given, config_dir=str(tmp_path))
+    assert calls('run_policy', **ROBOT, model='mine', task='push_red')  # a policy needs none
+
+
+def test_the_sites_calibration_is_taken(tmp_path, monkeypatch):
+    stored = tmp_path / 'calibration' / 'camera.yaml'
+    stored.parent.mkdir()
+    stored.write_text(POSE)
+    by_hand = tmp_path / 'teleop.yaml'
+    by_hand.write_text('/**: {ros__parameters: {camera_pose_file: hand.yaml}}\n')
+
+    def pose_file(**given):
+        found = calls('teleop_record', **ROBOT, config_dir=str(tmp_path), **given)
+        return found['teleop_mouse'].parameters['camera_pose_file']
+
+    assert pose_file() == str(stored)
+    assert pose_file(camera_pose='other.yaml') == 'other.yaml'
+    stored.unlink()
+    assert pose_file() == 'hand.yaml'
+
+
+def test_a_calibration_is_read_before_the_arm_is_asked(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr('teleop_mouse.window.check_display', lambda: None)
+    path = tmp_path / 'camera.yaml'
+    values = {'sim': False, 'camera_pose': str(path)}
+    with pytest.raises(IbcError, match=r'camera\.yaml.*make it with ibc calibrate camera'):
+        check_mouse(values)
+    path.write_text(POSE)
+    check_mouse(values)
+    assert not caplog.messages
+    path.write_text(f'{POSE}date: 2020-01-01\n')
+    check_mouse(values)
+    assert re.search(r'was calibrated \d{4} days ago', caplog.text)
+    check_mouse({'sim': True})  # the twin's camera never moves
+
+
+def test_a_camera_is_asked_for_before_the_arm_is(monkeypatch, tmp_path):
+    pose = tmp_path / 'pose.yaml'
+    pose.write_text(POSE)
     found = Finding('Camera', 'warn', f'no RealSense found; {ONLY_ROBOT}', 'see the guide')
     monkeypatch.setattr('ibc_bringup.checks.camera', lambda _: found)
     monkeypatch.setattr('ibc_bringup.up.ProcessGroup', None)
     stack = find_stack('teleop_record')
-    values = stack.values({'sim': 'false', 'robot_ip': '10.0.0.5'})
+    values = stack.values({**ROBOT, 'camera_pose': str(pose)})
     with pytest.raises(IbcError, match=r'camera: no RealSense found \(parameters: .*camera.yaml'):
         process_group(stack, values, print, {})
     found = Finding('Camera', 'ok', 'Intel RealSense D415')

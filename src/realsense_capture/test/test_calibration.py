@@ -5,7 +5,6 @@ import datetime
 import cv2
 import numpy as np
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from realsense_capture.calibration.charuco import CharucoBoard, Sighting, place_
 from realsense_capture.calibration.pose import solve_camera_pose
 from realsense_capture.calibration.record import (
     CameraCalibration,
+    calibration_date,
     describe_pose,
     save_calibration,
 )
@@ -295,9 +295,19 @@ def test_a_stored_pose_is_read_back(tmp_path, roll):
     path = save_calibration(tmp_path / 'site', record(pose))
     assert path == tmp_path / 'site' / 'calibration' / 'camera.yaml'
     np.testing.assert_allclose(load_camera_pose(path), pose, atol=1e-5)
-    stored = yaml.safe_load(path.read_text())
-    made = datetime.datetime.fromisoformat(stored['date'])
+    made = calibration_date(path)
+    assert made is not None
     assert abs(datetime.datetime.now(datetime.UTC) - made) < datetime.timedelta(minutes=5)
+
+
+@pytest.mark.parametrize('text', ['', '- 1', 'position: [1, 2, 3]', 'date: soon', '{'])
+def test_a_pose_made_by_hand_may_have_no_date(tmp_path, text):
+    path = tmp_path / 'camera.yaml'
+    path.write_text(text)
+    assert calibration_date(path) is None
+    assert calibration_date(tmp_path / 'none.yaml') is None
+    path.write_text('date: 2026-03-02\n')
+    assert calibration_date(path) == datetime.datetime(2026, 3, 2, tzinfo=datetime.UTC)
 
 
 def test_the_calibration_before_is_kept(tmp_path):

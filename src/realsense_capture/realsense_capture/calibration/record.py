@@ -59,3 +59,13 @@ def save_calibration(site: Path, calibration: CameraCalibration) -> Path:
     text = yaml.safe_dump(asdict(calibration), sort_keys=False, default_flow_style=None)
     path.write_text(HEAD + text)
     return path
+
+
+def calibration_date(path: str | Path) -> datetime.datetime | None:
+    """Return when a stored pose was found; None if it does not say, as one made by hand."""
+    try:
+        stored = yaml.safe_load(Path(path).read_text())
+        date = datetime.datetime.fromisoformat(str(stored['date']))
+    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=datetime.UTC)
