@@ -18,4 +18,8 @@ class PolicyConfig:
         int, Field(ge=0, le=256, description="PyTorch's CPU threads; 0: its own choice")
     ] = 1
     """One: beside driver and camera, threads that wait for each other make late ticks."""
+    time_budget: Annotated[
+        float, Field(ge=0, le=10, description='longest time for a decision [s]; 0: the period')
+    ] = 0.0
+    """At most the contract's period. A search that would take longer ends with what it has."""
     device: Annotated[str, Field(description='where the network runs: cpu, cuda, cuda:1')] = 'cpu'

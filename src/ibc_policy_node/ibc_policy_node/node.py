@@ -95,6 +95,7 @@ class PolicyNode(LifecycleNode):
             self._warn_slow,
             self._on_failure,
             self._config.seed,
+            self._config.time_budget,
         )
         for topic in window.topics:
             message_type, depth = INPUTS[topic]

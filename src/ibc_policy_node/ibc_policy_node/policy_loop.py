@@ -26,6 +26,8 @@ class Decision(Protocol):
     """Move of the setpoint, (2,) [m]."""
     seconds: float
     """Time it took [s]."""
+    is_cut_short: bool
+    """Whether there was no time for the whole search."""
 
 
 class Decider(Protocol):
@@ -35,8 +37,8 @@ class Decider(Protocol):
         """Begin an episode."""
         ...
 
-    def infer(self, observation: Any, rng: np.random.Generator) -> Any:
-        """Return a `Decision` for {'image': ...} or {'state': ...}."""
+    def infer(self, observation: Any, rng: np.random.Generator, time_budget: float) -> Any:
+        """Return a `Decision` for {'image': ...} or {'state': ...} within `time_budget` [s]."""
         ...
 
 
@@ -53,6 +55,8 @@ class LoopStatus:
     """Periods that passed without a tick, because the machine was too slow."""
     slow: int
     """Decisions that took longer than a period."""
+    cut_short: int
+    """Decisions after fewer iterations than the model has, to be in time."""
     stale: str
     """Why the last tick was skipped; empty if it was not."""
     inference_p50_ms: float
@@ -66,6 +70,7 @@ class LoopStatus:
             'skipped': self.skipped,
             'missed': self.missed,
             'slow': self.slow,
+            'cut_short': self.cut_short,
             'inference_p50_ms': round(self.inference_p50_ms, 2),
             'inference_p99_ms': round(self.inference_p99_ms, 2),
         }
@@ -86,6 +91,7 @@ class PolicyLoop:
         on_slow: Callable[[float], None],
         on_failure: Callable[[], None],
         seed: int = 0,
+        time_budget: float | None = None,
     ) -> None:
         """Make the loop; `start` begins to tick. Callbacks come from its thread.
 
@@ -100,17 +106,20 @@ class PolicyLoop:
             on_slow: Gets the time [s] of a decision that took longer than the period.
             on_failure: Called inside the handler of an unexpected exception; the loop has ended.
             seed: Seed of the policy's randomness.
+            time_budget: From a tick to its action [s]; the period, which it cannot exceed, by
+                default. A search that would take longer is cut short.
         """
         self._policy, self._window, self._key, self._period = policy, window, key, period
         self._now_ns = now_ns
         self._on_action, self._on_skip = on_action, on_skip
         self._on_slow, self._on_failure = on_slow, on_failure
+        self._time_budget = min(period, time_budget or period)
         self._rng = np.random.default_rng(seed)
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._enabled = threading.Event()
         self._seconds: collections.deque[float] = collections.deque(maxlen=REMEMBERED_TICKS)
-        self._ticks = self._skipped = self._missed = self._slow = 0
+        self._ticks = self._skipped = self._missed = self._slow = self._cut_short = 0
         self._stale = ''
         self._fresh = True
         self._thread = threading.Thread(target=self._run, name='policy', daemon=True)
@@ -146,6 +155,7 @@ class PolicyLoop:
             skipped=self._skipped,
             missed=self._missed,
             slow=self._slow,
+            cut_short=self._cut_short,
             stale=self._stale,
             inference_p50_ms=float(np.percentile(times, 50)),
             inference_p99_ms=float(np.percentile(times, 99)),
@@ -175,7 +185,9 @@ class PolicyLoop:
         except IbcError as error:  # stale, or such as a frame that is no JPEG image
             self._skip(str(error))
             return
-        decision: Decision = self._policy.infer({self._key: observation}, self._rng)
+        left = self._time_budget - (time.monotonic() - begin)
+        decision: Decision = self._policy.infer({self._key: observation}, self._rng, left)
+        self._cut_short += decision.is_cut_short
         self._seconds.append(decision.seconds)
         self._stale = ''
         if self._enabled.is_set():

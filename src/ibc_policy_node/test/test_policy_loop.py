@@ -39,19 +39,22 @@ class Policy:
         self.resets = 0
         self.failure = None
         self.delay = 0.0
+        self.budgets = []
 
     def reset(self, rng):
         self.resets += 1
 
-    def infer(self, observation, rng):
+    def infer(self, observation, rng, time_budget):
+        self.budgets.append(time_budget)
         if self.failure:
             raise self.failure
         time.sleep(self.delay)
-        return SimpleNamespace(action=np.full(2, observation['state']), seconds=0.004)
+        action = np.full(2, observation['state'])
+        return SimpleNamespace(action=action, seconds=0.004, is_cut_short=len(self.budgets) > 1)
 
 
 class Rig:
-    def __init__(self):
+    def __init__(self, time_budget=None):
         self.window, self.policy = Window(), Policy()
         self.actions, self.reasons, self.slow = [], [], []
         self.failed = threading.Event()
@@ -65,6 +68,7 @@ class Rig:
             self.reasons.append,
             self.slow.append,
             self.failed.set,
+            time_budget=time_budget,
         )
 
     def wait_for(self, condition, timeout=10.0):
@@ -150,6 +154,22 @@ def test_periods_lost_to_a_slow_policy_are_counted_not_caught_up(rig):
     assert status.slow == status.values()['slow'] >= 3
     assert min(rig.slow) > PERIOD
     assert np.diff([tick for tick, _ in rig.actions]).min() > 2.5 * PERIOD * 1e9
+
+
+@pytest.mark.parametrize(
+    ('asked', 'given'), [(None, PERIOD), (PERIOD / 4, PERIOD / 4), (9 * PERIOD, PERIOD)]
+)
+def test_decisions_get_a_time_budget_within_the_period(asked, given):
+    rig = Rig(asked)
+    rig.loop.add('numbers', 1.0)
+    rig.loop.enable(True)
+    rig.loop.start()
+    rig.wait_for(lambda: len(rig.actions) >= 3)
+    rig.loop.close()
+    # Less what the tick took before; on a busy machine all of it may be gone.
+    assert max(rig.policy.budgets) <= given
+    assert max(rig.policy.budgets) > 0.5 * given
+    assert rig.loop.status().values()['cut_short'] == len(rig.policy.budgets) - 1
 
 
 def test_an_unexpected_error_ends_the_loop_and_is_told(rig):

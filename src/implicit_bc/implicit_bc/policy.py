@@ -10,6 +10,7 @@ from ibc_contract.contract import Contract
 from ibc_contract.errors import IbcError
 from implicit_bc.interface import Observation
 from implicit_bc.methods import Model
+from implicit_bc.samplers import Deadline
 from implicit_bc.spaces import Spaces
 
 
@@ -23,6 +24,10 @@ class Inference:
     """What it was chosen from, (N, 2) float64 [m]; N is 1 for explicit models."""
     energies: np.ndarray
     """Their energies, (N,); only differences mean anything."""
+    iterations: int
+    """Rounds of the search that were done."""
+    is_cut_short: bool
+    """Whether they are fewer than the model has, for lack of time."""
     seconds: float
     """Time it took [s]."""
 
@@ -45,22 +50,39 @@ class LearnedPolicy:
         return self.infer(observation, rng).action
 
     @torch.inference_mode()
-    def infer(self, observation: Observation, rng: np.random.Generator) -> Inference:
+    def infer(
+        self, observation: Observation, rng: np.random.Generator, time_budget: float | None = None
+    ) -> Inference:
         """Decide for one observation; the same `rng` state gives the same answer.
+
+        Args:
+            observation: What the contract says.
+            rng: Source of randomness.
+            time_budget: When the answer must be there [s from now]; the search then does as many of
+                its rounds as fit, at least one. No limit by default.
 
         Raises:
             IbcError: The observation is not what the contract says.
         """
         start = time.perf_counter()
         device = self.model.low.device
+        deadline = Deadline(time_budget, device)
         observed = torch.from_numpy(self._checked(observation))[None].to(device)
         generator = torch.Generator(device).manual_seed(int(rng.integers(2**63)))
-        decided = self.model.decide(observed, generator)
+        decided = self.model.decide(observed, generator, deadline=deadline)
         to_metres = self.model.action.inverse
         action = to_metres(decided.best)[0].double().cpu().numpy()
         candidates = to_metres(decided.candidates)[0].double().cpu().numpy()
         energies = decided.energies[0].cpu().numpy()
-        return Inference(action, candidates, energies, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return Inference(
+            action,
+            candidates,
+            energies,
+            decided.iterations,
+            deadline.has_cut_short,
+            seconds,
+        )
 
     def warm_up(self, rounds: int = 3) -> float:
         """Decide on an empty observation `rounds` times; the time of the last one [s].

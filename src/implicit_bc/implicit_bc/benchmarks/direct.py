@@ -11,13 +11,19 @@ from torch.nn import functional
 
 from implicit_bc.methods.derivative_free import DerivativeFreeModel
 from implicit_bc.networks.energy import EnergyNetwork
-from implicit_bc.samplers import Energy, Samples, minimize
+from implicit_bc.samplers import NO_DEADLINE, Deadline, Energy, Samples, minimize
 
 
 class DirectModel(DerivativeFreeModel):
     """The derivative-free model with the direct formulation of its energy."""
 
-    def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
+    def decide(
+        self,
+        observation: Tensor,
+        generator: torch.Generator,
+        start: Tensor | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> Samples:
         """Algorithm 1 of the paper, ending in a true argmin."""
         return minimize(
             direct_energy(self.network, self.prepare(observation)),
@@ -26,6 +32,8 @@ class DirectModel(DerivativeFreeModel):
             len(observation),
             self.method.sampler,
             generator,
+            start,
+            deadline,
         )
 
 

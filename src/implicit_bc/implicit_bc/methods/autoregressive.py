@@ -14,7 +14,9 @@ from implicit_bc.losses import autoregressive_info_nce
 from implicit_bc.methods.method import ImplicitModel
 from implicit_bc.networks.energy import EnergyNetwork, NetworkConfig, make_energy
 from implicit_bc.samplers import (
+    NO_DEADLINE,
     AutoregressiveConfig,
+    Deadline,
     Samples,
     autoregressive_minimize,
     autoregressive_negatives,
@@ -65,7 +67,13 @@ class AutoregressiveModel(ImplicitModel):
         energies = self._energies(embedded)
         return {'loss': autoregressive_info_nce(energies, self.action(action), negatives)}
 
-    def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
+    def decide(
+        self,
+        observation: Tensor,
+        generator: torch.Generator,
+        start: Tensor | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> Samples:
         """Algorithm 2, ending in a true argmin of the last energy."""
         embedded = self._embed(observation)
         return autoregressive_minimize(
@@ -75,6 +83,8 @@ class AutoregressiveModel(ImplicitModel):
             len(observation),
             self.method.sampler,
             generator,
+            start,
+            deadline,
         )
 
     def landscape(self, observation: Tensor, actions: Tensor) -> Tensor:

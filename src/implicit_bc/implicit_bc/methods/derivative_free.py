@@ -11,7 +11,14 @@ from torch import Tensor
 from implicit_bc.losses import info_nce
 from implicit_bc.methods.method import ImplicitModel, JointEnergyModel
 from implicit_bc.networks.energy import NetworkConfig
-from implicit_bc.samplers import DerivativeFreeConfig, Samples, minimize, uniform_actions
+from implicit_bc.samplers import (
+    NO_DEADLINE,
+    Deadline,
+    DerivativeFreeConfig,
+    Samples,
+    minimize,
+    uniform_actions,
+)
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
 
@@ -46,7 +53,13 @@ class DerivativeFreeModel(JointEnergyModel):
         )
         return {'loss': info_nce(energies)}
 
-    def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
+    def decide(
+        self,
+        observation: Tensor,
+        generator: torch.Generator,
+        start: Tensor | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> Samples:
         """Algorithm 1 of the paper, ending in a true argmin."""
         return minimize(
             self.network.folded(self.embed(observation)),
@@ -55,4 +68,6 @@ class DerivativeFreeModel(JointEnergyModel):
             len(observation),
             self.method.sampler,
             generator,
+            start,
+            deadline,
         )

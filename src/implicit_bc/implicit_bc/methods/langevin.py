@@ -12,6 +12,8 @@ from implicit_bc.losses import GradientPenaltyConfig, gradient_penalty, info_nce
 from implicit_bc.methods.method import ImplicitModel, JointEnergyModel
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.samplers import (
+    NO_DEADLINE,
+    Deadline,
     LangevinConfig,
     Samples,
     langevin_chain,
@@ -60,7 +62,13 @@ class LangevinModel(JointEnergyModel):
             'gradient_penalty': steepness,
         }
 
-    def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
+    def decide(
+        self,
+        observation: Tensor,
+        generator: torch.Generator,
+        start: Tensor | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> Samples:
         """Chains from uniform actions, a second pass if there is one, then the argmin."""
         embedded = self.embed(observation)
         return langevin_minimize(
@@ -70,6 +78,8 @@ class LangevinModel(JointEnergyModel):
             len(observation),
             self.method.sampler,
             generator,
+            start,
+            deadline,
         )
 
     def _chain_ends(self, embedded: Tensor, generator: torch.Generator) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 from implicit_bc.methods.method import Model
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.explicit import make_explicit
-from implicit_bc.samplers import Samples
+from implicit_bc.samplers import NO_DEADLINE, Deadline, Samples
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
 
@@ -43,7 +43,13 @@ class MeanSquaredErrorModel(Model):
         error = self._answer(observation) - self.action(action)
         return {'loss': error.square().mean()}
 
-    def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
+    def decide(
+        self,
+        observation: Tensor,
+        generator: torch.Generator,
+        start: Tensor | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> Samples:
         """The network's output, kept inside the bounds."""
         best = self._answer(observation).clamp(self.low, self.high)
         return Samples(best, best[:, None], best.new_zeros(len(best), 1))

@@ -15,7 +15,7 @@ from implicit_bc.images import stack_frames
 from implicit_bc.networks.energy import NetworkConfig, make_energy, samples_seen
 from implicit_bc.normalization import Normalizer
 from implicit_bc.precision import Precision, autocast
-from implicit_bc.samplers import Samples
+from implicit_bc.samplers import NO_DEADLINE, Deadline, Samples
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
 
@@ -58,8 +58,23 @@ class Model(nn.Module, ABC):
         """What to minimize, as 'loss', and its parts; `action` (B, A) was demonstrated."""
 
     @abstractmethod
-    def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
-        """Choose an action for every observation; all of it normalized."""
+    def decide(
+        self,
+        observation: Tensor,
+        generator: torch.Generator,
+        start: Tensor | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> Samples:
+        """Choose an action for every observation; all of it normalized.
+
+        Args:
+            observation: Raw observations (B, T, ...).
+            generator: Source of randomness, on the model's device.
+            start: (B, K, A) actions to search from, besides random ones.
+            deadline: Cuts the search short.
+
+        What needs no search leaves both aside.
+        """
 
     def prepare(self, observation: Tensor) -> Tensor:
         """Raw observations as the encoder takes them."""

@@ -17,7 +17,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from implicit_bc.methods.method import ImplicitModel
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.explicit import make_explicit
-from implicit_bc.samplers import Samples
+from implicit_bc.samplers import NO_DEADLINE, Deadline, Samples
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
 
@@ -61,7 +61,13 @@ class MixtureDensityModel(ImplicitModel):
         mixture = self._mixture(observation, self.method.training_temperature, 1.0)
         return {'loss': -mixture.log_prob(self.action(action)).mean()}
 
-    def decide(self, observation: Tensor, generator: torch.Generator) -> Samples:
+    def decide(
+        self,
+        observation: Tensor,
+        generator: torch.Generator,
+        start: Tensor | None = None,
+        deadline: Deadline = NO_DEADLINE,
+    ) -> Samples:
         """The likeliest of some draws; the released code acts by a single one."""
         method = self.method
         mixture = self._mixture(observation, method.test_temperature, method.test_variance_exponent)

@@ -5,6 +5,7 @@ from implicit_bc.samplers.autoregressive import (
     autoregressive_minimize,
     autoregressive_negatives,
 )
+from implicit_bc.samplers.deadline import NO_DEADLINE, Deadline
 from implicit_bc.samplers.derivative_free import DerivativeFreeConfig, minimize
 from implicit_bc.samplers.langevin import (
     LangevinConfig,
@@ -17,7 +18,9 @@ from implicit_bc.samplers.samples import Energy, Pick, Samples
 from implicit_bc.samplers.uniform import uniform_actions
 
 __all__ = [
+    'NO_DEADLINE',
     'AutoregressiveConfig',
+    'Deadline',
     'DerivativeFreeConfig',
     'Energy',
     'LangevinConfig',

@@ -25,6 +25,7 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from ibc_contract.errors import IbcError
+from implicit_bc.samplers.deadline import NO_DEADLINE, Deadline
 from implicit_bc.samplers.gaussian import gaussian
 from implicit_bc.samplers.samples import Energy, Pick, Samples, choose, resample
 from implicit_bc.samplers.uniform import first_candidates
@@ -50,6 +51,7 @@ def autoregressive_minimize(
     config: AutoregressiveConfig,
     generator: torch.Generator | None = None,
     start: Tensor | None = None,
+    deadline: Deadline = NO_DEADLINE,
 ) -> Samples:
     """Find the action of lowest energy in the box from `low` to `high`, each (A,).
 
@@ -62,14 +64,19 @@ def autoregressive_minimize(
         config: Candidates, passes and noise.
         generator: Source of randomness, on the device of `low`.
         start: (B, K, A) actions that take the place of K uniform ones, such as the last answer.
+        deadline: Ends the search after fewer passes.
 
     Raises:
         IbcError: There is not one energy per dimension.
     """
     candidates = first_candidates(low, high, batch, config.samples, start, generator)
-    for _, prefixes in _search(energies, candidates, low, high, config, generator):
+    passes = 0
+    for dimension, prefixes in _search(
+        energies, candidates, low, high, config, generator, deadline
+    ):
+        passes += dimension == 0
         candidates = prefixes
-    return choose(candidates, energies[-1](candidates), config.pick, generator)
+    return choose(candidates, energies[-1](candidates), config.pick, generator, passes)
 
 
 @torch.no_grad()
@@ -101,24 +108,28 @@ def _search(
     high: Tensor,
     config: AutoregressiveConfig,
     generator: torch.Generator | None,
+    deadline: Deadline = NO_DEADLINE,
 ) -> Iterator[tuple[int, Tensor]]:
-    """Yield each dimension with the prefixes that its energy scores; last of all, whole actions."""
+    """Yield each dimension with the prefixes that its energy scores; last of all, whole actions.
+
+    The last pass only yields: nothing is drawn from what is scored in it.
+    """
     if len(energies) != low.shape[0]:
         raise IbcError(
             f'autoregressive: {len(energies)} energies for {low.shape[0]} action dimensions: '
             'give one per dimension'
         )
     sigma = config.sigma
-    for iteration in range(config.iterations):
+    for _ in deadline.rounds(config.iterations - 1, kept=1):
         for dimension, energy in enumerate(energies):
             size = dimension + 1
             prefixes, rest = candidates[..., :size], candidates[..., size:]
             yield dimension, prefixes
-            if iteration == config.iterations - 1:
-                continue
             prefixes = resample(prefixes, energy(prefixes), config.samples, generator)
             newest = prefixes[..., dimension:]
             newest = newest + sigma * gaussian(newest, generator)
             newest = torch.clamp(newest, low[dimension:size], high[dimension:size])
             candidates = torch.cat((prefixes[..., :dimension], newest, rest), dim=-1)
         sigma *= config.shrink
+    for dimension in range(len(energies)):
+        yield dimension, candidates[..., : dimension + 1]

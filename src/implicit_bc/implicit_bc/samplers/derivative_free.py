@@ -7,6 +7,7 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor
 
+from implicit_bc.samplers.deadline import NO_DEADLINE, Deadline
 from implicit_bc.samplers.gaussian import gaussian
 from implicit_bc.samplers.samples import Energy, Pick, Samples, choose, resample
 from implicit_bc.samplers.uniform import first_candidates
@@ -32,6 +33,7 @@ def minimize(
     config: DerivativeFreeConfig,
     generator: torch.Generator | None = None,
     start: Tensor | None = None,
+    deadline: Deadline = NO_DEADLINE,
 ) -> Samples:
     """Find the action of lowest energy in the box from `low` to `high`, each (A,).
 
@@ -46,14 +48,15 @@ def minimize(
         config: Candidates, iterations and noise.
         generator: Source of randomness, on the device of `low`.
         start: (B, K, A) actions that take the place of K uniform ones, such as the last answer.
+        deadline: Ends the search after fewer iterations, the first of which is always done.
     """
     candidates = first_candidates(low, high, batch, config.samples, start, generator)
-    energies = energy(candidates)
-    sigma = config.sigma
-    for _ in range(config.iterations - 1):
-        candidates = resample(candidates, energies, config.samples, generator)
-        noise = gaussian(candidates, generator)
-        candidates = torch.clamp(candidates + sigma * noise, low, high)
+    energies, sigma, iterations = candidates.new_empty(0), config.sigma, 0
+    for iterations in deadline.rounds(config.iterations):
+        if iterations:
+            candidates = resample(candidates, energies, config.samples, generator)
+            noise = gaussian(candidates, generator)
+            candidates = torch.clamp(candidates + sigma * noise, low, high)
+            sigma *= config.shrink
         energies = energy(candidates)
-        sigma *= config.shrink
-    return choose(candidates, energies, config.pick, generator)
+    return choose(candidates, energies, config.pick, generator, iterations + 1)

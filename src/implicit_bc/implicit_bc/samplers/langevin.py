@@ -26,6 +26,7 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor
 
+from implicit_bc.samplers.deadline import NO_DEADLINE, Deadline
 from implicit_bc.samplers.gaussian import gaussian
 from implicit_bc.samplers.samples import Energy, Pick, Samples, choose
 from implicit_bc.samplers.uniform import first_candidates
@@ -43,6 +44,10 @@ class StepSize:
         """Size of step 0, 1, ..., `steps` - 1: the first has `initial`, the last `final`."""
         remaining = 1 - step / max(1, steps - 1)
         return self.final + (self.initial - self.final) * remaining**self.power
+
+    def all_of(self, steps: int) -> list[float]:
+        """Sizes of all `steps` of a pass."""
+        return [self.at(step, steps) for step in range(steps)]
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
@@ -71,6 +76,7 @@ def langevin_minimize(
     config: LangevinConfig,
     generator: torch.Generator | None = None,
     start: Tensor | None = None,
+    deadline: Deadline = NO_DEADLINE,
 ) -> Samples:
     """Find the action of lowest energy in the box from `low` to `high`, each (A,).
 
@@ -78,10 +84,13 @@ def langevin_minimize(
     before choosing from them. Arguments and result are those of `derivative_free.minimize`.
     """
     candidates = first_candidates(low, high, batch, config.samples, start, generator)
-    candidates = langevin_chain(energy, candidates, low, high, config, generator)
+    rates = config.step_size.all_of(config.iterations)
     if config.second_pass is not None:
-        candidates = _pass(energy, candidates, low, high, config, config.second_pass, generator)
-    return choose(candidates, energy(candidates), config.pick, generator)
+        rates += config.second_pass.all_of(config.iterations)
+    candidates, steps = _steps(
+        energy, candidates, low, high, config.noise, config.max_step, rates, generator, deadline
+    )
+    return choose(candidates, energy(candidates), config.pick, generator, steps)
 
 
 def langevin_chain(
@@ -97,27 +106,32 @@ def langevin_chain(
     For counter-examples, `start` is uniform (B.3). A network should be in eval mode meanwhile, lest
     spectral norm iterates at every step, and hold an embedding that is detached.
     """
-    return _pass(energy, start, low, high, config, config.step_size, generator)
+    rates = config.step_size.all_of(config.iterations)
+    return _steps(energy, start, low, high, config.noise, config.max_step, rates, generator)[0]
 
 
 @torch.no_grad()
-def _pass(
+def _steps(
     energy: Energy,
     actions: Tensor,
     low: Tensor,
     high: Tensor,
-    config: LangevinConfig,
-    step_size: StepSize,
+    noise: float,
+    max_step: float,
+    rates: list[float],
     generator: torch.Generator | None,
-) -> Tensor:
+    deadline: Deadline = NO_DEADLINE,
+) -> tuple[Tensor, int]:
+    """Return the ends of the chains and the number of steps."""
     half = (high - low) / 2
-    for step in range(config.iterations):
-        rate = step_size.at(step, config.iterations)
+    step = 0
+    for step in deadline.rounds(len(rates), kept=1):
+        rate = rates[step]
         slope = half * _gradient(energy, actions)
-        move = rate * (0.5 * slope + config.noise * gaussian(actions, generator))
-        move = torch.clamp(move, -config.max_step, config.max_step)
+        move = rate * (0.5 * slope + noise * gaussian(actions, generator))
+        move = torch.clamp(move, -max_step, max_step)
         actions = torch.clamp(actions - half * move, low, high)
-    return actions
+    return actions, step + 1
 
 
 def _gradient(energy: Energy, actions: Tensor) -> Tensor:

@@ -25,17 +25,23 @@ class Samples:
     """(B, N, A): the final candidates."""
     energies: Tensor
     """(B, N): their energies, row for row (the released code returns those of an older set)."""
+    iterations: int = 1
+    """Rounds of the search that made them."""
 
 
 def choose(
-    candidates: Tensor, energies: Tensor, pick: Pick, generator: torch.Generator | None = None
+    candidates: Tensor,
+    energies: Tensor,
+    pick: Pick,
+    generator: torch.Generator | None = None,
+    iterations: int = 1,
 ) -> Samples:
     """End a minimization with `candidates` (B, N, A) and their `energies` (B, N)."""
     if pick == 'draw':
         best = resample(candidates, energies, 1, generator)
     else:
         best = _take(candidates, energies.argmin(dim=1, keepdim=True))
-    return Samples(best[:, 0], candidates, energies)
+    return Samples(best[:, 0], candidates, energies, iterations)
 
 
 def resample(
