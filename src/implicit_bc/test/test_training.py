@@ -17,7 +17,7 @@ from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.samplers import DerivativeFreeConfig
-from implicit_bc.training.augmentation import random_shift
+from implicit_bc.training.augmentation import random_shifts, shift_frames
 from implicit_bc.training.batches import data_order
 from implicit_bc.training.checkpoint import checkpoints
 from implicit_bc.training.config import (
@@ -214,7 +214,7 @@ def test_shifted_frames_move_together_and_repeat_the_edge():
     frames = np.zeros((300, 2, 9, 12, 3), np.uint8)
     frames[:, :, 4, 6] = 200
     frames[:, :, :, 0] = 50
-    shifted = random_shift(frames, 2, np.random.default_rng(0))
+    shifted = shift_frames(frames, random_shifts(300, 2, np.random.default_rng(0)))
     assert (shifted[:, 0] == shifted[:, 1]).all()
     places = {tuple(np.argwhere(frame[0, :, :, 0] == 200)[0] - (4, 6)) for frame in shifted}
     assert places == {(down, right) for down in range(-2, 3) for right in range(-2, 3)}

@@ -16,6 +16,7 @@ from implicit_bc.scaling import Scaling
 from implicit_bc.training.checkpoint import TrainState, checkpoints
 from implicit_bc.training.config import LearningRate, TrainConfig
 from implicit_bc.training.data import ArrayData
+from implicit_bc.training.gradients import Gradients, micro_batches
 from implicit_bc.training.run_log import read_metrics
 from implicit_bc.training.trainer import fit
 from implicit_bc.training.update import TrainingDiverged, update
@@ -112,16 +113,17 @@ def state():
     scaling = Scaling.of_data(STATES, ACTIONS, CONFIG.normalization, (-1.0, 1.0))
     method = Langevin(negatives=4, sampler=LangevinConfig(iterations=2))
     model = method.model(DATA.spaces, CONFIG.network, scaling)
-    return TrainState(model, torch.optim.Adam(model.parameters()), torch.Generator())
+    return TrainState(model, torch.optim.Adam(model.parameters()))
 
 
 def weights_of(state):
     return [p.detach().clone() for p in state.model.parameters()]
 
 
-def batch(data=DATA):
-    observation, action = data.batch(np.arange(8))
-    return torch.from_numpy(observation), torch.from_numpy(action)
+def step(state):
+    observation, action = DATA.batch(np.arange(8))
+    gradients = Gradients(state.model, 8, micro_batches(8, 8), seed=0)
+    return update(state, gradients, torch.from_numpy(observation), torch.from_numpy(action))
 
 
 def test_the_gradient_that_is_not_finite_is_named_and_changes_nothing(state):
@@ -130,7 +132,7 @@ def test_the_gradient_that_is_not_finite_is_named_and_changes_nothing(state):
     with pytest.raises(
         TrainingDiverged, match=r'step 0: the gradient of network\.value\.head\.weight'
     ):
-        update(state, *batch())
+        step(state)
     assert all(torch.equal(a, b) for a, b in zip(before, weights_of(state), strict=True))
 
 
@@ -139,7 +141,7 @@ def test_the_part_of_the_loss_that_is_not_finite_is_named(state, monkeypatch):
     broken = {'gradient_penalty': torch.tensor(torch.inf)}
     monkeypatch.setattr(state.model, 'losses', lambda *batch: {**really(*batch), **broken})
     with pytest.raises(TrainingDiverged, match="step 0: the loss 'gradient_penalty' is not finite"):
-        update(state, *batch())
+        step(state)
 
 
 def test_every_part_of_the_loss_is_logged(tmp_path):

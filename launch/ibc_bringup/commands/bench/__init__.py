@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ibc_bringup.commands.bench import inference
+from ibc_bringup.commands.bench import inference, train
 
-ALL = (inference,)
+ALL = (inference, train)
 
 
 def add_parser(subparsers: Any) -> None:

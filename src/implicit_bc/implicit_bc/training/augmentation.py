@@ -3,14 +3,18 @@
 import numpy as np
 
 
-def random_shift(frames: np.ndarray, most_px: int, rng: np.random.Generator) -> np.ndarray:
-    """Shift each observation of `frames` (B, T, h, w, 3) by up to `most_px` pixels each way.
+def random_shifts(count: int, most_px: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw (count, 2) shifts down and right, each up to `most_px` pixels either way."""
+    return rng.integers(-most_px, most_px + 1, size=(count, 2))
+
+
+def shift_frames(frames: np.ndarray, shifts: np.ndarray) -> np.ndarray:
+    """Shift each observation of `frames` (B, T, h, w, 3) by its pixels in `shifts` (B, 2).
 
     All frames of an observation move together, so that motion between them stays; what comes in
     from outside repeats the edge.
     """
     height, width = frames.shape[2:4]
-    shifts = rng.integers(-most_px, most_px + 1, size=(len(frames), 2))
     shifted = np.empty_like(frames)
     for frame, target, (down, right) in zip(frames, shifted, shifts, strict=True):
         rows = np.clip(np.arange(height) - down, 0, height - 1)

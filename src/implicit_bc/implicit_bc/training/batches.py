@@ -1,16 +1,22 @@
 """From dataset rows to tensors, in an order that follows from the seed and the step alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from implicit_bc.training.augmentation import random_shift
+from implicit_bc.training.augmentation import random_shifts, shift_frames
 from implicit_bc.training.config import TrainConfig
 from implicit_bc.training.data import TrainingData
 from implicit_bc.training.data_checks import require_batch
+from implicit_bc.training.gradients import MicroBatch
+
+
+def batch_rows(rows: np.ndarray, config: TrainConfig) -> int:
+    """Rows of a batch: the configured number, or all where there are fewer."""
+    return min(config.batch_size, len(rows))
 
 
 def data_order(rows: np.ndarray, batch_size: int, seed: int, step: int) -> Iterator[np.ndarray]:
@@ -26,18 +32,28 @@ def data_order(rows: np.ndarray, batch_size: int, seed: int, step: int) -> Itera
 
 
 def batches(
-    data: TrainingData, rows: np.ndarray, config: TrainConfig, step: int, device: torch.device
+    data: TrainingData,
+    rows: np.ndarray,
+    config: TrainConfig,
+    step: int,
+    device: torch.device,
+    parts: Sequence[MicroBatch],
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield observations and actions, as `load_batch`, of every step from `step` on, without end.
+    """Yield `parts` of the batch of every step from `step` on, without end.
 
-    The next batch is loaded while the last one is learned from: copying frames leaves most of a
-    machine idle.
+    Observations (b, T, ...) and actions (b, A), the parts one after the other. The next batch is
+    loaded while the last one is learned from: copying frames leaves most of a machine idle.
     """
     order = data_order(rows, config.batch_size, config.seed, step)
+    mine = np.concatenate([np.arange(part.start, part.stop) for part in parts])
 
     def load(step: int) -> tuple[Tensor, Tensor]:
-        rng = np.random.default_rng((config.seed, step))
-        return load_batch(data, next(order), device, config.random_shift_px, rng)
+        batch = next(order)
+        shifts = None
+        if config.random_shift_px and data.spaces.has_images:
+            rng = np.random.default_rng((config.seed, step))
+            shifts = random_shifts(len(batch), config.random_shift_px, rng)[mine]
+        return load_batch(data, batch[mine], device, shifts)
 
     with ThreadPoolExecutor(1, 'batches') as loader:
         upcoming = loader.submit(load, step)
@@ -49,17 +65,13 @@ def batches(
 
 
 def load_batch(
-    data: TrainingData,
-    rows: np.ndarray,
-    device: torch.device,
-    shift_px: int = 0,
-    rng: np.random.Generator | None = None,
+    data: TrainingData, rows: np.ndarray, device: torch.device, shifts: np.ndarray | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Observations (B, T, ...) and actions (B, A) of `rows`, images shifted if asked to."""
+    """Observations (B, T, ...) and actions (B, A) of `rows`, images moved by `shifts` (B, 2)."""
     observation, action = data.batch(rows)
     require_batch(data.spaces, observation, action)
-    if shift_px and rng is not None and observation.dtype == np.uint8:
-        observation = random_shift(observation, shift_px, rng)
+    if shifts is not None:
+        observation = shift_frames(observation, shifts)
     return torch.from_numpy(observation).to(device), torch.from_numpy(action).to(device)
 
 

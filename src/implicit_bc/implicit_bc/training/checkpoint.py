@@ -2,7 +2,7 @@
 
 <run>/checkpoints/00001000/model.safetensors     weights
 average.safetensors   moving average of the weights, if the run keeps one
-trainer.safetensors   Adam's moments, states of the random generators
+trainer.safetensors   Adam's moments
 state.json            step, seconds, configuration, dataset hash
 """
 
@@ -39,12 +39,10 @@ class TrainState:
 
     model: Model
     optimizer: torch.optim.Optimizer
-    generator: torch.Generator
-    """Draws what the loss needs, such as counter-examples."""
     average: AveragedModel | None = None
     """Exponential moving average of the weights, where it is kept."""
     step: int = 0
-    """Steps done. Order and augmentation of the data follow from it and the seed."""
+    """Steps done. The order of the data and all that is drawn follow from it and the seed."""
     seconds: float = 0.0
     """Time spent training, over all resumptions [s]."""
 
@@ -107,8 +105,6 @@ def restore_checkpoint(
     if state.average is not None:
         load_into(state.average, load_tensors(path, 'average'), f'{path / "average.safetensors"}')
     tensors = load_tensors(path, 'trainer')
-    torch.set_rng_state(tensors.pop('rng.torch'))
-    state.generator.set_state(tensors.pop('rng.loss'))
     parameters = list(state.model.parameters())
     moments: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
@@ -125,14 +121,11 @@ def restore_checkpoint(
 
 def _trainer_tensors(state: TrainState) -> dict[str, Tensor]:
     moments = state.optimizer.state_dict()['state']
-    tensors = {
+    return {
         f'adam.{number}.{name}': tensor
         for number, values in moments.items()
         for name, tensor in values.items()
     }
-    tensors['rng.torch'] = torch.get_rng_state()
-    tensors['rng.loss'] = state.generator.get_state()
-    return tensors
 
 
 def _require_same(

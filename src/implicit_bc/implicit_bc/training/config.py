@@ -68,6 +68,10 @@ class TrainConfig:
     precision: Precision = 'auto'
     """Of convolutions while training; everything else is float32. 'auto' is bfloat16 where the
     hardware multiplies it."""
+    micro_batch: Annotated[int, Field(ge=1)] | None = None
+    """Observations whose gradient is taken at a time: bounds the memory, and is faster where it
+    fits a core's cache. None takes what does, and on a GPU the whole batch. A step is the same up
+    to rounding and to what the loss draws."""
     threads: Annotated[int, Field(ge=1)] | None = None
     """CPU threads of PyTorch; its own choice by default."""
     device: Literal['auto', 'cpu', 'cuda'] = 'auto'

@@ -41,7 +41,9 @@ class RunLog:
         self._bar.update()
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Log `values` at `step`."""
+        """Log `values` at `step`, if there are any."""
+        if not values:
+            return
         self._file.write(json.dumps({'step': step, **values}) + '\n')
         self._file.flush()
         for name, value in values.items():
@@ -53,6 +55,19 @@ class RunLog:
         self._bar.close()
         self._board.close()
         self._file.close()
+
+
+class NoLog:
+    """Of a process that leaves the writing to another one."""
+
+    def advance(self) -> None:
+        """Do nothing."""
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 def read_metrics(run_dir: Path) -> list[dict[str, float]]:

@@ -9,22 +9,36 @@ from ibc_contract.errors import IbcError
 from implicit_bc.methods import Model
 from implicit_bc.networks.spectral_norm import power_iteration
 from implicit_bc.training.checkpoint import TrainState
+from implicit_bc.training.gradients import Gradients
+from implicit_bc.training.processes import ALONE, Processes
 
 
 class TrainingDiverged(IbcError):
     """A loss or a gradient is not finite; the weights are still those of the step before."""
 
 
-def update(state: TrainState, observation: Tensor, action: Tensor) -> dict[str, Tensor]:
+def update(
+    state: TrainState,
+    gradients: Gradients,
+    observation: Tensor,
+    action: Tensor,
+    processes: Processes = ALONE,
+) -> dict[str, Tensor]:
     """Do one step of gradient descent on a batch; return its losses, detached.
+
+    Args:
+        state: What is trained.
+        gradients: How gradients are taken.
+        observation: (b, T, ...) of this process's share of the batch.
+        action: (b, A), likewise.
+        processes: Those that share the batch.
 
     Raises:
         TrainingDiverged: Names the step and the loss or the gradient; nothing has been updated.
     """
-    losses = state.model.losses(observation, action, state.generator)
-    state.optimizer.zero_grad(set_to_none=True)
-    losses['loss'].backward()
-    losses = {name: loss.detach() for name, loss in losses.items()}
+    losses = gradients.take(state.step, observation, action)
+    taken = [p.grad for p in state.model.parameters() if p.grad is not None]
+    processes.add_up([*losses.values(), *taken])
     _require_finite(state.model, losses, state.step)
     state.optimizer.step()
     power_iteration(state.model)

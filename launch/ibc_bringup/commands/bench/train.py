@@ -1,0 +1,50 @@
+"""`ibc bench train`: one training step at the paper's settings."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from ibc_bringup.options import whole
+
+
+def add_parser(benchmarks: Any) -> None:
+    """Add the benchmark to `benchmarks`."""
+    parser = benchmarks.add_parser(
+        'train',
+        help='time of a training step, against a plain eager implementation',
+        description='Time of a training step of paper D.2 (states) and D.5 (pixels), against a '
+        'plain eager implementation: whole batch, all layers for all candidates. Same weights, '
+        'interleaved; ends with an error where the gradients differ.',
+    )
+    parser.add_argument(
+        '--rounds', type=whole(1), default=5, metavar='N', help='steps timed (%(default)s)'
+    )
+    parser.add_argument(
+        '--threads', type=whole(0), default=0, metavar='N', help="CPU threads (0: PyTorch's choice)"
+    )
+    parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1 (%(default)s)')
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Measure and print."""
+    from implicit_bc.benchmarks.training import bench_training
+    from implicit_bc.threads import use_threads
+
+    if arguments.threads:
+        use_threads(arguments.threads)
+    result = bench_training(arguments.rounds, arguments.device)
+    if arguments.json:
+        sys.stdout.write(json.dumps(result) + '\n')
+        return 0
+    sys.stdout.write(f'{result["rounds"]} steps on {result["device"]}\n')
+    for name in ('states', 'pixels'):
+        of = result[name]
+        sys.stdout.write(
+            f'{name:<8}{of["batch"]} x {1 + of["negatives"]} candidates: '
+            f'{of["steps_per_s"]:.3f} steps/s, plain {of["plain_steps_per_s"]:.3f}; '
+            f'{of["speedup"]:.2f} times faster\n'
+        )
+    return 0

@@ -1,0 +1,190 @@
+"""The gradient of a batch from micro-batches: each small enough for a core's cache, one per core.
+
+Every loss here is a mean over the observations of a batch, so the gradient of a batch is the
+weighted mean of those of its parts. A step over 512 x 257 candidates in one piece moves every
+activation through main memory several times; in pieces that stay in the cache the same arithmetic
+takes about half the time, and the cores need not wait for each other after every operation.
+
+What the loss draws (counter-examples, noise) follows from the seed, the step and the number of the
+micro-batch alone, whoever takes it. So a batch that several processes share gives the gradient that
+one process would take.
+"""
+
+import copy
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ibc_contract.errors import IbcError
+from implicit_bc.methods import Model
+from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
+from implicit_bc.training.processes import ALONE, Processes
+
+CACHE_BYTES = 2**20
+"""Largest activation of a micro-batch on a CPU: half of a present core's second-level cache, so
+that an operation finds its input there and leaves its output there."""
+FEWEST = 4
+"""Observations of a micro-batch on a CPU, even if too large for the cache: with fewer, what is done
+once per micro-batch begins to count."""
+FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """Consecutive rows of a batch."""
+
+    number: int
+    """Among those of the whole batch."""
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+
+def micro_batches(batch: int, size: int, processes: Processes = ALONE) -> list[MicroBatch]:
+    """Cut a batch into parts of `size` rows (the last may be smaller); those of this process."""
+    parts = [
+        MicroBatch(number, start, min(start + size, batch))
+        for number, start in enumerate(range(0, batch, size))
+    ]
+    return parts[processes.rank :: processes.count]
+
+
+def micro_batches_of(
+    model: Model, batch: int, size: int | None, processes: Processes = ALONE
+) -> list[MicroBatch]:
+    """Cut a batch for `model`, into parts of `size` rows or of what suits the device.
+
+    Raises:
+        IbcError: There are fewer parts than processes.
+    """
+    share = -(-batch // processes.count)
+    if size is None and model.low.device.type == 'cpu':
+        size = max(FEWEST, CACHE_BYTES // _largest_activation(model))
+    size = min(size or share, share)
+    parts = micro_batches(batch, size, processes)
+    if not parts:
+        raise IbcError(
+            f'a batch of {batch} rows in micro-batches of {size} is not enough for '
+            f'{processes.count} processes: lower micro_batch or start fewer'
+        )
+    return parts
+
+
+def _largest_activation(model: Model) -> int:
+    """Bytes that an observation takes in the widest layer, roughly."""
+    candidates = 1 + getattr(model.method, 'negatives', 0)
+    numbers = candidates * model.network_config.value.width
+    if model.spaces.has_images:
+        height, width = model.spaces.observation[1:3]
+        image = model.network_config.image
+        if isinstance(image, ConvMaxPoolConfig):
+            first = image.widths[0] * (height // image.stem_stride) * (width // image.stem_stride)
+        else:
+            first = image.width * height * width
+        numbers = max(numbers, first)
+    return FLOAT_BYTES * numbers
+
+
+class Gradients:
+    """Takes the gradients of a model's losses, batch by batch."""
+
+    def __init__(self, model: Model, batch: int, parts: Sequence[MicroBatch], seed: int) -> None:
+        """Prepare to take gradients.
+
+        Args:
+            model: Its parameters get the gradients.
+            batch: Rows of a whole batch, over all processes.
+            parts: Those of this process.
+            seed: Of all draws.
+        """
+        self._parameters = list(model.parameters())
+        self._batch = batch
+        self._parts = parts
+        self._seed = seed
+        device = model.low.device
+        threads = torch.get_num_threads() if device.type == 'cpu' else 1
+        # Dropout draws from a generator that all threads would share, in no certain order.
+        self._drops = any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules())
+        # With fewer parts than threads, the threads are better used inside the operations.
+        self._lanes = threads if len(parts) >= threads and not self._drops else 1
+        self._pool = ThreadPoolExecutor(self._lanes, 'gradients') if self._lanes > 1 else None
+        # Copies with a training mode of their own, which a chain of samples switches while it runs,
+        # around the same tensors.
+        shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
+        self._models = [copy.deepcopy(model, dict(shared)) for _ in range(self._lanes)]
+
+    def close(self) -> None:
+        """End the threads."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def take(self, step: int, observation: Tensor, action: Tensor) -> dict[str, Tensor]:
+        """Set the parameters' gradients; return the losses, this process's share of their means.
+
+        Args:
+            step: Number of the step, for the draws.
+            observation: (b, T, ...) of this process's micro-batches, one after the other.
+            action: (b, A), likewise.
+        """
+        sizes = [len(part) for part in self._parts]
+        pieces = list(zip(self._parts, observation.split(sizes), action.split(sizes), strict=True))
+        if self._pool is None:
+            sums = [self._lane(self._models[0], step, pieces)]
+        else:
+            threads = torch.get_num_threads()
+            torch.set_num_threads(1)
+            try:
+                lanes = [
+                    self._pool.submit(self._lane, model, step, pieces[i :: self._lanes])
+                    for i, model in enumerate(self._models)
+                ]
+                sums = [lane.result() for lane in lanes]
+            finally:
+                torch.set_num_threads(threads)
+        losses, gradients = sums[0]
+        for more_losses, more_gradients in sums[1:]:
+            losses = {name: loss + more_losses[name] for name, loss in losses.items()}
+            torch._foreach_add_(gradients, more_gradients)
+        for parameter, gradient in zip(self._parameters, gradients, strict=True):
+            parameter.grad = gradient
+        return losses
+
+    def _lane(
+        self, model: Model, step: int, pieces: Sequence[tuple[MicroBatch, Tensor, Tensor]]
+    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Losses and gradients of some micro-batches, weighted by their size and summed."""
+        losses: dict[str, Tensor] = {}
+        gradients: list[Tensor] = []
+        generator = torch.Generator(model.low.device)
+        for part, observation, action in pieces:
+            seed = draw_seed(self._seed, step, part.number)
+            generator.manual_seed(seed)
+            if self._drops:
+                torch.manual_seed(seed)
+            weight = len(part) / self._batch
+            found = model.losses(observation, action, generator)
+            taken = torch.autograd.grad(
+                weight * found['loss'],
+                self._parameters,
+                allow_unused=True,
+                materialize_grads=True,
+            )
+            if gradients:
+                torch._foreach_add_(gradients, taken)
+            else:
+                gradients = list(taken)
+            for name, loss in found.items():
+                share = weight * loss.detach()
+                losses[name] = losses[name] + share if name in losses else share
+        return losses, gradients
+
+
+def draw_seed(seed: int, step: int, number: int) -> int:
+    """Seed of what the loss of one micro-batch draws."""
+    return int(np.random.SeedSequence((seed, step, number)).generate_state(1, np.uint64)[0])

@@ -1,0 +1,154 @@
+"""A batch taken in parts, by threads and by processes, has the gradient of the whole batch."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ibc_contract.errors import IbcError
+from implicit_bc.losses import info_nce
+from implicit_bc.methods import DerivativeFree, Langevin, MeanSquaredError
+from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
+from implicit_bc.networks.energy import NetworkConfig
+from implicit_bc.networks.mlp import ValueConfig
+from implicit_bc.normalization import ActionBounds, Affine
+from implicit_bc.samplers import LangevinConfig, uniform_actions
+from implicit_bc.scaling import Scaling
+from implicit_bc.spaces import Spaces
+from implicit_bc.training.gradients import Gradients, draw_seed, micro_batches, micro_batches_of
+from implicit_bc.training.processes import ALONE, Processes
+
+STATES = Spaces((2, 5), 2)
+SCALING = Scaling(
+    Affine((0.0,) * 5, (1.0,) * 5), Affine((0.0, 0.0), (1.0, 1.0)), ActionBounds((-1, -1), (1, 1))
+)
+BATCH, SEED, STEP = 10, 3, 7
+
+
+DERIVATIVE_FREE = DerivativeFree(negatives=6)
+
+
+def make(method=DERIVATIVE_FREE, **value):
+    torch.manual_seed(0)
+    config = NetworkConfig(value=ValueConfig(**{'width': 16, 'depth': 3, **value}))
+    return method.model(STATES, config, SCALING)
+
+
+@pytest.fixture
+def batch():
+    generator = torch.Generator().manual_seed(1)
+    observation = torch.randn(BATCH, 2, 5, generator=generator)
+    return observation, torch.rand(BATCH, 2, generator=generator)
+
+
+def taken(model, batch, size, processes=ALONE):
+    """Losses and gradients of this process's share of `batch`."""
+    parts = micro_batches(BATCH, size, processes)
+    mine = np.concatenate([np.arange(p.start, p.stop) for p in parts])
+    gradients = Gradients(model, BATCH, parts, SEED)
+    losses = gradients.take(STEP, *(tensor[mine] for tensor in batch))
+    gradients.close()
+    return losses, [p.grad.clone() for p in model.parameters()]
+
+
+def close(found, expected):
+    for a, b in zip(found, expected, strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6)
+
+
+def test_the_parts_add_up_to_the_loss_and_gradient_of_the_whole_batch(batch):
+    model = make()
+    losses, found = taken(model, batch, 3)
+    observation, action = batch
+    negatives = torch.cat(
+        [
+            uniform_actions(
+                model.low,
+                model.high,
+                len(part),
+                6,
+                torch.Generator().manual_seed(draw_seed(SEED, STEP, part.number)),
+            )
+            for part in micro_batches(BATCH, 3)
+        ]
+    )
+    candidates = torch.cat((model.action(action)[:, None], negatives), dim=1)
+    whole = info_nce(model.network.score(model.embed(observation), candidates))
+    close([losses['loss']], [whole])
+    close(found, torch.autograd.grad(whole, list(model.parameters())))
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_threads_change_no_more_than_the_rounding_and_nothing_from_run_to_run(batch, threads):
+    _, alone = taken(make(), batch, 2)
+    threads(3)
+    _, first = taken(make(), batch, 2)
+    _, second = taken(make(), batch, 2)
+    assert torch.get_num_threads() == 3
+    close(first, alone)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_the_shares_of_processes_add_up(batch):
+    model = make()
+    losses, whole = taken(model, batch, 2)
+    shares = [taken(model, batch, 2, Processes(rank, 3)) for rank in range(3)]
+    close(map(sum, zip(*(gradients for _, gradients in shares), strict=True)), whole)
+    close([sum(share['loss'] for share, _ in shares)], [losses['loss']])
+
+
+def test_dropout_draws_the_same_at_the_same_step(batch, threads):
+    threads(2)
+    model = make(MeanSquaredError(), dropout=0.5)
+    (_, first), (_, second) = taken(model, batch, 5), taken(model, batch, 5)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    _, without = taken(make(MeanSquaredError()), batch, 5)
+    assert not torch.equal(first[0], without[0])
+
+
+def test_chains_in_threads_leave_the_training_mode_alone(batch, threads):
+    threads(2)
+    model = make(Langevin(negatives=4, sampler=LangevinConfig(iterations=3)))
+    for _ in range(3):
+        losses, _ = taken(model, batch, 2)
+    assert all(module.training for module in model.modules())
+    assert set(losses) == {'loss', 'info_nce', 'gradient_penalty'}
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 5))
+def test_every_row_belongs_to_one_part_of_one_process(batch, size, processes):
+    parts = [
+        part
+        for rank in range(processes)
+        for part in micro_batches(batch, size, Processes(rank, processes))
+    ]
+    rows = sorted(row for part in parts for row in range(part.start, part.stop))
+    assert rows == list(range(batch))
+    assert max(map(len, parts)) <= size
+
+
+def test_batches_are_cut_to_a_core_s_cache():
+    model = make(DerivativeFree(negatives=256), width=128, depth=8, kind='residual')
+    size = len(micro_batches_of(model, 512, None)[0])
+    assert 2**19 < size * 257 * 128 * 4 <= 2**20
+    assert len(micro_batches_of(make(MeanSquaredError()), 64, None)) == 1
+    images = Spaces((2, 90, 120, 3), 2)
+    config = NetworkConfig(image=ConvMaxPoolConfig(), value=ValueConfig(width=16, depth=1))
+    scaling = dataclasses.replace(SCALING, observation=Affine((0.0,) * 3, (1.0,) * 3))
+    on_images = MeanSquaredError().model(images, config, scaling)
+    assert len(micro_batches_of(on_images, 128, None)[0]) == 4
+
+
+def test_more_processes_than_parts_are_refused(one_line):
+    with pytest.raises(IbcError, match='lower micro_batch or start fewer') as error:
+        micro_batches_of(make(), 3, None, Processes(3, 4))
+    one_line(error.value)
