@@ -20,6 +20,7 @@ from implicit_bc.dataset import META, Dataset, load_dataset, read_meta
 from implicit_bc.dataset_builder import BuildOptions, build_dataset, is_up_to_date
 from implicit_bc.training.checkpoint import MAY_CHANGE
 from implicit_bc.training.config import TrainConfig, config_from_dict
+from implicit_bc.training.processes import ALONE, Processes
 from implicit_bc.training.trainer import train
 
 DESCRIPTION = 'run.yaml'
@@ -96,9 +97,9 @@ class TrainingRun:
             )
         return load_dataset(cache)
 
-    def train(self, resume: bool = False, progress: bool = True) -> Path:
-        """Train and return the bundle's folder."""
-        return train(self.config, self.dataset(), self.folder, resume, progress)
+    def train(self, resume: bool = False, processes: Processes = ALONE) -> Path:
+        """Train, maybe together with other `processes`, and return the bundle's folder."""
+        return train(self.config, self.dataset(), self.folder, resume, processes=processes)
 
     @property
     def bundle(self) -> Path:

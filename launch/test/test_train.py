@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -237,3 +239,21 @@ def test_a_folder_of_seeds_is_no_place_for_another_run(bags, capsys):
         assert 'many already holds a run' in said
     code, _, said = train(capsys, '--resume', 'many', '--seeds', '0', '1')
     assert (code, '--seeds' in said) == (1, True)
+
+
+TORCHRUN = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2']
+
+
+def test_two_processes_write_one_run(bags):
+    (bags.parent / 'tiny.yaml').write_text(TINY + 'micro_batch: 4\n')
+    words = ['train', 'bags', '--preset', 'tiny.yaml', '--run', 'two', '--json']
+    ended = subprocess.run(
+        [*TORCHRUN, '-m', '--', 'ibc_bringup.main', *words],
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert ended.returncode == 0, ended.stderr
+    told = json.loads(ended.stdout)  # one object, of the first process
+    assert (told['steps'], told['bundle']) == (4, 'two/bundle')
+    assert (bags.parent / 'two' / 'bundle' / 'policy.safetensors').is_file()

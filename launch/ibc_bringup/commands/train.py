@@ -57,24 +57,50 @@ def run(arguments: argparse.Namespace) -> int:
     """Train or resume, then say where the bundle is, or how the seeds differ."""
     from ibc_bringup.seed_runs import SeedRuns
     from ibc_contract.errors import IbcError
+    from implicit_bc.training.processes import joined_processes
     from implicit_bc.training.trainer import TrainingInterrupted
 
     bundle = arguments.bundle
     if bundle and bundle.exists() and not bundle.is_dir():
         raise IbcError(f'--bundle {bundle} is a file: name a folder, such as models/NAME')
-    training = _resumed_run(arguments) if arguments.resume else _new_run(arguments)
-    try:
-        if isinstance(training, SeedRuns):
-            _train_seeds(training, arguments)
-        else:
-            _train_one(training, arguments)
-    except TrainingInterrupted as stopped:
-        sys.stderr.write(f'{stopped}: ibc train --resume {training.folder}\n')
-        return 130
+    with joined_processes() as processes:
+        training = _begun_run(arguments, processes)
+        try:
+            if isinstance(training, SeedRuns):
+                _train_seeds(training, arguments)
+            else:
+                _train_one(training, arguments, processes)
+        except TrainingInterrupted as stopped:
+            if processes.is_first:
+                sys.stderr.write(f'{stopped}: ibc train --resume {training.folder}\n')
+            return 130
     return 0
 
 
-def _train_one(training: Any, arguments: argparse.Namespace) -> None:
+def _begun_run(arguments: argparse.Namespace, processes: Any) -> Any:
+    """Return the run to train; of several processes the first one begins it, for all."""
+    import logging
+
+    from ibc_bringup.training_run import open_run
+    from ibc_contract.errors import IbcError
+
+    begin = _resumed_run if arguments.resume else _new_run
+    if processes.count == 1:
+        return begin(arguments)
+    folder = arguments.resume or arguments.folder
+    if folder is None or arguments.seeds is not None or any(folder.glob('seed-*')):
+        raise IbcError(
+            'under torchrun, train a single run in a folder of your choice: --run FOLDER'
+        )
+    if processes.is_first:
+        begin(arguments)
+    else:
+        logging.disable(logging.WARNING)  # the first one says it
+    processes.wait()
+    return open_run(folder)
+
+
+def _train_one(training: Any, arguments: argparse.Namespace, processes: Any) -> None:
     import json
     import shutil
 
@@ -82,7 +108,9 @@ def _train_one(training: Any, arguments: argparse.Namespace) -> None:
 
     if arguments.bundle:
         arguments.bundle.mkdir(parents=True, exist_ok=True)  # not after hours of training
-    bundle = training.train(resume=arguments.resume is not None)
+    bundle = training.train(arguments.resume is not None, processes)
+    if not processes.is_first:
+        return
     if arguments.bundle:
         bundle = Path(shutil.copytree(bundle, arguments.bundle, dirs_exist_ok=True))
     if arguments.json:
