@@ -11,6 +11,8 @@ ROS := ros-jazzy-rclpy ros-jazzy-rmw-fastrtps-cpp ros-jazzy-common-interfaces
 export PYTHONUNBUFFERED := 1
 # setuptools warns about every package that is installed for development.
 export PYTHONWARNINGS := ignore:Editable installation
+# Where PyBullet has no wheel (Python 3.12 and newer), pip compiles it; for GCC 14 its C is an error otherwise.
+export CFLAGS += -Wno-error=incompatible-pointer-types
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo loop test lint clean
