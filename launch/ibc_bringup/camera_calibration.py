@@ -3,6 +3,7 @@
 import datetime
 import itertools
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,19 +34,21 @@ GOOD_PX, GOOD_TOUCH = 1.0, 0.002
 """Residuals of a calibration that is as good as it should be [px], [m]."""
 USELESS_PX, USELESS_TOUCH = 5.0, 0.01
 """Residuals of one that is not stored."""
-FIRST_FRAME_READS = 40
+SETTLING_S = 0.5
+"""Frames that are older than the question are passed over for so long [s]."""
+FIRST_FRAME_S = 10.0
+"""How long to wait for a first frame [s]."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What was found and where it was stored."""
+class Solution:
+    """A pose, and what it was found from."""
 
-    path: Path
-    calibration: CameraCalibration
     estimate: PoseEstimate
-    touch_residuals: dict[int, float]
+    touched: dict[int, list[float]]
+    """Corner of the board to where it was touched (3,) [m]; empty without a board."""
+    residuals: dict[int, float]
     """Distance of each touched corner from where the fit puts it [m]."""
-    warnings: list[str]
 
 
 def site_camera(site: Path) -> FrameSource:
@@ -67,13 +70,16 @@ def see_board(source: FrameSource, board: CharucoBoard, frames: int) -> tuple[Si
     return sighting, source.intrinsics()
 
 
-def lens_of(source: FrameSource) -> Intrinsics:
-    """Return the camera's intrinsics, which it tells once it has sent a frame."""
+def see_scene(source: FrameSource) -> tuple[np.ndarray, Intrinsics]:
+    """Return what the camera sees now, (H, W, 3) uint8, and the lens."""
     source.open()
-    for _ in range(FIRST_FRAME_READS):
-        if source.read(0.5) is not None:
-            return source.intrinsics()
-    raise IbcError('the camera sends no frames: ask ibc doctor')
+    newest, end_s = None, time.monotonic() + SETTLING_S
+    while newest is None or time.monotonic() < end_s:
+        frame = source.read(0.5)
+        newest = newest if frame is None else frame
+        if newest is None and time.monotonic() > end_s + FIRST_FRAME_S:
+            raise IbcError('the camera sends no frames: ask ibc doctor')
+    return newest.rgb, source.intrinsics()
 
 
 class ArmTip:
@@ -149,69 +155,59 @@ def read_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.array(positions).reshape(-1, 3), np.array(pixels).reshape(-1, 2)
 
 
-def calibrate_with_board(
-    site: Path,
-    source: FrameSource,
-    board: CharucoBoard,
-    sighting: Sighting,
-    lens: Intrinsics,
-    touched: dict[int, list[float]],
-) -> Outcome:
-    """Solve from corners that were seen and corners that were touched; store the result."""
+def solve_board(
+    board: CharucoBoard, touched: dict[int, list[float]], sighting: Sighting, lens: Intrinsics
+) -> Solution:
+    """Find the pose from corners that were touched and corners that are seen."""
     placement = place_board(board, touched)
     estimate = solve_camera_pose(placement.corners[sighting.ids], sighting.pixels, lens)
     residuals = dict(zip(touched, placement.residuals.tolist(), strict=True))
-    return _store(site, source, lens, estimate, touched, residuals)
+    return Solution(estimate, touched, residuals)
 
 
-def calibrate_with_points(
-    site: Path, source: FrameSource, lens: Intrinsics, points: np.ndarray, pixels: np.ndarray
-) -> Outcome:
-    """Solve from points (n, 3) [m] that were touched and seen at `pixels` (n, 2); store it."""
-    return _store(site, source, lens, solve_camera_pose(points, pixels, lens), {}, {})
-
-
-def _store(
-    site: Path,
-    source: FrameSource,
-    lens: Intrinsics,
-    estimate: PoseEstimate,
-    touched: dict[int, list[float]],
-    residuals: dict[int, float],
-) -> Outcome:
+def judge(solution: Solution) -> list[str]:
+    """Return what is not as good as it should be; IbcError if the pose is of no use."""
+    off_px, residuals = solution.estimate.rms_px, solution.residuals
     worst = max(residuals, key=residuals.__getitem__, default=None)
     worst_m = 0.0 if worst is None else residuals[worst]
-    if estimate.rms_px > USELESS_PX or worst_m > USELESS_TOUCH:
+    if off_px > USELESS_PX or worst_m > USELESS_TOUCH:
         raise IbcError(
-            f'no pose explains this: {estimate.rms_px:.1f} px off in the image, corner {worst} '
-            f'touched {worst_m * 1e3:.1f} mm off; nothing was stored'
+            f'no pose explains this: {off_px:.1f} px off in the image, corner {worst} touched '
+            f'{worst_m * 1e3:.1f} mm off; nothing was stored'
         )
     warnings = []
-    if estimate.rms_px > GOOD_PX:
+    if off_px > GOOD_PX:
         warnings.append(
-            f'{estimate.rms_px:.1f} px off in the image, {GOOD_PX:g} or less is usual: is the '
-            'board flat, was each point seen where it says?'
+            f'{off_px:.1f} px off in the image, {GOOD_PX:g} or less is usual: is the board flat, '
+            'was each point seen where it says?'
         )
     if worst_m > GOOD_TOUCH:
         warnings.append(
             f'corner {worst} was touched {worst_m * 1e3:.1f} mm from where the others put it: '
             'touch it again, or the board is not level'
         )
+    return warnings
+
+
+def store(
+    site: Path, camera: str, lens: Intrinsics, solution: Solution, rgb: np.ndarray
+) -> tuple[Path, CameraCalibration]:
+    """Write the calibration and what the camera sees, `rgb` (H, W, 3), into the site's folder."""
+    estimate = solution.estimate
     position, target, up = describe_pose(estimate.T_base_camera)
     calibration = CameraCalibration(
         position=position,
         look_at=target,
         up=up,
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
-        camera=str(source.status()['source']),
+        camera=camera,
         image=[lens.width, lens.height],
         points=len(estimate.residuals_px),
         residual_px=round(estimate.rms_px, 3),
         position_std_mm=round(estimate.position_std * 1e3, 2),
-        touched={corner: np.round(point, 5).tolist() for corner, point in touched.items()},
+        touched={corner: np.round(p, 5).tolist() for corner, p in solution.touched.items()},
     )
-    path = save_calibration(site, calibration)
-    return Outcome(path, calibration, estimate, residuals, warnings)
+    return save_calibration(site, calibration, rgb), calibration
 
 
 def _read(path: Path, key: str) -> Any:

@@ -61,6 +61,15 @@ def camera_pose_of_site(values: Values) -> str | None:
     return str(named) if named else None
 
 
+def camera_reference_of_site(values: Values) -> str:
+    """Return the picture that was taken when this site's camera was calibrated; '' without one."""
+    from realsense_capture.calibration.record import PICTURE
+
+    site = str(values['config_dir'])
+    found = bool(site) and not values['sim'] and Path(site, PICTURE).is_file()
+    return str(Path(site, PICTURE).resolve()) if found else ''
+
+
 def _bag_info(values: Values) -> Any:
     from ibc_contract.episode_reader import EpisodeReader
 
@@ -96,6 +105,12 @@ CAMERA_POSE = Argument(
     'SITE has stored in config_dir:=SITE',
     camera_pose_of_site,
 )
+CAMERA_REFERENCE = Argument(
+    'camera_reference',
+    'picture to tell by whether the camera was moved, on a robot; if left out: the one that ibc '
+    'calibrate camera SITE has stored in config_dir:=SITE',
+    camera_reference_of_site,
+)
 COMMON = (SIM, ROBOT_IP, NAMESPACE, CONFIG_DIR, *PORTS)
 
 TWIN = Process(
@@ -125,7 +140,7 @@ CAMERA = Process(
         'scene_port': From('scene_port'),
         'renderer': From('renderer'),
     },
-    robot_parameters={'source': 'device'},
+    robot_parameters={'source': 'device', 'reference_image': From('camera_reference')},
     check=check_camera,
 )
 DRIVER = Process(
@@ -232,6 +247,7 @@ STACKS = {
                     span=SEEDS,
                 ),
                 RENDERER,
+                CAMERA_REFERENCE,
                 CAMERA_POSE,
                 TASK,
                 ROOT,
@@ -255,6 +271,7 @@ STACKS = {
                 *COMMON,
                 SEED,
                 RENDERER,
+                CAMERA_REFERENCE,
                 Argument('model', 'name of a bundle in models/, or its folder', required=True),
                 Argument(
                     'task',

@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from ibc_bringup.main import main
+from ibc_contract.images import decode_jpeg
 from planar_arm import xarm6
 from planar_arm.camera_model import load_camera_pose
 from planar_arm.kinematics import Xarm6Kinematics
@@ -141,6 +142,7 @@ def test_the_camera_is_found_from_corners_that_were_touched(site, capsys):
     assert report['residual_px'] < 0.3
     assert max(report['touch_residual_mm'].values()) < 2.0
     assert report['warnings'] == []
+    assert decode_jpeg((site / 'calibration' / 'camera.jpg').read_bytes()).shape == (360, 640, 3)
     # The board still lies there: another camera position would need no touching.
     assert calibrate('camera', site, '--touched', report['path'], '--frames', 2) == 0
     assert 'px off\n' in capsys.readouterr().out
@@ -201,7 +203,7 @@ def with_arm(site: Path, controller: EmulatedController) -> tuple[object, ...]:
 def test_the_arm_is_asked_where_its_tip_is_and_never_moved(site, arm, monkeypatch, capsys):
     plant, controller = arm
     a, _, c, d = (CORNERS[i] for i in BOARD.outer_ids)
-    answers = [(None, '\n'), (a, '\n'), (None, 's\n'), (c, '\n'), (d, '\n')]
+    answers = [(None, '\n'), (a, '\n'), (None, 's\n'), (c, '\n'), (d, '\n'), (None, '\n')]
     monkeypatch.setattr('sys.stdin', Person(plant, answers))
     before = controller.state.status()
     assert calibrate(*with_arm(site, controller), '--json') == 0

@@ -35,7 +35,8 @@ def test_the_twin_replaces_arm_and_camera():
     on_robot = calls('teleop_record', sim='false', robot_ip='10.0.0.5', camera_pose='mine.yaml')
     assert set(on_robot) == set(in_twin) - {'xarm_twin'}
     assert on_robot['xarm_planar_driver'].parameters == {'robot_ip': '10.0.0.5'}
-    assert on_robot['realsense_capture'].parameters == {'source': 'device'}
+    camera = on_robot['realsense_capture'].parameters
+    assert camera == {'source': 'device', 'reference_image': ''}
     assert on_robot['teleop_mouse'].parameters == {'camera_pose_file': 'mine.yaml'}
     assert in_twin['teleop_mouse'].parameters == {}
 
@@ -120,6 +121,11 @@ def test_the_sites_calibration_is_taken(tmp_path, monkeypatch):
         return found['teleop_mouse'].parameters['camera_pose_file']
 
     assert pose_file() == str(stored)
+    picture = stored.with_suffix('.jpg')
+    picture.touch()
+    for stack, given in (('teleop_record', {}), ('run_policy', {'model': 'm', 'task': 'push_red'})):
+        camera = calls(stack, **ROBOT, **given, config_dir=str(tmp_path))['realsense_capture']
+        assert camera.parameters['reference_image'] == str(picture)
     assert pose_file(camera_pose='other.yaml') == 'other.yaml'
     stored.unlink()
     assert pose_file() == 'hand.yaml'

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from ibc_bringup.options import number, whole
 
 if TYPE_CHECKING:
-    from ibc_bringup.camera_calibration import ArmTip, Outcome
+    from ibc_bringup.camera_calibration import ArmTip
     from realsense_capture.calibration.charuco import CharucoBoard
+    from realsense_capture.calibration.record import CameraCalibration
 
 
 def add_parser(subparsers: Any) -> None:
@@ -117,6 +118,7 @@ def board(arguments: argparse.Namespace) -> int:
 def camera(arguments: argparse.Namespace) -> int:
     """Calibrate and say how good it is."""
     from ibc_bringup import camera_calibration as steps
+    from realsense_capture.calibration.pose import solve_camera_pose
 
     touched = steps.read_touched(arguments.touched) if arguments.touched else {}
     points = steps.read_points(arguments.points) if arguments.points else None
@@ -126,18 +128,23 @@ def camera(arguments: argparse.Namespace) -> int:
         source = steps.site_camera(arguments.site)
         stack.callback(source.close)
         if points is not None:
-            lens = steps.lens_of(source)
-            outcome = steps.calibrate_with_points(arguments.site, source, lens, *points)
+            _, lens = steps.see_scene(source)
+            solution = steps.Solution(solve_camera_pose(*points, lens), {}, {})
         else:
             if tip is not None:
                 steps.ask_person('Board on the table, arm out of the picture, then Enter ')
             sighting, lens = steps.see_board(source, wanted, arguments.frames)
             if tip is not None:
                 touched = steps.touch_corners(wanted, tip.position, steps.ask_person)
-            outcome = steps.calibrate_with_board(
-                arguments.site, source, wanted, sighting, lens, touched
-            )
-    _show(outcome, arguments.json)
+            solution = steps.solve_board(wanted, touched, sighting, lens)
+        warnings = steps.judge(solution)
+        if tip is not None:
+            steps.ask_person('Board away, arm out of the picture, then Enter ')
+        scene, _ = steps.see_scene(source)
+        camera_name = str(source.status()['source'])
+    path, calibration = steps.store(arguments.site, camera_name, lens, solution, scene)
+    residuals_mm = {corner: round(m * 1e3, 2) for corner, m in solution.residuals.items()}
+    _show(path, calibration, residuals_mm, warnings, arguments.json)
     return 0
 
 
@@ -159,15 +166,19 @@ def _board(arguments: argparse.Namespace) -> 'CharucoBoard':
     return CharucoBoard(columns, rows, arguments.square_mm / 1e3)
 
 
-def _show(outcome: 'Outcome', as_json: bool) -> None:
-    found = outcome.calibration
-    residuals_mm = {corner: round(m * 1e3, 2) for corner, m in outcome.touch_residuals.items()}
+def _show(
+    path: Path,
+    found: 'CameraCalibration',
+    residuals_mm: dict[int, float],
+    warnings: list[str],
+    as_json: bool,
+) -> None:
     if as_json:
         report = {
-            'path': str(outcome.path),
+            'path': str(path),
             **dataclasses.asdict(found),
             'touch_residual_mm': residuals_mm,
-            'warnings': outcome.warnings,
+            'warnings': warnings,
         }
         sys.stdout.write(f'{json.dumps(report)}\n')
         return
@@ -178,6 +189,6 @@ def _show(outcome: 'Outcome', as_json: bool) -> None:
     )
     for corner, residual_mm in residuals_mm.items():
         sys.stdout.write(f'corner {corner}: touched {residual_mm:.1f} mm off\n')
-    for warning in outcome.warnings:
+    for warning in warnings:
         sys.stdout.write(f'warning: {warning}\n')
-    sys.stdout.write(f'{outcome.path}\n')
+    sys.stdout.write(f'{path}\n')

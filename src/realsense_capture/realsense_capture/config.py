@@ -58,6 +58,10 @@ class CaptureConfig:
     white_balance_k: Annotated[
         int, Field(ge=0, le=6500, description='fixed white balance [K]; 0: automatic')
     ] = 0
+    reference_image: Annotated[
+        str,
+        Field(description='picture taken when the camera was calibrated; empty: do not compare'),
+    ] = ''
     path: Annotated[str, Field(description='recording to play when source is file')] = ''
     repeat: Annotated[bool, Field(description='play a file again and again')] = True
     scene_host: Annotated[str, Field(description='where the twin runs')] = '127.0.0.1'

@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.node import Node
 from rclpy.time import Time
@@ -20,6 +21,7 @@ from ibc_contract.errors import IbcError
 from ibc_contract.images import encode_jpeg
 from ibc_contract.ros import Diagnostics, declare_config, newest
 from ibc_contract.runner import run
+from realsense_capture.calibration.view import MOVED_PX, load_reference, view_shift
 from realsense_capture.capture import CaptureCounts, capture
 from realsense_capture.config import CaptureConfig, make_source
 from realsense_capture.frame_meter import FrameMeter
@@ -39,6 +41,10 @@ class CameraNode(Node):
         super().__init__('realsense_capture', **kwargs)
         self.exit_code: int | None = None
         self._config = declare_config(self, CaptureConfig)
+        path = self._config.reference_image
+        self._reference = load_reference(path) if path else None
+        self._first_view: np.ndarray | None = None
+        self._moved = ''
         self._source = make_source(self._config)
         if self._source.expected_at_start:
             self._source.open()
@@ -87,8 +93,10 @@ class CameraNode(Node):
             height, width, _ = frame.rgb.shape
             said = ', '.join(f'{key} {value}' for key, value in self._source.status().items())
             self.get_logger().info(f'first frame, {width}x{height}: {said}')
+            self._first_view = frame.rgb
         elif self._unavailable:
             self.get_logger().info('the camera is back')
+            self._first_view = frame.rgb
         self._unavailable = ''
         header = Header(frame_id=topics.CAMERA_OPTICAL_FRAME, stamp=self._stamp(frame))
         self._info.publish(_camera_info(header, self._source.intrinsics()))
@@ -106,9 +114,25 @@ class CameraNode(Node):
             return self.get_clock().now().to_msg()
         return Time(nanoseconds=frame.stamp_ns).to_msg()
 
+    def _compare_view(self, reference: np.ndarray, rgb: np.ndarray) -> None:
+        """Say whether the camera was moved since its calibration; here, not to delay a frame."""
+        shift_px = view_shift(reference, rgb)
+        self._moved = ''
+        if shift_px is None:
+            self.get_logger().info('too little to see to tell whether the camera was moved')
+        elif shift_px > MOVED_PX:
+            self._moved = (
+                f'the scene lies {shift_px:.0f} px from where it was when the camera was '
+                'calibrated: put the camera back, or ibc calibrate camera again'
+            )
+            self.get_logger().warning(self._moved)
+
     def _report(self) -> None:
+        view, self._first_view = self._first_view, None
+        if view is not None and self._reference is not None:
+            self._compare_view(self._reference, view)
         reading = self._meter.read(time.monotonic())
-        trouble = self._unavailable or self._source.trouble()
+        trouble = self._unavailable or self._source.trouble() or self._moved
         level, message = DiagnosticStatus.OK, f'{reading.rate_hz:.1f} Hz'
         if not self._counts.connected or not reading.rate_hz:
             level, message = DiagnosticStatus.ERROR, f'no frames: {trouble or "none has come yet"}'

@@ -29,6 +29,7 @@ from xarm_twin.tasks import get_task
 BOARD = CharucoBoard()
 MODEL = load_scene().camera.model()
 TABLE = 0.02
+BLANK = np.full((36, 64, 3), 90, np.uint8)
 HIDDEN_ARM = (0.0, -1.5, -0.5, 0.0, 1.0, 0.0)
 
 
@@ -292,7 +293,7 @@ def test_a_stored_pose_is_read_back(tmp_path, roll):
     level = look_at((0.7, 0.05, 0.5), (0.4, 0.0, 0.0))
     up = -np.cos(roll) * level[:3, 1] + np.sin(roll) * level[:3, 0]
     pose = look_at((0.7, 0.05, 0.5), (0.4, 0.0, 0.0), up)
-    path = save_calibration(tmp_path / 'site', record(pose))
+    path = save_calibration(tmp_path / 'site', record(pose), BLANK)
     assert path == tmp_path / 'site' / 'calibration' / 'camera.yaml'
     np.testing.assert_allclose(load_camera_pose(path), pose, atol=1e-5)
     made = calibration_date(path)
@@ -312,11 +313,11 @@ def test_a_pose_made_by_hand_may_have_no_date(tmp_path, text):
 
 def test_the_calibration_before_is_kept(tmp_path):
     pose = MODEL.T_base_camera
-    save_calibration(tmp_path, record(pose, camera='before'))
-    save_calibration(tmp_path, record(pose, camera='after'))
+    save_calibration(tmp_path, record(pose, camera='before'), BLANK)
+    save_calibration(tmp_path, record(pose, camera='after'), BLANK)
     names = sorted(path.name for path in (tmp_path / 'calibration').iterdir())
-    assert len(names) == 2
-    assert names[-1] == 'camera.yaml'
+    assert len(names) == 3
+    assert names[1:] == ['camera.jpg', 'camera.yaml']
     assert 'after' in (tmp_path / 'calibration' / 'camera.yaml').read_text()
     assert 'before' in (tmp_path / 'calibration' / names[0]).read_text()
 

@@ -10,6 +10,7 @@ import pytest
 rclpy = pytest.importorskip('rclpy')
 rs = pytest.importorskip('pyrealsense2')
 
+import cv2  # noqa: E402
 import numpy as np  # noqa: E402
 from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from rclpy.node import Node  # noqa: E402
@@ -18,10 +19,11 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image  # noqa: E402
 
 from ibc_contract import topics  # noqa: E402
 from ibc_contract.errors import IbcError  # noqa: E402
-from ibc_contract.images import decode_jpeg  # noqa: E402
+from ibc_contract.images import decode_jpeg, encode_jpeg  # noqa: E402
 from ibc_contract.ros import newest, to_ns  # noqa: E402
 from realsense_capture.config import make_source  # noqa: E402
 from realsense_capture.node import CameraNode  # noqa: E402
+from realsense_capture.source import Frame, Intrinsics  # noqa: E402
 from xarm_twin.scene_state import SceneState, SceneStateServer  # noqa: E402
 from xarm_twin.tasks import get_task  # noqa: E402
 
@@ -120,6 +122,68 @@ def test_the_node_ends_with_code_0_after_a_recording_that_does_not_repeat(ros, r
         assert node.exit_code == 0
     finally:
         node.close()
+
+
+def scene(shift_px=0):
+    """A table with things on it, (360, 640, 3), seen from a camera that was moved so far."""
+    rng = np.random.default_rng(0)
+    rgb = np.full((360, 640, 3), 120, np.uint8)
+    for x, y in rng.integers((40, 40), (600, 320), (60, 2)).tolist():
+        colour = rng.integers(0, 255, 3).tolist()
+        corner = (x + shift_px + int(rng.integers(6, 30)), y + int(rng.integers(6, 30)))
+        cv2.rectangle(rgb, (x + shift_px, y), corner, colour, -1)
+    return rgb
+
+
+class StillCamera:
+    """A source that always shows the same."""
+
+    expected_at_start = True
+
+    def __init__(self, rgb):
+        self.rgb = rgb
+
+    def open(self):
+        pass
+
+    def read(self, timeout_s):
+        time.sleep(0.05)
+        return Frame(time.time_ns(), self.rgb)
+
+    def intrinsics(self):
+        return Intrinsics(640, 360, 460.0, 460.0, 319.5, 179.5)
+
+    def trouble(self):
+        return ''
+
+    def status(self):
+        return {}
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize(('shift_px', 'level'), [(0, b'\x00'), (9, b'\x01')])
+def test_a_camera_that_was_moved_since_its_calibration_is_a_warning(ros, tmp_path, shift_px, level):
+    reference = tmp_path / 'camera.jpg'
+    reference.write_bytes(encode_jpeg(scene()))
+    node = make_node(ros, lambda _: StillCamera(scene(shift_px)), reference_image=str(reference))
+    statuses = []
+    viewer = Viewer(ros.context)
+    viewer.create_subscription(
+        DiagnosticArray, topics.DIAGNOSTICS, lambda m: statuses.extend(m.status), 10
+    )
+    try:
+        assert ros.spin_until(lambda: len(statuses) >= 2, node, viewer, timeout=30)
+    finally:
+        node.close()
+    assert statuses[-1].level == level
+    assert (f'the scene lies {shift_px} px from where' in statuses[-1].message) == bool(shift_px)
+
+
+def test_a_reference_that_is_no_picture_is_refused(ros):
+    with pytest.raises(IbcError, match=r'/nowhere\.jpg is no picture'):
+        make_node(ros, reference_image='/nowhere.jpg')
 
 
 def test_a_missing_recording_is_refused(ros):

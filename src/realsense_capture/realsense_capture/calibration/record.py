@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from ibc_contract.images import encode_jpeg
 from planar_arm.camera_model import Matrix
 
 FILE = Path('calibration', 'camera.yaml')
-"""Where it lies in the folder of a site."""
+PICTURE = FILE.with_suffix('.jpg')
+"""Where pose and what the camera saw then lie in the folder of a site."""
 TABLE_Z = 0.0
 """Height of the plane on which `look_at` is said [m]; any height would do."""
 HEAD = """\
@@ -49,8 +51,11 @@ def describe_pose(T_base_camera: Matrix) -> tuple[list[float], list[float], list
     return position, target, up
 
 
-def save_calibration(site: Path, calibration: CameraCalibration) -> Path:
-    """Write it into the folder of a site; the one before is kept beside it, with its date."""
+def save_calibration(site: Path, calibration: CameraCalibration, rgb: np.ndarray) -> Path:
+    """Write it and the picture of the scene (H, W, 3) uint8 into the folder of a site.
+
+    The calibration before is kept beside it, with its date.
+    """
     path = site / FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
@@ -58,6 +63,7 @@ def save_calibration(site: Path, calibration: CameraCalibration) -> Path:
         path.rename(path.with_name(f'camera-{made:%Y%m%dT%H%M%SZ}.yaml'))
     text = yaml.safe_dump(asdict(calibration), sort_keys=False, default_flow_style=None)
     path.write_text(HEAD + text)
+    (site / PICTURE).write_bytes(encode_jpeg(rgb))
     return path
 
 
