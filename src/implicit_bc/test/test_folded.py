@@ -47,6 +47,7 @@ def test_it_scores_as_the_network_does(value):
     [(1, 1), (1, CHUNK), (1, CHUNK + 1), (2, 2 * CHUNK + 3), (2 * CHUNK + 5, 1), (5, CHUNK // 3)],
 )
 def test_chunks_cover_every_action_once(observations, candidates):
+    assert torch.get_num_threads() == 1
     same(make(ValueConfig(16, 4, 'bottleneck')), observations, candidates)
 
 
