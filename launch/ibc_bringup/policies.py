@@ -3,6 +3,7 @@
 Everything here is picklable, because evaluation makes policies and environments in its workers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -53,9 +54,19 @@ class Contestant:
         return evaluate(self.policy, self.env, episodes, seed, workers)
 
 
-def contestant(name: str, task: str | None = None, renderer: RendererChoice = 'auto') -> Contestant:
-    """Find what `name` means on `task` (a model's own task by default); IbcError if nothing."""
+def contestant(
+    name: str,
+    task: str | None = None,
+    renderer: RendererChoice = 'auto',
+    steadiness: Mapping[str, float] | None = None,
+) -> Contestant:
+    """Find what `name` means on `task` (a model's own task by default); IbcError if nothing.
+
+    `steadiness` replaces fields of that in a model's `policy.yaml`; the scripted ones have none.
+    """
     if name in SCRIPTED:
+        if steadiness:
+            raise IbcError(f'{name} is no model: leave out {", ".join(steadiness)}')
         if task is None:
             raise IbcError(f'{name} needs a task: add --task NAME')
         return Contestant(
@@ -68,7 +79,7 @@ def contestant(name: str, task: str | None = None, renderer: RendererChoice = 'a
     return Contestant(
         card.name,
         task,
-        partial(_trained, card.path, card.contract),
+        partial(_trained, card.path, card.contract, steadiness),
         partial(PlanarTaskEnv, task, card.contract, renderer, FRAME_AGE_S),
     )
 
@@ -98,7 +109,7 @@ def _scripted(name: str, task: str) -> Policy:
     return DoNothingPolicy()
 
 
-def _trained(path: Path, contract: str) -> Policy:
+def _trained(path: Path, contract: str, steadiness: Mapping[str, float] | None = None) -> Policy:
     from implicit_bc.bundle import load_bundle  # the others do without PyTorch
 
-    return load_bundle(path, load_contract(contract)).policy
+    return load_bundle(path, load_contract(contract), steadiness=steadiness).policy

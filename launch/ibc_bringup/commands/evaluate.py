@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from ibc_bringup.options import OneOf, whole
+from ibc_bringup.options import OneOf, number, whole
 from ibc_bringup.stacks import task_names
 
 
@@ -42,6 +42,18 @@ def add_parser(subparsers: Any) -> None:
         default='auto',
         help='what draws the camera image (%(default)s)',
     )
+    parser.add_argument(
+        '--warm-start',
+        type=whole(0),
+        metavar='N',
+        help="best candidates of the last decision to begin with (the model's: 0)",
+    )
+    parser.add_argument(
+        '--mode-margin',
+        type=number(0, 1000),
+        metavar='E',
+        help="energy by which another mode must be better to be taken (the model's: 0)",
+    )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--save', action='store_true', help='note the result in the model card')
     parser.set_defaults(run=run)
@@ -54,11 +66,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ibc_bringup.policies import SCRIPTED, contestant
     from ibc_bringup.report import success_text
+    from ibc_contract.errors import IbcError
     from xarm_twin.tasks import get_task
 
     if arguments.task:
         get_task(arguments.task)
-    chosen = contestant(arguments.policy, arguments.task, arguments.renderer)
+    asked = {'warm_start': arguments.warm_start, 'mode_margin': arguments.mode_margin}
+    steadiness = {name: value for name, value in asked.items() if value is not None}
+    if arguments.save and steadiness:
+        raise IbcError('--save notes what the model does as it is: write steadiness to policy.yaml')
+    chosen = contestant(arguments.policy, arguments.task, arguments.renderer, steadiness)
     workers = arguments.workers or os.cpu_count() or 1
     summary = chosen.evaluate(arguments.episodes, arguments.seed, workers).to_dict()
     if arguments.save and arguments.policy not in SCRIPTED:

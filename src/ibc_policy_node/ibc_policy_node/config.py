@@ -22,4 +22,17 @@ class PolicyConfig:
         float, Field(ge=0, le=10, description='longest time for a decision [s]; 0: the period')
     ] = 0.0
     """At most the contract's period. A search that would take longer ends with what it has."""
+    warm_start: Annotated[
+        int, Field(ge=-1, le=65536, description="last tick's best candidates; -1: the model's")
+    ] = -1
+    mode_margin: Annotated[
+        float, Field(ge=-1, le=1000, description="energy a new mode must gain; -1: the model's")
+    ] = -1.0
+    """Both are explained in `implicit_bc.steadiness`."""
     device: Annotated[str, Field(description='where the network runs: cpu, cuda, cuda:1')] = 'cpu'
+
+    @property
+    def steadiness(self) -> dict[str, float]:
+        """What replaces the fields of `steadiness` in the model's `policy.yaml`."""
+        fields = {'warm_start': self.warm_start, 'mode_margin': self.mode_margin}
+        return {name: value for name, value in fields.items() if value >= 0}

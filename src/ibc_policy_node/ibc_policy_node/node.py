@@ -141,7 +141,7 @@ class PolicyNode(LifecycleNode):
         # The contract as this installation knows it: a model for another one is refused.
         contract = load_contract(str(read_description(path)['contract'].get('name')))
         try:
-            return load_bundle(path, contract, self._config.device)
+            return load_bundle(path, contract, self._config.device, self._config.steadiness)
         except RuntimeError as error:  # PyTorch has no such device
             reason = str(error).splitlines()[0]
             raise IbcError(f'device {self._config.device!r}: {reason}: use device:=cpu') from None

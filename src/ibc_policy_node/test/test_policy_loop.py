@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from ibc_contract.errors import StaleObservation
+from ibc_policy_node.config import PolicyConfig
 from ibc_policy_node.policy_loop import PolicyLoop
 
 PERIOD = 0.02
@@ -183,3 +184,9 @@ def test_an_unexpected_error_ends_the_loop_and_is_told(rig):
 def test_closing_ends_the_thread(rig):
     rig.loop.close()
     assert not any(thread.name == 'policy' for thread in threading.enumerate())
+
+
+def test_steadiness_is_the_models_unless_said_otherwise():
+    assert PolicyConfig('m').steadiness == {}
+    assert PolicyConfig('m', warm_start=0).steadiness == {'warm_start': 0}
+    assert PolicyConfig('m', mode_margin=0.5).steadiness == {'mode_margin': 0.5}

@@ -35,6 +35,7 @@ from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.policy import LearnedPolicy
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
+from implicit_bc.steadiness import Steadiness
 from implicit_bc.tensors import load_into, load_tensors, save_tensors
 from implicit_bc.training.config import TrainConfig
 
@@ -91,7 +92,10 @@ def save_bundle(
 
 
 def load_bundle(
-    path: Path, contract: Contract | None = None, device: str | torch.device = 'cpu'
+    path: Path,
+    contract: Contract | None = None,
+    device: str | torch.device = 'cpu',
+    steadiness: Mapping[str, Any] | None = None,
 ) -> Bundle:
     """Load the bundle in folder `path`.
 
@@ -99,6 +103,7 @@ def load_bundle(
         path: Folder with `policy.yaml`; see `find_bundle` for names.
         contract: When given, a bundle for another contract is refused.
         device: Where the network runs.
+        steadiness: Fields of `Steadiness` that replace those in `policy.yaml`, if any are there.
 
     Raises:
         ContractMismatch: The bundle was trained for another contract; both are named.
@@ -116,7 +121,12 @@ def load_bundle(
     scaling = _validated(path, description, 'scaling', Scaling)
     model = method.model(Spaces.of_contract(trained_for), network, scaling)
     load_into(model, load_tensors(path, WEIGHTS), where)
-    policy = LearnedPolicy(trained_for, model.to(device))
+    description['steadiness'] = {**(description.get('steadiness') or {}), **(steadiness or {})}
+    steady = _validated(path, description, 'steadiness', Steadiness)
+    try:
+        policy = LearnedPolicy(trained_for, model.to(device), steady)
+    except IbcError as error:
+        raise IbcError(f'{where}: {error}') from None
     return Bundle(path, bundle_name(path), policy, tuple(description['tasks']), description)
 
 

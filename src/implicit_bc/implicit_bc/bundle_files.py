@@ -123,10 +123,12 @@ def _check(file: Path, description: Mapping[str, Any]) -> None:
     tasks, results = description['tasks'], description.get('results') or {}
     contract = description['contract']
     method = description['method']
+    steadiness = description.get('steadiness') or {}
     sound = {
         'method': isinstance(method, dict) and isinstance(method.get('kind'), str),
         'tasks': isinstance(tasks, list) and all(isinstance(task, str) for task in tasks),
         'contract': isinstance(contract, dict) and isinstance(contract.get('name'), str),
+        'steadiness': isinstance(steadiness, dict),
         'results': isinstance(results, dict) and all(map(_is_result, results.values())),
     }
     for field, is_sound in sound.items():

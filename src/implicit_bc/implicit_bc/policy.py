@@ -1,17 +1,20 @@
 """The learned policy."""
 
+import dataclasses
 import time
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ibc_contract.contract import Contract
 from ibc_contract.errors import IbcError
-from implicit_bc.interface import Observation
-from implicit_bc.methods import Model
-from implicit_bc.samplers import Deadline
+from implicit_bc.interface import ActionMode, Landscape, ModeSet, Observation
+from implicit_bc.methods import ImplicitModel, Model
+from implicit_bc.samplers import Deadline, ModesConfig, Samples, find_modes
 from implicit_bc.spaces import Spaces
+from implicit_bc.steadiness import UNSTEADY, Steadiness, best_candidates, steady_answer
 
 
 @dataclass(frozen=True)
@@ -35,15 +38,23 @@ class Inference:
 class LearnedPolicy:
     """A trained model under a contract: for implicit ones argmin_a E(o, a) (paper section 2)."""
 
-    def __init__(self, contract: Contract, model: Model) -> None:
-        """Take a model that was trained for the observations and actions of `contract`."""
+    def __init__(self, contract: Contract, model: Model, steadiness: Steadiness = UNSTEADY) -> None:
+        """Take a model that was trained for the observations and actions of `contract`.
+
+        Raises:
+            IbcError: It was trained for others, or it has nothing to be steady about.
+        """
         if model.spaces != Spaces.of_contract(contract):
             raise IbcError(f'contract {contract.name} has other shapes than the model')
+        _require_sense(steadiness, model)
         self.contract = contract
         self.model = model.eval()
+        self.steadiness = steadiness
+        self._last: Samples | None = None
 
     def reset(self, rng: np.random.Generator) -> None:
-        """Nothing is carried over from tick to tick."""
+        """Begin an episode: forget the last decision."""
+        self._last = None
 
     def act(self, observation: Observation, rng: np.random.Generator) -> np.ndarray:
         """Return the action of lowest energy that was found, (2,) float64 [m]."""
@@ -53,7 +64,7 @@ class LearnedPolicy:
     def infer(
         self, observation: Observation, rng: np.random.Generator, time_budget: float | None = None
     ) -> Inference:
-        """Decide for one observation; the same `rng` state gives the same answer.
+        """Decide for one observation; the same state and `rng` state give the same answer.
 
         Args:
             observation: What the contract says.
@@ -65,24 +76,62 @@ class LearnedPolicy:
             IbcError: The observation is not what the contract says.
         """
         start = time.perf_counter()
-        device = self.model.low.device
-        deadline = Deadline(time_budget, device)
-        observed = torch.from_numpy(self._checked(observation))[None].to(device)
-        generator = torch.Generator(device).manual_seed(int(rng.integers(2**63)))
-        decided = self.model.decide(observed, generator, deadline=deadline)
-        to_metres = self.model.action.inverse
-        action = to_metres(decided.best)[0].double().cpu().numpy()
-        candidates = to_metres(decided.candidates)[0].double().cpu().numpy()
-        energies = decided.energies[0].cpu().numpy()
-        seconds = time.perf_counter() - start
+        deadline = Deadline(time_budget, self.model.low.device)
+        decided = self._search(observation, rng, deadline)
+        if self._last is not None and self.steadiness.mode_margin:
+            steady = steady_answer(decided, self._last.best[0], self.steadiness.mode_margin)
+            decided = dataclasses.replace(decided, best=steady[None])
+        self._last = decided
         return Inference(
-            action,
-            candidates,
-            energies,
+            self._metres(decided.best)[0],
+            self._metres(decided.candidates)[0],
+            decided.energies[0].cpu().numpy(),
             decided.iterations,
             deadline.has_cut_short,
-            seconds,
+            time.perf_counter() - start,
         )
+
+    @torch.inference_mode()
+    def modes(
+        self,
+        observation: Observation,
+        rng: np.random.Generator,
+        config: ModesConfig | None = None,
+    ) -> ModeSet:
+        """Return the alternatives for `observation`, best first; nothing is remembered of it.
+
+        Raises:
+            IbcError: An explicit model sees none; or the observation is not as the contract says.
+        """
+        self._require_ranks('modes')
+        made = self._search(observation, rng, Deadline())
+        found = find_modes(made.candidates[0], made.energies[0], config or ModesConfig())
+        return ModeSet(
+            tuple(
+                ActionMode(self._metres(mode.action), mode.mass, mode.margin, mode.rank_share)
+                for mode in found
+            )
+        )
+
+    @torch.inference_mode()
+    def landscape(self, observation: Observation, points: int = 61) -> Landscape:
+        """Return energies of `points` x `points` actions over the box that the search draws from.
+
+        Raises:
+            IbcError: An explicit model has no energies; or the observation is not as the contract
+                says.
+        """
+        model = self._require_ranks('landscape')
+        bounds = model.scaling.bounds
+        x, y = (
+            np.linspace(low, high, points)
+            for low, high in zip(bounds.low, bounds.high, strict=True)
+        )
+        grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(1, -1, 2).astype(np.float32)
+        actions = torch.from_numpy(grid).to(model.low.device)
+        energies = model.landscape(self._observed(observation), actions)[0]
+        energies = (energies - energies.min()).reshape(points, points)
+        return Landscape(x, y, energies.cpu().numpy())
 
     def warm_up(self, rounds: int = 3) -> float:
         """Decide on an empty observation `rounds` times; the time of the last one [s].
@@ -92,7 +141,32 @@ class LearnedPolicy:
         key, dtype = self._expected()
         empty = {key: np.zeros(self.contract.observation_shape, dtype)}
         rng = np.random.default_rng(0)
-        return [self.infer(empty, rng).seconds for _ in range(max(1, rounds))][-1]
+        seconds = [self.infer(empty, rng).seconds for _ in range(max(1, rounds))]
+        self.reset(rng)
+        return seconds[-1]
+
+    def _search(
+        self, observation: Observation, rng: np.random.Generator, deadline: Deadline
+    ) -> Samples:
+        observed = self._observed(observation)
+        generator = torch.Generator(observed.device).manual_seed(int(rng.integers(2**63)))
+        start: Tensor | None = None
+        if self._last is not None and self.steadiness.warm_start:
+            start = best_candidates(self._last, self.steadiness.warm_start)
+        return self.model.decide(observed, generator, start, deadline)
+
+    def _metres(self, actions: Tensor) -> np.ndarray:
+        return self.model.action.inverse(actions).double().cpu().numpy()
+
+    def _observed(self, observation: Observation) -> Tensor:
+        return torch.from_numpy(self._checked(observation))[None].to(self.model.low.device)
+
+    def _require_ranks(self, what: str) -> ImplicitModel:
+        if not isinstance(self.model, ImplicitModel):
+            raise IbcError(
+                f'{self.model.method.kind} answers with one action and ranks none: it has no {what}'
+            )
+        return self.model
 
     def _expected(self) -> tuple[str, type]:
         if self.contract.observation.kind == 'image':
@@ -115,3 +189,17 @@ class LearnedPolicy:
         if dtype is np.float32 and not np.isfinite(array).all():
             raise IbcError(f'observation {key!r} holds numbers that are not finite')
         return np.ascontiguousarray(array)
+
+
+def _require_sense(steadiness: Steadiness, model: Model) -> None:
+    kind = model.method.kind
+    sampler = getattr(model.method, 'sampler', None)
+    if steadiness.warm_start and sampler is None:
+        raise IbcError(f'steadiness.warm_start: {kind} does not search: set it to 0')
+    if sampler is not None and steadiness.warm_start > sampler.samples:
+        raise IbcError(
+            f'steadiness.warm_start is {steadiness.warm_start}, but {kind} has '
+            f'{sampler.samples} candidates: give fewer'
+        )
+    if steadiness.mode_margin and not isinstance(model, ImplicitModel):
+        raise IbcError(f'steadiness.mode_margin: {kind} ranks no actions: set it to 0')

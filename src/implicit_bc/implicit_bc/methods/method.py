@@ -93,7 +93,7 @@ class ImplicitModel(Model):
 
     @abstractmethod
     def landscape(self, observation: Tensor, actions: Tensor) -> Tensor:
-        """Energies (B, N) of raw `actions` (B, N, A): for looking at."""
+        """Energies (B, N) of raw `actions` (B, N, A): for looking at; differentiable."""
 
 
 class JointEnergyModel(ImplicitModel):
@@ -112,4 +112,7 @@ class JointEnergyModel(ImplicitModel):
 
     def landscape(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Energies (B, N) of raw `actions` (B, N, A)."""
-        return self.network.score(self.embed(observation), self.action(actions))
+        embedded = self.embed(observation)
+        if torch.is_grad_enabled():
+            return self.network.score(embedded, self.action(actions))
+        return self.network.folded(embedded)(self.action(actions))

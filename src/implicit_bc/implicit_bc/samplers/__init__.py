@@ -13,7 +13,7 @@ from implicit_bc.samplers.langevin import (
     langevin_chain,
     langevin_minimize,
 )
-from implicit_bc.samplers.modes import Mode, ModesConfig, find_modes
+from implicit_bc.samplers.modes import Mode, ModesConfig, cluster, find_modes
 from implicit_bc.samplers.samples import Energy, Pick, Samples
 from implicit_bc.samplers.uniform import uniform_actions
 
@@ -31,6 +31,7 @@ __all__ = [
     'StepSize',
     'autoregressive_minimize',
     'autoregressive_negatives',
+    'cluster',
     'find_modes',
     'langevin_chain',
     'langevin_minimize',

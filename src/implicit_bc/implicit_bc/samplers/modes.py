@@ -35,10 +35,30 @@ class Mode:
     like those of exp(-n * energy)."""
     margin: float
     """Energy above that of the best mode, 0 for the best."""
+    rank_share: float
+    """The cluster's share of the best tenth of the candidates. Ranks alone decide it, so that the
+    scale of the energies, which training leaves open, does not matter."""
 
 
-def find_modes(candidates: Tensor, energies: Tensor, config: ModesConfig) -> tuple[Mode, ...]:
-    """Cluster the candidates (N, A) of one observation by their energies (N,), best mode first.
+@dataclass(frozen=True)
+class Clusters:
+    """The candidates of one observation, best first, each with the mode that it belongs to."""
+
+    candidates: Tensor
+    """(N, A)."""
+    energies: Tensor
+    """(N,) float64; only differences mean anything."""
+    mode: Tensor
+    """(N,): row of the cluster's best candidate."""
+
+    def nearest_mode(self, action: Tensor, radius: float) -> int | None:
+        """Row of the mode of the candidate nearest to `action` (A,); none within `radius`: None."""
+        distance, nearest = torch.linalg.vector_norm(self.candidates - action, dim=1).min(dim=0)
+        return int(self.mode[nearest]) if distance <= radius else None
+
+
+def cluster(candidates: Tensor, energies: Tensor, radius: float) -> Clusters:
+    """Cluster the candidates (N, A) of one observation by their energies (N,).
 
     Every candidate follows its nearest better neighbor within the radius; those without one are the
     modes (quick shift, Vedaldi & Soatto 2008, with the energy for a density). Nothing is drawn, and
@@ -48,11 +68,24 @@ def find_modes(candidates: Tensor, energies: Tensor, config: ModesConfig) -> tup
     # Every k-th of the sorted ones: the best stays, and so do the shares.
     order = order[:: -(-len(order) // CLUSTERED)]
     candidates, energies = candidates[order], energies[order].double()
-    root = _roots(candidates, config.radius)
-    mass = torch.zeros_like(energies).index_add(0, root, torch.softmax(-energies, dim=0))
+    return Clusters(candidates, energies, _roots(candidates, radius))
+
+
+def find_modes(candidates: Tensor, energies: Tensor, config: ModesConfig) -> tuple[Mode, ...]:
+    """Return the modes among the candidates (N, A) with energies (N,), best mode first."""
+    found = cluster(candidates, energies, config.radius)
+    energies, mode = found.energies, found.mode
+    mass = torch.zeros_like(energies).index_add(0, mode, torch.softmax(-energies, dim=0))
+    best = mode[: -(-len(mode) // 10)]
+    rank_share = torch.bincount(best, minlength=len(mode)).double() / len(best)
     return tuple(
-        Mode(candidates[i], float(mass[i]), float(energies[i] - energies[0]))
-        for i in root.unique().tolist()
+        Mode(
+            found.candidates[i],
+            float(mass[i]),
+            float(energies[i] - energies[0]),
+            float(rank_share[i]),
+        )
+        for i in mode.unique().tolist()
         if i == 0 or mass[i] >= config.min_mass
     )
 
