@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ibc_bringup.options import OneOf, whole
-from implicit_bc.preset_files import preset_names
+from implicit_bc.preset_files import paper_preset_names, preset_names
 
 PRESET = 'cpu_small'
 
@@ -25,7 +25,7 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         '--preset',
         action=OneOf,
-        names=preset_names,
+        names=lambda: (*preset_names(), *paper_preset_names()),
         help=f'preset or YAML file ({PRESET})',
     )
     parser.add_argument(

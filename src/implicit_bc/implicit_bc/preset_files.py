@@ -2,15 +2,27 @@
 
 from importlib import resources
 
+PAPER = 'paper/'
+"""Before the names of the presets that follow one table of the paper's appendix D each."""
+
 
 def preset_names() -> list[str]:
-    """Names of the presets."""
-    folder = resources.files('implicit_bc') / 'presets'
-    return sorted(
-        f.name.removesuffix('.yaml') for f in folder.iterdir() if f.name.endswith('.yaml')
-    )
+    """Names of the presets for this robot."""
+    return _names('presets')
+
+
+def paper_preset_names() -> list[str]:
+    """Names of the presets that follow the paper's tables, `paper/...`."""
+    return [PAPER + name for name in _names('paper_presets')]
 
 
 def preset_text(name: str) -> str:
     """YAML of the preset `name`."""
-    return (resources.files('implicit_bc') / 'presets' / f'{name}.yaml').read_text()
+    folder = 'paper_presets' if name.startswith(PAPER) else 'presets'
+    file = f'{name.removeprefix(PAPER)}.yaml'
+    return (resources.files('implicit_bc') / folder / file).read_text()
+
+
+def _names(folder: str) -> list[str]:
+    files = (resources.files('implicit_bc') / folder).iterdir()
+    return sorted(f.name.removesuffix('.yaml') for f in files if f.name.endswith('.yaml'))

@@ -5,12 +5,15 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 
+from ibc_contract.errors import IbcError
 from implicit_bc.tensors import load_tensors
 from implicit_bc.training.checkpoint import checkpoints
 from implicit_bc.training.config import config_from_dict
 from implicit_bc.training.data import ArrayData
+from implicit_bc.training.processes import Processes
 from implicit_bc.training.run_log import read_metrics
 from implicit_bc.training.trainer import fit
 
@@ -82,3 +85,13 @@ def test_two_processes_resumed_end_with_the_weights_of_one(tmp_path):
     logged = [[r for r in read_metrics(tmp_path / run) if 'loss' in r] for run in ('one', 'two')]
     assert [r['step'] for r in logged[0]] == [4, 8, 12]
     assert [r['step'] for r in logged[1]] == [4, 8, 12]  # written once
+
+
+def test_a_process_that_is_gone_is_said_in_one_line(monkeypatch, one_line):
+    def refuse(*arguments, **options):
+        raise RuntimeError('Connection closed by peer [127.0.0.1]:1234')
+
+    monkeypatch.setattr(torch.distributed, 'all_reduce', refuse)
+    with pytest.raises(IbcError, match='another process of this training has ended') as error:
+        Processes(0, 2).wait()
+    one_line(error.value)

@@ -98,10 +98,11 @@ class ResidualLayers(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(..., width) -> (..., width)."""
         for block in self.blocks:
-            y = x
-            for layer in block:  # type: ignore[attr-defined]
-                y = layer(self.dropout(torch.relu(y)))
-            x = x + y
+            first, *others = block  # type: ignore[misc]
+            y = first(self.dropout(torch.relu(x)))
+            for layer in others:
+                y = layer(self.dropout(torch.relu_(y)))
+            x = y.add_(x)
         return x
 
     def linears(self) -> list[list[nn.Linear]]:

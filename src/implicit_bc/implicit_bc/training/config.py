@@ -13,7 +13,7 @@ from ibc_contract.errors import IbcError
 from implicit_bc.methods import DerivativeFree, Method
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.precision import Precision
-from implicit_bc.preset_files import preset_names, preset_text
+from implicit_bc.preset_files import paper_preset_names, preset_names, preset_text
 from implicit_bc.scaling import NormalizationConfig
 
 
@@ -106,12 +106,12 @@ def _read(source: str | Path) -> dict[str, Any]:
     try:
         if path.suffix in ('.yaml', '.yml') and path.is_file():
             text = path.read_text()
-        elif str(source) in preset_names():
+        elif str(source) in (*preset_names(), *paper_preset_names()):
             text = preset_text(str(source))
         else:
             raise IbcError(
-                f'unknown training preset {str(source)!r}; known: {", ".join(preset_names())}, '
-                'or the path of a YAML file'
+                f'unknown training preset {str(source)!r}; known: '
+                f'{", ".join((*preset_names(), *paper_preset_names()))}, or the path of a YAML file'
             )
         data = yaml.safe_load(text)
     except (OSError, ValueError, yaml.YAMLError) as error:

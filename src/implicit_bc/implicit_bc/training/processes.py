@@ -32,7 +32,8 @@ class Processes:
         if self.count == 1:
             return
         flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
-        distributed.all_reduce(flat)
+        with _together():
+            distributed.all_reduce(flat)
         for tensor, piece in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
             tensor.copy_(piece.view_as(tensor))
 
@@ -40,16 +41,27 @@ class Processes:
         """Return what the first process passes as `values`: clocks and Ctrl-C differ."""
         shared = torch.tensor(values, dtype=torch.float64)
         if self.count > 1:
-            distributed.broadcast(shared, src=0)
+            with _together():
+                distributed.broadcast(shared, src=0)
         return shared.tolist()
 
     def wait(self) -> None:
         """Wait until all processes are here."""
         if self.count > 1:
-            distributed.all_reduce(torch.zeros(1))
+            with _together():
+                distributed.all_reduce(torch.zeros(1))
 
 
 ALONE = Processes()
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """Say in one line that another process is gone."""
+    try:
+        yield
+    except RuntimeError as error:  # so do gloo and NCCL
+        raise IbcError('another process of this training has ended: it says why') from error
 
 
 def is_under_torchrun() -> bool:
