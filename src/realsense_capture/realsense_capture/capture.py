@@ -28,7 +28,6 @@ def capture(
     stop: threading.Event,
     unavailable: Callable[[str], None],
     counts: CaptureCounts,
-    reopen_after_s: float = REOPEN_AFTER_S,
 ) -> None:
     """Deliver frames of `source` until `stop`; reopen it whenever it is unavailable.
 
@@ -45,7 +44,7 @@ def capture(
                 counts.connected = False
                 unavailable(str(error))
                 source.close()
-                stop.wait(reopen_after_s)
+                stop.wait(REOPEN_AFTER_S)
                 continue
             if frame is None:
                 counts.timeouts += 1

@@ -27,6 +27,7 @@ from realsense_capture.config import CaptureConfig, make_source
 from realsense_capture.frame_meter import FrameMeter
 from realsense_capture.source import EndOfRecording, Frame, FrameSource, Intrinsics
 
+REPORT_S = 1.0
 LATE_AGE_S = 0.2
 """An image older than this when published is of little use to a 5 Hz policy."""
 
@@ -57,7 +58,7 @@ class CameraNode(Node):
         self._meter = FrameMeter(time.monotonic())
         self._unavailable = ''
         self._diagnostics = Diagnostics(self, 'camera')
-        self.create_timer(1.0, self._report)
+        self.create_timer(REPORT_S, self._report)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._capture, name='capture', daemon=True)
         self._thread.start()

@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 
 from ibc_contract.errors import IbcError
+from realsense_capture import capture as capture_module
 from realsense_capture.capture import CaptureCounts, capture
 from realsense_capture.source import EndOfRecording, Frame, SourceUnavailable
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    monkeypatch.setattr(capture_module, 'REOPEN_AFTER_S', 0.0)
 
 
 class ScriptedSource:
@@ -43,7 +49,6 @@ def run(source):
             threading.Event(),
             complaints.append,
             counts,
-            reopen_after_s=0.0,
         )
     return delivered, complaints, counts
 

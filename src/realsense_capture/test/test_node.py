@@ -21,6 +21,7 @@ from ibc_contract import topics  # noqa: E402
 from ibc_contract.errors import IbcError  # noqa: E402
 from ibc_contract.images import decode_jpeg, encode_jpeg  # noqa: E402
 from ibc_contract.ros import newest, to_ns  # noqa: E402
+from realsense_capture import node as node_module  # noqa: E402
 from realsense_capture.config import make_source  # noqa: E402
 from realsense_capture.node import CameraNode  # noqa: E402
 from realsense_capture.source import Frame, Intrinsics  # noqa: E402
@@ -41,6 +42,11 @@ class Viewer(Node):
 
     def want_raw(self):
         return self.create_subscription(Image, topics.CAMERA_IMAGE, self.raw.append, newest(10))
+
+
+@pytest.fixture(autouse=True)
+def _frequent_reports(monkeypatch):
+    monkeypatch.setattr(node_module, 'REPORT_S', 0.25)
 
 
 def make_node(ros, make_source=make_source, **parameters):
@@ -174,7 +180,9 @@ def test_a_camera_that_was_moved_since_its_calibration_is_a_warning(ros, tmp_pat
         DiagnosticArray, topics.DIAGNOSTICS, lambda m: statuses.extend(m.status), 10
     )
     try:
-        assert ros.spin_until(lambda: len(statuses) >= 2, node, viewer, timeout=30)
+        assert ros.spin_until(
+            lambda: statuses and 'no frames' not in statuses[-1].message, node, viewer, timeout=30
+        )
     finally:
         node.close()
     assert statuses[-1].level == level

@@ -47,10 +47,10 @@ def reference(arm_at):
     return picture(arm_at((0.24, 0.0)), 0)
 
 
-@pytest.mark.parametrize('light', [1.0, 0.7])
-def test_another_layout_is_the_same_view(reference, arm_at, light):
-    now = (picture(arm_at((0.4, 0.1)), 3) * light).astype(np.uint8)
+def test_another_layout_in_another_light_is_the_same_view(reference, arm_at):
+    now = picture(arm_at((0.4, 0.1)), 3)
     assert view_shift(reference, now) < 0.5
+    assert view_shift(reference, (now * 0.7).astype(np.uint8)) < 0.5
 
 
 @pytest.mark.parametrize(('aside', 'turned'), [(0.01, 0.0), (0.0, 0.02)])
