@@ -129,7 +129,8 @@ class Stack:
 
     def _refuse_ignored(self, values: Values, chosen: Sequence[Process]) -> None:
         """Raise IbcError for a value that was asked for and that no node would get."""
-        heeded = {name for process in chosen for name in process.heeds(bool(values.get('sim')))}
+        sim = bool(values.get('sim'))
+        heeded = {name for process in chosen for name in (*process.heeds(sim), *process.when)}
         for argument in self.arguments:
             asked = not callable(argument.default) and argument.name in values
             value = values.get(argument.name, '')

@@ -25,6 +25,11 @@ def check_mouse(values: Values) -> None:
     from realsense_capture.calibration.record import calibration_date
 
     path = str(values['camera_pose'])
+    if not path:
+        raise IbcError(
+            "the mouse has to know where the robot's camera stands: ibc calibrate camera SITE, "
+            'then config_dir:=SITE (or camera_pose:=FILE)'
+        )
     try:
         load_camera_pose(path)
     except PlanarArmError as error:

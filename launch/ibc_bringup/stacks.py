@@ -48,17 +48,17 @@ def seed_of_bag(values: Values) -> int:
     return _bag_info(values).seed or 0
 
 
-def camera_pose_of_site(values: Values) -> str | None:
-    """Return the file with the pose of this site's camera; None in the twin, or without one."""
+def camera_pose_of_site(values: Values) -> str:
+    """Return the file with the pose of this site's camera; '' in the twin, or without one."""
     if values['sim']:
-        return None
+        return ''
     from realsense_capture.calibration.record import FILE
 
     site = str(values['config_dir'])
     if site and Path(site, FILE).is_file():
         return str(Path(site, FILE).resolve())
     named = node_parameters(config_files(site)['teleop'], 'teleop_mouse').get('camera_pose_file')
-    return str(named) if named else None
+    return str(named or '')
 
 
 def camera_reference_of_site(values: Values) -> str:
@@ -163,6 +163,7 @@ RECORDER = Process(
     executable='demo_recorder',
     config='recorder',
     parameters={'root': From('root'), 'task': From('task'), 'operator': From('operator')},
+    robot_parameters={'calibration_file': From('camera_pose')},
 )
 MOUSE = Process(
     name='teleop_mouse',

@@ -100,13 +100,16 @@ ROBOT = {'sim': 'false', 'robot_ip': '10.0.0.5'}
 POSE = 'position: [0.7, 0, 0.5]\nlook_at: [0.4, 0, 0]\n'
 
 
-def test_nobody_leads_a_robot_by_an_image_that_is_not_calibrated(tmp_path):
-    for stack in ('teleop_record', 'run_policy'):
-        given = {'model': 'mine', 'task': 'push_red', 'teleop': 'true'}
-        given = {**ROBOT, **(given if stack == 'run_policy' else {})}
-        with pytest.raises(IbcError, match=r'needs camera_pose:=VALUE .*ibc calibrate camera'):
-            calls(stack, **given, config_dir=str(tmp_path))
-    assert calls('run_policy', **ROBOT, model='mine', task='push_red')  # a policy needs none
+def test_nobody_leads_a_robot_by_an_image_that_is_not_calibrated(tmp_path, monkeypatch):
+    monkeypatch.setattr('teleop_mouse.window.check_display', lambda: None)
+    monkeypatch.setattr('ibc_bringup.checks.camera', lambda _: Finding('Camera', 'ok', 'D415'))
+    monkeypatch.setattr('ibc_bringup.up.ProcessGroup', None)
+    stack = find_stack('teleop_record')
+    values = stack.values({**ROBOT, 'config_dir': str(tmp_path)})
+    with pytest.raises(IbcError, match='ibc calibrate camera SITE, then config_dir:=SITE'):
+        process_group(stack, values, print, {})
+    watched = calls('run_policy', **ROBOT, model='mine', task='push_red', record='true')
+    assert watched['demo_recorder'].parameters['calibration_file'] == ''
 
 
 def test_the_sites_calibration_is_taken(tmp_path, monkeypatch):
@@ -118,7 +121,9 @@ def test_the_sites_calibration_is_taken(tmp_path, monkeypatch):
 
     def pose_file(**given):
         found = calls('teleop_record', **ROBOT, config_dir=str(tmp_path), **given)
-        return found['teleop_mouse'].parameters['camera_pose_file']
+        pose = found['teleop_mouse'].parameters['camera_pose_file']
+        assert found['demo_recorder'].parameters['calibration_file'] == pose  # goes into the bags
+        return pose
 
     assert pose_file() == str(stored)
     picture = stored.with_suffix('.jpg')
@@ -214,6 +219,12 @@ def test_what_a_node_gets_is_not_refused():
     )
     assert trials.parameters['video'] == 'a.mp4'
     assert trials.parameters['episodes'] == 2
+
+
+def test_what_starts_a_node_is_not_refused():
+    for given in ({}, {'sim': 'false', 'robot_ip': '10.0.0.5'}):
+        found = calls('run_policy', model='m', task='push_red', record='true', **given)
+        assert 'demo_recorder' in found
 
 
 def test_a_model_that_sees_what_only_the_twin_knows_is_refused_on_the_robot(monkeypatch):
