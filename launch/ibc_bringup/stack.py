@@ -128,7 +128,7 @@ class Stack:
         ]
 
     def _refuse_ignored(self, values: Values, chosen: Sequence[Process]) -> None:
-        """Raise IbcError for a value that was asked for and that no node would get."""
+        """Raise IbcError for a value that was asked for and that neither sets nor starts a node."""
         sim = bool(values.get('sim'))
         heeded = {name for process in chosen for name in (*process.heeds(sim), *process.when)}
         for argument in self.arguments:
@@ -144,8 +144,9 @@ class Stack:
 
     def _unmet(self, argument: str, values: Values) -> list[str]:
         """What would have to be given for a process to heed the argument."""
+        here = bool(values.get('sim'))
         for process in self.processes:
-            for sim in (True, False):
+            for sim in (here, not here):
                 if argument in process.heeds(sim):
                     wanted = {'sim': sim, **process.when}
                     return [

@@ -193,7 +193,12 @@ def test_the_sites_own_choice_of_a_camera_is_asked_for(monkeypatch, tmp_path):
     [
         ('run_policy', {'model': 'm', 'seconds': '20'}, 'seconds:=20.0 .* trials:=N'),
         ('run_policy', {'model': 'm', 'video': 'a.mp4'}, 'video:=a.mp4 .* trials:=N'),
-        ('run_policy', {'model': 'm', 'operator': 'Ada'}, 'operator:=Ada .* record:=true'),
+        ('run_policy', {'model': 'm', 'operator': 'Ada'}, 'operator:=Ada .* without record:=true'),
+        (
+            'run_policy',
+            {'model': 'm', **ROBOT, 'root': 'r'},
+            'root:=r .* without record:=true',
+        ),
         ('teleop_record', {'noise': '0.5'}, 'noise:=0.5 .* demonstrator:=true'),
         ('teleop_record', {'multimodal': 'true'}, 'multimodal:=true .* demonstrator:=true'),
         ('teleop_record', {'robot_ip': '10.0.0.5'}, 'robot_ip:=10.0.0.5 .* sim:=false'),
@@ -221,10 +226,13 @@ def test_what_a_node_gets_is_not_refused():
     assert trials.parameters['episodes'] == 2
 
 
-def test_what_starts_a_node_is_not_refused():
-    for given in ({}, {'sim': 'false', 'robot_ip': '10.0.0.5'}):
-        found = calls('run_policy', model='m', task='push_red', record='true', **given)
-        assert 'demo_recorder' in found
+@pytest.mark.parametrize('where', [{}, {**ROBOT, 'camera_pose': 'mine.yaml'}])
+def test_a_person_can_take_over_and_record_it(where):
+    given = {'model': 'm', 'task': 'push_red', 'teleop': 'true', 'record': 'true'}
+    found = calls('run_policy', **given, root='bags/b', **where)
+    assert found['demo_recorder'].parameters['root'] == 'bags/b'
+    assert 'teleop_mouse' in found
+    assert 'trials' not in found
 
 
 def test_a_model_that_sees_what_only_the_twin_knows_is_refused_on_the_robot(monkeypatch):
