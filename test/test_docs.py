@@ -53,7 +53,7 @@ def check_stack(words: list[str]) -> None:
     assert given.keys() <= known, words
     if '...' in words:
         return
-    # The models, bags and sites of an example lie on nobody's disk: what is looked up there is given.
+    # An example's models, bags and sites lie on nobody's disk: what is looked up there is given.
     found = {'task': 'push_red', 'seed': '0', 'camera_pose': 'camera.yaml'}
     given = {**{name: found[name] for name in found.keys() & known}, **given}
     given.pop('config_dir', None)

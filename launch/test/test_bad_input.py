@@ -1,5 +1,7 @@
 """Every command answers bad input with one line on stderr and an exit code that is not 0."""
 
+import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -56,6 +58,8 @@ def record(root, contract, steps=12, outcome='success'):
         writer.write(topics.TCP_SETPOINT, stamp, pose)
         objects = np.tile([0.4, 0.1, 0.04, 0, 0, 0, 1.0], (4, 1))
         writer.write(topics.TWIN_OBJECTS, stamp, messages.pose_array_cdr(stamp, objects))
+        if step == steps // 2:
+            writer.sync()  # ends a chunk
     return writer.close(outcome)
 
 
@@ -203,6 +207,58 @@ def test_an_unreadable_bag_does_not_hide_the_others(capsys, tmp_path, as_json):
     said = capsys.readouterr()
     assert good.name in said.out
     assert str(bad) in (said.out if as_json else said.err)
+
+
+def cut(bag, size, killed=False):
+    """Shorten a bag's file; what a killed recorder leaves has no metadata and another name."""
+    os.truncate(next(bag.glob('*.mcap')), size)
+    if killed:
+        (bag / 'metadata.yaml').unlink()
+        bag = bag.rename(bag.with_name(f'{bag.name}.partial'))
+    return bag
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """A sound bag, one past help, two that have lost their ends."""
+    bags = [record(tmp_path / 'bags', STATE) for _ in range(3)]
+    bags.append(record(tmp_path / 'bags', STATE, outcome='failure'))
+    content = next(bags[0].glob('*.mcap')).read_bytes()
+    second_chunk = content.index(b'zstd', content.index(b'zstd') + 1)
+    hopeless = cut(bags[1], 50, killed=True)
+    return [bags[0], hopeless, cut(bags[2], second_chunk), cut(bags[3], second_chunk)]
+
+
+def test_what_cannot_be_repaired_does_not_keep_the_others(capsys, damaged):
+    sound, hopeless, *others = damaged
+    with pytest.raises(SystemExit) as ended:
+        main(['bags', 'repair', 'bags'])
+    assert ended.value.code == 1
+    said = capsys.readouterr()
+    (line,) = said.err.splitlines()
+    assert hopeless.name in line
+    assert line.endswith('delete it, or move it elsewhere')
+    first, second = said.out.splitlines()
+    assert f'{others[0].name}_repaired: unlabelled; repaired: ' in first
+    assert first.endswith('the end is missing; was marked as success')
+    assert f'{others[1].name}_repaired: failure; repaired: ' in second
+    assert sound.is_dir()
+    assert hopeless.is_dir()
+    hopeless.rename(hopeless.with_name('elsewhere.damaged'))
+    with pytest.raises(SystemExit) as ended:
+        main(['bags', 'repair', 'bags'])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == 'there is nothing to repair\n'
+
+
+def test_repairs_as_json(capsys, damaged):
+    with pytest.raises(SystemExit) as ended:
+        main(['bags', 'repair', 'bags', '--json'])
+    assert ended.value.code == 1
+    entries = json.loads(capsys.readouterr().out)
+    assert sorted(entry.get('outcome', entry.get('error', '')[-9:]) for entry in entries) == [
+        'elsewhere', 'failure', 'unlabelled'
+    ]  # fmt: skip
 
 
 def test_data_of_another_contract_than_the_preset(refused, bags):

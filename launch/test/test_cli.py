@@ -114,7 +114,8 @@ def test_progress_and_warnings_are_plain_lines():
         (['train', '--resume', '/nowhere'], 'holds no training run'),
         (['loop', '--resume', '/nowhere'], 'holds no loop'),
         (['bags', 'info', '/nowhere'], '/nowhere: there is no such folder'),
-        (['bags', 'repair', '/nowhere'], '/nowhere: cannot be repaired'),
+        (['bags', 'repair', '/nowhere'], '/nowhere: there is no such folder'),
+        (['up', 'replay_bag', 'bag:=/nowhere'], '/nowhere: there is no such folder'),
     ],
     ids=lambda value: ' '.join(value) if isinstance(value, list) else '',
 )

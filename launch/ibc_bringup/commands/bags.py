@@ -16,7 +16,7 @@ def add_parser(subparsers: Any) -> None:
     for name, run, text in (
         ('info', info, 'say what each episode holds'),
         ('verify', verify, 'read every message and check it; exit code 1 if one cannot be used'),
-        ('repair', repair, 'save what a truncated episode still holds'),
+        ('repair', repair, 'save what truncated or damaged episodes still hold'),
     ):
         action = actions.add_parser(name, help=text, description=text)
         action.add_argument('paths', nargs='+', type=Path, help='episodes, or folders of them')
@@ -92,19 +92,41 @@ def verify(arguments: argparse.Namespace) -> int:
 
 
 def repair(arguments: argparse.Namespace) -> int:
-    """Repair the given episodes, and those below the given folders that were never closed."""
+    """Repair what is damaged in or below `paths`; one that cannot be does not keep the others."""
     from demo_recorder.repair import repair_episode
+    from ibc_contract.episode_reader import EpisodeReader
+    from ibc_contract.errors import IbcError
 
-    entries = []
-    for path in arguments.paths:
-        for damaged in _unclosed(path) or [path]:
+    entries: list[dict[str, Any]] = []
+    failed = 0
+    for damaged in _damaged(arguments.paths):
+        try:
             repaired = repair_episode(damaged)
-            entries.append({'path': str(damaged), 'repaired': str(repaired)})
-            if not arguments.json:
-                sys.stdout.write(f'{damaged} -> {repaired}\n')
+            info = EpisodeReader(repaired).info
+        except IbcError as error:
+            failed += 1
+            entries.append({'path': str(damaged), 'error': str(error)})
+            sys.stderr.write(f'error: {error}\n')
+            continue
+        entry = {'repaired': str(repaired), 'outcome': info.outcome, 'note': info.note}
+        entries.append({'path': str(damaged), **entry})
+        if not arguments.json:
+            sys.stdout.write(f'{damaged} -> {repaired}: {info.outcome}; {info.note}\n')
     if arguments.json:
         _print_json(entries)
-    return 0
+    elif not entries:
+        sys.stdout.write('there is nothing to repair\n')
+    return 1 if failed else 0
+
+
+def _damaged(paths: list[Path]) -> list[Path]:
+    """Episodes in or below `paths` that are not sound."""
+    from tqdm import tqdm
+
+    from demo_recorder.repair import is_sound
+
+    found = tqdm(_episodes(paths), desc='check', unit='episode', disable=None, leave=False)
+    return [path for path in found if not is_sound(path)]
 
 
 def _episodes(paths: list[Path]) -> list[Path]:

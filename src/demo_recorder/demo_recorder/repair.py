@@ -7,13 +7,17 @@ from pathlib import Path
 from mcap.records import Channel, Chunk, McapRecord, Message, Metadata, Statistics
 from mcap.stream_reader import StreamReader, breakup_chunk
 
+from demo_recorder.summary import stream_counts
 from ibc_contract import bag_metadata
 from ibc_contract.durable_file import is_being_written
 from ibc_contract.episode_info import RECORD, EpisodeInfo
-from ibc_contract.episode_reader import DAMAGE
-from ibc_contract.episode_writer import DAMAGED, PARTIAL, EpisodeWriter
+from ibc_contract.episode_reader import DAMAGE, EpisodeReader
+from ibc_contract.episode_writer import DAMAGED, PARTIAL, REPAIRED, EpisodeWriter
 from ibc_contract.errors import BadEpisode, IbcError, RecordingFailed
 from ibc_contract.topics import EPISODE_TOPICS
+
+AWAY = 'delete it, or move it elsewhere'
+"""What is left to do about an episode that nothing can be saved of."""
 
 
 class Salvage:
@@ -71,6 +75,15 @@ class Salvage:
             return []
 
 
+def is_sound(path: Path) -> bool:
+    """Whether the episode at `path` was closed and can be read from its beginning to its end."""
+    try:
+        stream_counts(EpisodeReader(path))  # reads every chunk and checks its sum
+    except BadEpisode:
+        return False
+    return path.suffix != PARTIAL
+
+
 def repair_episode(path: Path) -> Path:
     """Write what can be read of the episode at `path` as a new bag, and return the new folder.
 
@@ -80,16 +93,22 @@ def repair_episode(path: Path) -> Path:
         path: A `.partial` folder, or the folder of a bag that is truncated or damaged.
 
     Raises:
-        BadEpisode: Nothing can be recovered, or the episode is still being recorded.
+        BadEpisode: Nothing can be recovered, nothing has to be, or the episode is still being
+            recorded.
         RecordingFailed: The new bag cannot be written.
     """
     path = Path(path)
     file = _mcap_file(path)
-    if is_being_written(file):
-        raise BadEpisode(f'{path}: is still being recorded: stop the recorder first')
+    try:
+        if is_being_written(file):
+            raise BadEpisode(f'{path}: is still being recorded: stop the recorder first')
+    except OSError as error:
+        raise BadEpisode(f'{file}: cannot be read: {error.strerror}') from None
+    if is_sound(path):
+        raise BadEpisode(f'{path}: is sound, there is nothing to repair')
     salvage = Salvage(file)
     info, end_ns = _newest_facts(path, salvage)
-    name = f'{path.name.removesuffix(PARTIAL)}_repaired'
+    name = f'{path.name.removesuffix(PARTIAL)}{REPAIRED}'
     writer = EpisodeWriter(path.parent, info, name)
     try:
         repaired = _copy(path, salvage, writer, end_ns)
@@ -110,7 +129,7 @@ def _copy(path: Path, salvage: Salvage, writer: EpisodeWriter, end_ns: int | Non
         writer.write(topic, message.log_time, message.data, message.publish_time)
     count = sum(writer.counts.values())
     if not count:
-        raise BadEpisode(f'{path}: not a single message can be recovered')
+        raise BadEpisode(f'{path}: not a single message can be recovered: {AWAY}')
     remark = f'repaired: {count} messages recovered'
     if salvage.lost_chunks:
         remark += f', {salvage.lost_chunks} chunks were damaged'
@@ -120,11 +139,12 @@ def _copy(path: Path, salvage: Salvage, writer: EpisodeWriter, end_ns: int | Non
 
 
 def _mcap_file(path: Path) -> Path:
-    files = sorted(path.glob('*.mcap')) if path.is_dir() else []
+    if not path.is_dir():
+        raise BadEpisode(f'{path}: there is no such folder')
+    files = sorted(path.glob('*.mcap'))
     if len(files) != 1:
         raise BadEpisode(
-            f'{path}: cannot be repaired: it should be a folder with one MCAP file, '
-            f'there are {len(files)}'
+            f'{path}: is not the folder of an episode: it has {len(files)} MCAP files, not one'
         )
     return files[0]
 
@@ -142,5 +162,7 @@ def _newest_facts(path: Path, salvage: Salvage) -> tuple[EpisodeInfo, int | None
     except BadEpisode:
         pass  # the file has its own copy
     if salvage.info is None:
-        raise BadEpisode(f'{path}: cannot be repaired: its file says nothing about the episode')
+        raise BadEpisode(
+            f'{path}: cannot be repaired, its file does not say what was recorded: {AWAY}'
+        )
     return salvage.info, salvage.end_ns

@@ -140,7 +140,8 @@ def test_wherever_a_bag_is_cut_whole_chunks_come_back(episodes, part):
     write_in_chunks(writer)
     path = writer.close('failure')
     file = next(path.glob('*.mcap'))
-    os.truncate(file, int(part * file.stat().st_size))
+    size = file.stat().st_size
+    os.truncate(file, min(int(part * size), size - 1))
     found, refusal = repaired_scores(path)
     assert found == list(range(len(found)))
     assert len(found) % 20 == 0
@@ -197,10 +198,23 @@ def test_lost_metadata_is_made_anew(episodes):
 def test_what_cannot_be_repaired_says_so(episodes, tmp_path, one_line):
     empty = episodes.begin()
     partial = abandon(empty)
-    with pytest.raises(BadEpisode, match='not a single message') as caught:
+    with pytest.raises(BadEpisode, match=r'not a single message .* delete it') as caught:
         repair_episode(partial)
     one_line(caught.value)
     assert partial.exists()
     assert find_episodes(episodes.root) == []
-    with pytest.raises(BadEpisode, match='a folder with one MCAP file, there are 0'):
+    with pytest.raises(BadEpisode, match='nowhere: there is no such folder'):
         repair_episode(tmp_path / 'nowhere')
+    with pytest.raises(BadEpisode, match='not the folder of an episode: it has 0 MCAP'):
+        repair_episode(tmp_path)
+    (tmp_path / 'a.mcap').mkdir()
+    with pytest.raises(BadEpisode, match=r'a\.mcap: cannot be read: Is a directory'):
+        repair_episode(tmp_path)
+
+
+def test_a_sound_bag_is_left_as_it_is(episodes):
+    path = episodes.make()
+    with pytest.raises(BadEpisode, match='is sound, there is nothing to repair'):
+        repair_episode(path)
+    assert find_episodes(episodes.root) == [path]
+    assert [folder.name for folder in episodes.root.iterdir()] == [path.name]

@@ -88,6 +88,8 @@ def information(contents: BagContents, custom_data: Mapping[str, str]) -> dict[s
 def read_information(bag: Path) -> dict[str, Any]:
     """Return the bag information block of the bag's `metadata.yaml`, or raise BadEpisode."""
     path = bag / FILE_NAME
+    if not bag.is_dir():
+        raise BadEpisode(f'{bag}: there is no such folder')
     try:
         data = yaml.safe_load(path.read_text())
     except FileNotFoundError:

@@ -22,6 +22,7 @@ from ibc_contract.typestore import definition
 
 PARTIAL = '.partial'
 DAMAGED = '.damaged'
+REPAIRED = '_repaired'
 DISCARDED = 'discarded'
 CHUNK_BYTES = 1 << 20
 SYNC_PERIOD_S = 1.0

@@ -52,7 +52,9 @@ def test_a_truncated_file(episodes, one_line, keep):
     assert str(file) in one_line(caught.value)
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(data=st.data())
 def test_flipped_bytes_never_crash_the_reader(episodes, one_line, data):
     writer = episodes.begin()

@@ -8,6 +8,7 @@ from ibc_contract import messages, topics
 from ibc_contract.contract import load_contract
 from ibc_contract.episode_arrays import read_steps
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
+from ibc_contract.episode_writer import mark_episode
 from ibc_contract.errors import IbcError
 from xarm_twin import generate
 from xarm_twin.demonstrators import make_demonstrator
@@ -194,6 +195,17 @@ def test_what_a_killed_run_left_is_made_again(studio, tmp_path):
     path = studio.record(4)
     assert EpisodeReader(path).info.outcome == 'success'
     assert [p.name for p in tmp_path.iterdir()] == ['push_red_000004']
+
+
+@pytest.mark.parametrize('outcome', ['success', 'unlabelled'])
+def test_what_was_repaired_is_not_made_again(studio, tmp_path, outcome):
+    path = studio.record(4)
+    repaired = path.rename(tmp_path / 'push_red_000004_repaired')
+    recipe = Recipe('push_red', tmp_path, contract='planar_state')
+    mark_episode(repaired, outcome, f'{recipe.note} / repaired: 9 messages recovered')
+    # One that has lost its end does not show the task; another seed takes its place.
+    shown = repaired if outcome == 'success' else None
+    assert recipe.finished(4) == (True, shown)
 
 
 def test_an_impossible_camera_rate_is_refused(tmp_path):

@@ -15,9 +15,9 @@ import numpy as np
 from tqdm import tqdm
 
 from ibc_contract.contract import ImageObservation, load_contract
-from ibc_contract.episode_info import new_episode_info
+from ibc_contract.episode_info import EpisodeInfo, new_episode_info
 from ibc_contract.episode_reader import EpisodeReader
-from ibc_contract.episode_writer import DISCARDED, PARTIAL, EpisodeWriter
+from ibc_contract.episode_writer import DISCARDED, PARTIAL, REPAIRED, EpisodeWriter
 from ibc_contract.errors import IbcError
 from ibc_contract.process_pool import spawn_pool
 from xarm_twin.camera import RendererChoice, TwinCamera, choose_renderer
@@ -84,26 +84,28 @@ class Recipe:
         )
 
     def finished(self, seed: int) -> tuple[bool, Path | None]:
-        """Whether this seed was done before, and the episode if it was kept.
+        """Whether this seed was done before, and the episode if that shows how to do the task.
 
         Raises:
             IbcError: It was done by another recipe: the folder would hold a mixture.
         """
-        kept = self.root / self.name(seed)
-        aside = self.root / DISCARDED / self.name(seed)
-        done = [path for path in (kept, aside) if path.exists()]
-        for path in done:
-            self._require_same(path)
-        return bool(done), kept if kept in done else None
+        name = self.name(seed)
+        places = [self.root / name, self.root / f'{name}{REPAIRED}', self.root / DISCARDED / name]
+        done = {path: self._info(path) for path in places if path.exists()}
+        shown = [p for p in done if p.parent == self.root and done[p].outcome == 'success']
+        return bool(done), shown[0] if shown else None
 
-    def _require_same(self, episode: Path) -> None:
+    def _info(self, episode: Path) -> EpisodeInfo:
+        """Return what the episode says about itself; IbcError if another recipe made it."""
         info, contract = EpisodeReader(episode).info, load_contract(self.contract)
-        if (info.note, info.contract_hash) != (self.note, contract.hash):
+        note = info.note.split(' / ')[0]  # what a repair has to say comes behind
+        if (note, info.contract_hash) != (self.note, contract.hash):
             raise IbcError(
                 f'{episode} was made with other options ({info.note}; contract '
                 f'{info.contract_name} {info.contract_hash}) than these ({self.note}; contract '
                 f'{contract.name} {contract.hash}): choose another folder, or the same options'
             )
+        return info
 
 
 def generate_episodes(
