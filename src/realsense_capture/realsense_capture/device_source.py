@@ -65,6 +65,11 @@ class DeviceSource:
         self._refused: list[str] = []
         self._warmup_left = 0
 
+    @property
+    def promised_hz(self) -> float:
+        """Rate of the mode that is streamed [Hz]."""
+        return float(self._mode.fps)
+
     def open(self) -> None:
         """Start streaming; SourceUnavailable says why that cannot be, and what to do."""
         if self._stream is not None:

@@ -21,6 +21,7 @@ class FileSource:
     """
 
     expected_at_start = True
+    promised_hz = 0.0
 
     def __init__(self, path: Path, repeat: bool = True) -> None:
         """Play `path`; start again from its beginning when `repeat`."""

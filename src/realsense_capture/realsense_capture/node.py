@@ -28,6 +28,8 @@ from realsense_capture.frame_meter import FrameMeter
 from realsense_capture.source import EndOfRecording, Frame, FrameSource, Intrinsics
 
 REPORT_S = 1.0
+LOW_RATE = 0.8
+"""Share of the promised rate below which frames come too slowly."""
 LATE_AGE_S = 0.2
 """An image older than this when published is of little use to a 5 Hz policy."""
 
@@ -141,6 +143,9 @@ class CameraNode(Node):
             level, message = DiagnosticStatus.WARN, f'frames are {reading.age_s * 1e3:.0f} ms old'
         elif trouble:
             level, message = DiagnosticStatus.WARN, trouble
+        elif 0 < reading.pace_hz < LOW_RATE * self._source.promised_hz:
+            level = DiagnosticStatus.WARN
+            message = f'{reading.pace_hz:.1f} Hz instead of {self._source.promised_hz:.0f}'
         values = {
             **self._source.status(),
             'rate [Hz]': f'{reading.rate_hz:.2f}',

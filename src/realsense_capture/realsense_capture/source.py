@@ -48,6 +48,11 @@ class FrameSource(Protocol):
     expected_at_start: bool
     """True: a missing source ends the node. False: the node waits until it appears."""
 
+    @property
+    def promised_hz(self) -> float:
+        """Rate at which frames should come [Hz]; 0 if there is no saying."""
+        ...
+
     def open(self) -> None:
         """Connect; does nothing when already open. Raises SourceUnavailable or IbcError."""
 

@@ -19,6 +19,7 @@ class TwinSource:
     """
 
     expected_at_start = False
+    promised_hz = 0.0
 
     def __init__(
         self,

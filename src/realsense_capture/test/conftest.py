@@ -87,7 +87,7 @@ class Feeder:
     """Feeds a camera from a thread, ten times as fast as it would be.
 
     A test changes what is sent while it runs: `frozen` repeats the last picture, `mute` sends
-    nothing, `stamp_ms` says the time.
+    nothing, `stamp_ms` says the time, `period_s` is the time between frames.
     """
 
     def __init__(self, camera: SoftwareCamera, mode=None) -> None:
@@ -95,6 +95,7 @@ class Feeder:
         self.frozen = self.mute = False
         self.domain = rs.timestamp_domain.global_time
         self.stamp_ms: Callable[[], float] = lambda: time.time() * 1e3
+        self.period_s = 0.1 / FPS
         self.number = 0
         self._grey = 0
 
@@ -103,7 +104,7 @@ class Feeder:
         stop = threading.Event()
 
         def feed() -> None:
-            while not stop.wait(0.1 / FPS):
+            while not stop.wait(self.period_s):
                 if self.mute:
                     continue
                 self.number += 1

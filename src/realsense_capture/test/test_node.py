@@ -145,6 +145,7 @@ class StillCamera:
     """A source that always shows the same."""
 
     expected_at_start = True
+    promised_hz = 0.0
 
     def __init__(self, rgb):
         self.rgb = rgb

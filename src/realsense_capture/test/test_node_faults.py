@@ -63,7 +63,7 @@ def stage(ros, make_camera, make_feeder, make_bus, monkeypatch):
     monkeypatch.setattr(frame_watch, 'LOST_AFTER_S', 0.8)
     monkeypatch.setattr(capture, 'READ_TIMEOUT_S', 0.2)
     monkeypatch.setattr(capture, 'REOPEN_AFTER_S', 0.2)
-    monkeypatch.setattr(node, 'REPORT_S', 0.25)
+    monkeypatch.setattr(node, 'REPORT_S', 0.4)
     camera = make_camera()
     stage = Stage(ros, make_bus(camera), make_feeder(camera))
     stage.start()
@@ -132,6 +132,15 @@ def test_delayed(stage):
         assert stage.until(lambda: policy.told(WARN, 'ms old'))
         feeder.stamp_ms = lambda: time.time() * 1e3
         assert stage.until(lambda: policy.acts() and policy.told(OK, 'Hz'))
+
+
+def test_slow(stage):
+    """A mode of 30 Hz that does not hold its rate, as on a hub: the policy goes on."""
+    stage.feeder.period_s = 0.1
+    monitor = stage.policy
+    with stage.feeder.running():
+        assert stage.until(lambda: monitor.told(WARN, 'Hz instead of 30'))
+        assert stage.until(monitor.acts)
 
 
 def test_wrong_profile_at_the_start(ros, make_camera, make_bus):
