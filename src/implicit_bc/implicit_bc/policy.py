@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ibc_contract.contract import Contract
 from ibc_contract.errors import IbcError
+from implicit_bc.cuda_graph import GraphedDecision, graphed
 from implicit_bc.interface import ActionMode, Landscape, ModeSet, Observation
 from implicit_bc.methods import ImplicitModel, Model
 from implicit_bc.samplers import Deadline, ModesConfig, Samples, find_modes
@@ -51,6 +52,8 @@ class LearnedPolicy:
         self.model = model.eval()
         self.steadiness = steadiness
         self._last: Samples | None = None
+        self._graph: GraphedDecision | None = None
+        self._may_graph = model.low.device.type == 'cuda'
 
     def reset(self, rng: np.random.Generator) -> None:
         """Begin an episode: forget the last decision."""
@@ -149,10 +152,17 @@ class LearnedPolicy:
         self, observation: Observation, rng: np.random.Generator, deadline: Deadline
     ) -> Samples:
         observed = self._observed(observation)
-        generator = torch.Generator(observed.device).manual_seed(int(rng.integers(2**63)))
+        seed = int(rng.integers(2**63))
         start: Tensor | None = None
         if self._last is not None and self.steadiness.warm_start:
             start = best_candidates(self._last, self.steadiness.warm_start)
+        if self._may_graph and start is None:
+            if self._graph is None:
+                self._graph = graphed(self.model, observed)
+                self._may_graph = self._graph is not None
+            if self._graph is not None and deadline.leaves(self._graph.seconds):
+                return self._graph(observed, seed)
+        generator = torch.Generator(observed.device).manual_seed(seed)
         return self.model.decide(observed, generator, start, deadline)
 
     def _metres(self, actions: Tensor) -> np.ndarray:

@@ -33,6 +33,10 @@ class Deadline:
         self.has_cut_short = False
         """Whether rounds were left out for lack of time."""
 
+    def leaves(self, seconds: float) -> bool:
+        """Tell whether `seconds` from now lie before the end."""
+        return self._now() + seconds <= self._end
+
     def rounds(self, count: int, kept: int = 0) -> Iterator[int]:
         """Yield 0, 1, ... `count` - 1, or as many as there is time for, at least one if any.
 

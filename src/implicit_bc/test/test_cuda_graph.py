@@ -1,0 +1,54 @@
+"""Without a GPU only this much of it runs: giving up, and saying so."""
+
+import logging
+
+import numpy as np
+import torch
+
+from ibc_contract.contract import load_contract
+from implicit_bc.cuda_graph import graphed
+from implicit_bc.methods import DerivativeFree
+from implicit_bc.networks.energy import NetworkConfig
+from implicit_bc.networks.mlp import ValueConfig
+from implicit_bc.normalization import ActionBounds, Affine
+from implicit_bc.policy import LearnedPolicy
+from implicit_bc.scaling import Scaling
+from implicit_bc.spaces import Spaces
+
+CONTRACT = load_contract('planar_state')
+
+
+def make_policy():
+    width = CONTRACT.observation_shape[1]
+    scaling = Scaling(
+        Affine((0.0,) * width, (1.0,) * width),
+        Affine((0.0, 0.0), (0.01, 0.01)),
+        ActionBounds((-0.03, -0.02), (0.02, 0.03)),
+    )
+    torch.manual_seed(0)
+    network = NetworkConfig(value=ValueConfig(16, 2))
+    model = DerivativeFree().model(Spaces.of_contract(CONTRACT), network, scaling)
+    return LearnedPolicy(CONTRACT, model)
+
+
+def test_what_cannot_be_recorded_is_told_and_decided_without(caplog):
+    policy = make_policy()
+    observation = torch.zeros((1, *CONTRACT.observation_shape))  # on no GPU
+    with caplog.at_level(logging.WARNING, 'implicit_bc'):
+        assert graphed(policy.model, observation) is None
+    (record,) = caplog.records
+    assert 'no CUDA graph' in record.getMessage()
+    assert '\n' not in record.getMessage()
+
+
+def test_a_policy_that_may_record_decides_all_the_same_and_tries_once(caplog):
+    plain, policy = make_policy(), make_policy()
+    policy._may_graph = True  # as on a GPU
+    seen = {'state': np.zeros(CONTRACT.observation_shape, np.float32)}
+    with caplog.at_level(logging.WARNING, 'implicit_bc'):
+        for seed in range(3):
+            made = policy.infer(seen, np.random.default_rng(seed))
+            assert np.array_equal(
+                made.action, plain.infer(seen, np.random.default_rng(seed)).action
+            )
+    assert len(caplog.records) == 1
