@@ -28,3 +28,13 @@ def test_a_device_that_is_not_there_is_one_line(capsys):
     assert run('bench', 'inference', '--samples', '16', '--rounds', '2', '--device', 'nowhere') == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: device 'nowhere': ")
+
+
+def test_candidates_prints_a_row_for_each_number(capsys):
+    words = ('bench', 'candidates', '--samples', '16', '32', '--rounds', '2')
+    assert run(*words, '--json') == 0
+    result = json.loads(capsys.readouterr().out)
+    assert [row['samples'] for row in result['curve']] == [16, 32]
+    assert run(*words) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows[1:]] == ['candidates', '16', '32']

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ibc_bringup.commands.bench import inference, train
+from ibc_bringup.commands.bench import candidates, inference, train
 
-ALL = (inference, train)
+ALL = (inference, candidates, train)
 
 
 def add_parser(subparsers: Any) -> None:

@@ -28,6 +28,12 @@ def add_parser(benchmarks: Any) -> None:
     parser.add_argument(
         '--rounds', type=whole(2), default=200, metavar='N', help='decisions timed (%(default)s)'
     )
+    add_machine_options(parser)
+    parser.set_defaults(run=run)
+
+
+def add_machine_options(parser: argparse.ArgumentParser) -> None:
+    """Add what benchmarks of networks have in common."""
     parser.add_argument(
         '--threads', type=whole(0), default=0, metavar='N', help="CPU threads (0: PyTorch's choice)"
     )
@@ -36,7 +42,6 @@ def add_parser(benchmarks: Any) -> None:
         '--seed', type=whole(0), default=0, metavar='N', help='of weights and draws (%(default)s)'
     )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
