@@ -232,11 +232,10 @@ def test_enabling_does_not_wait_for_the_way_home(connect):
         assert at_home.result(30.0).message == 'at home'
 
 
-def test_an_arm_that_refuses_to_be_enabled_says_why(emulator, connect, monkeypatch):
+def test_an_arm_that_refuses_to_be_enabled_says_why(emulator, connect):
     under_test = connect(emulator)
-    monkeypatch.setattr(emulator.state, 'clean_error', lambda: None)
-    emulator.state.fault(2)  # the e-stop is pressed
-    with pytest.raises(ArmError, match=r'is not ready: .*C2'):
+    emulator.state.press_emergency_stop()
+    with pytest.raises(ArmError, match=r'is not ready: .*C1 '):
         under_test.driver.enable(10.0)
     assert under_test.driver.phase is Phase.STOPPED
 

@@ -29,6 +29,11 @@ def test_all_is_well():
         ({'phase': Phase.IDLE, 'reason': 'disabled'}, Level.WARN, 'idle: disabled'),
         ({'stats': LoopStats(100.0, silent=2)}, Level.WARN, 'arm did not answer in 2 ticks'),
         ({'stats': LoopStats(100.0, missed=3)}, Level.WARN, '3 ticks missed'),
+        (
+            {'stats': LoopStats(100.0, missed=3, worst_reply=0.05)},
+            Level.WARN,
+            'the arm takes up to 50 ms to answer',
+        ),
         ({'report': None}, Level.WARN, 'no status reports'),
     ],
 )

@@ -11,7 +11,14 @@ from planar_arm.safety import SafetyGate, load_safety_limits
 from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_planar_driver.arbitration import Arbiter, Command, Source
 from xarm_planar_driver.errors import ArmFault, ArmSilent
-from xarm_planar_driver.motion import ArmMotion, MotionSettings, Phase, Request
+from xarm_planar_driver.motion import (
+    LONGEST_WITHOUT_REPORT,
+    ArmMotion,
+    MotionSettings,
+    Phase,
+    Request,
+)
+from xarm_planar_driver.status_reports import StatusReport
 
 SETTINGS = MotionSettings(period=0.01, home_speed=0.25, home_joint_speed=1.0)
 LIMITS = load_safety_limits()
@@ -31,7 +38,7 @@ class WatchedArm:
         self.motion: ArmMotion
         self._kinematics = kinematics
 
-    def enable(self, safeguards):
+    def enable(self, safeguards, clear_errors):
         assert safeguards.fence.contains(self._kinematics.forward(self.q).position)
         if self.refuses:
             raise ArmFault('refuses')
@@ -76,7 +83,7 @@ events = st.one_of(
     commands,
     st.tuples(st.just('request'), st.sampled_from(Request)),
     st.tuples(st.just('clock'), EVER),
-    st.tuples(st.sampled_from(['refuse', 'mute', 'lose']), st.booleans()),
+    st.tuples(st.sampled_from(['refuse', 'mute', 'lose', 'deaf']), st.booleans()),
     st.tuples(st.just('lead by hand'), st.sampled_from(STARTS)),
 )
 # How late the first tick after an event is [s].
@@ -99,6 +106,7 @@ def rearms(event):
 def play(motion, arm, history):
     """Let everything of `history` happen."""
     t, now_ns = 100.0, NOW_NS
+    is_deaf, heard, enabled = False, t, t
     for (name, *arguments), late, ticks in history:
         match name:
             case 'command':
@@ -114,17 +122,24 @@ def play(motion, arm, history):
                 arm.is_mute = arguments[0]
             case 'lose':
                 arm.loses = arguments[0]
+            case 'deaf':
+                is_deaf = arguments[0]
             case 'lead by hand':
                 motion.handle(Request.STOP, t, lambda _: None)
                 arm.q = arguments[0].copy()
                 motion.handle(Request.RESET, t, lambda _: None)
         t += late
+        if name in ('request', 'lead by hand'):
+            enabled = t + SETTINGS.period  # when the next tick may find it so
         for _ in range(ticks):
             t, now_ns = t + SETTINGS.period, now_ns + int(SETTINGS.period * 1e9)
+            heard = heard if is_deaf else t
             try:
-                motion.tick(t, None)
+                motion.tick(t, StatusReport(heard, state=1, mode=1, error=0, warning=0))
             except ArmSilent:
                 assert arm.is_mute or arm.loses
+            if t - max(heard, enabled) > LONGEST_WITHOUT_REPORT + SETTINGS.period:
+                assert motion.phase in (Phase.IDLE, Phase.STOPPED)
         assert arm.stopped == (motion.phase in (Phase.IDLE, Phase.STOPPED))
 
 

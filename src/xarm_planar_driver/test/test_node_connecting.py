@@ -36,34 +36,17 @@ def test_lifecycle_without_autostart(make_stage, emulator):
     assert stage.state == State.PRIMARY_STATE_FINALIZED
 
 
-@pytest.fixture
-def e_stop(emulator, monkeypatch):
-    """The button on the control box: while it is pressed, no client can clear the error."""
-
-    class EmergencyStop:
-        def press(self):
-            self._clean, emulator.state.clean_error = emulator.state.clean_error, lambda: None
-            emulator.state.fault(1)
-
-        def release(self):
-            emulator.state.clean_error = self._clean
-
-    return EmergencyStop()
-
-
-def test_an_arm_that_cannot_be_enabled_is_not_active(make_stage, e_stop):
+def test_an_arm_that_cannot_be_enabled_is_not_active(make_stage, emulator):
     stage = make_stage(autostart=False)
     assert stage.driver.trigger_configure() == TransitionCallbackReturn.SUCCESS
-    e_stop.press()
+    emulator.state.press_emergency_stop()
     assert stage.driver.trigger_activate() == TransitionCallbackReturn.FAILURE
     assert stage.state == State.PRIMARY_STATE_INACTIVE
     assert stage.until(lambda: stage.diagnosed('C1'))
 
 
-def test_a_driver_that_starts_by_itself_waits_for_the_emergency_stop(
-    make_stage, emulator, e_stop, caplog
-):
-    e_stop.press()
+def test_a_driver_that_starts_by_itself_waits_for_the_emergency_stop(make_stage, emulator, caplog):
+    emulator.state.press_emergency_stop()
     stage = make_stage()
     assert stage.until(lambda: stage.diagnosed('C1'))
     assert stage.until(lambda: topics.JOINT_STATES in stage.operator.newest)
@@ -77,7 +60,7 @@ def test_a_driver_that_starts_by_itself_waits_for_the_emergency_stop(
     assert stage.driver.exit_code is None
     (said,) = [record.getMessage() for record in caplog.records if record.levelname == 'ERROR']
     assert said.endswith('pushed in to stop; once it may move again, call arm/reset')
-    e_stop.release()
+    emulator.state.release_emergency_stop()
     assert emulator.state.snapshot().error  # released, it still waits for a person
     assert stage.call(topics.ARM_RESET).success
     assert stage.until(lambda: stage.in_phase('active'))

@@ -81,29 +81,30 @@ class XarmArm:
                 f'need {".".join(map(str, _MIN_FIRMWARE))} or newer, update it in UFACTORY Studio'
             )
 
-    def enable(self, safeguards: Safeguards) -> None:
-        """Clear errors, set `safeguards`, release the brakes and enter servo mode.
+    def enable(self, safeguards: Safeguards, clear_errors: bool) -> None:
+        """Set `safeguards`, release the brakes and enter servo mode; the arm holds where it is.
 
-        The arm holds where it is.
+        Args:
+            safeguards: Limits for the controller.
+            clear_errors: Whether a person has seen to what an error says.
 
         Raises:
-            ArmFault: The controller is not ready after that, for instance by an e-stop, or keeps
-                other limits than it was told.
+            ArmFault: The controller is in error, is not ready after that, for instance by an
+                e-stop, or keeps other limits than it was told.
         """
         api = self._connected()
         api.set_timeout(SETUP_TIMEOUT)
         try:
-            self._recover(api)
+            if clear_errors:
+                self._expect(('clean_error', api.clean_error()))
+            self._expect(('clean_warn', api.clean_warn()))
+            error = self._controller_error()
+            if error:  # pressed e-stop, collision: nothing that follows would be taken
+                raise ArmFault(f'arm at {self.address} is not ready: {_reason(error, _STOP)}')
             self._set_safeguards(api, safeguards)
             self._enter_servo_mode(api)
         finally:
             api.set_timeout(REPLY_TIMEOUT)
-
-    def _recover(self, api: Any) -> None:
-        self._expect(('clean_error', api.clean_error()), ('clean_warn', api.clean_warn()))
-        error = self._controller_error()
-        if error:  # pressed e-stop, broken joint: nothing that follows would be taken
-            raise ArmFault(f'arm at {self.address} is not ready: {_reason(error, _STOP)}')
 
     def _set_safeguards(self, api: Any, safeguards: Safeguards) -> None:
         # They reset mode and state, so they go first.
@@ -216,7 +217,9 @@ def describe_error(code: int) -> str:
 def _reason(error: int, state: int) -> str:
     if error:
         return f'controller error {describe_error(error)}'
-    return f'controller state {state}'
+    if state in _MOVABLE_STATES:
+        return 'another program changed its mode'
+    return f'controller state {state}, set by another program or by itself'
 
 
 def _open_sdk_in_time(ip: str, control_port: int) -> Any:

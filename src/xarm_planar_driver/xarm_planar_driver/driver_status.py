@@ -9,6 +9,8 @@ from xarm_planar_driver.motion import Phase
 from xarm_planar_driver.servo_loop import LoopStats
 from xarm_planar_driver.status_reports import StatusReport
 
+SLOW_REPLY = 0.02
+"""The arm itself answers within a millisecond; two periods make ticks miss [s]."""
 REPORT_STALE = 1.0
 """Reports come every 0.2 s; after this long without one diagnostics warn [s]."""
 
@@ -43,6 +45,9 @@ class DriverStatus:
             return Level.WARN, f'idle: {self.reason}'
         if self.stats.silent:
             return Level.WARN, f'arm did not answer in {self.stats.silent} ticks'
+        if self.stats.worst_reply > SLOW_REPLY:
+            slow = self.stats.worst_reply * 1e3
+            return Level.WARN, f'the arm takes up to {slow:.0f} ms to answer: is its network busy?'
         if self.stats.missed:
             return Level.WARN, f'{self.stats.missed} ticks missed: the machine is too busy'
         if self._report_age(now) > REPORT_STALE:
@@ -62,6 +67,7 @@ class DriverStatus:
             'silent_ticks': stats.silent,
             'worst_late_ms': f'{stats.worst_late * 1e3:.2f}',
             'worst_work_ms': f'{stats.worst_work * 1e3:.2f}',
+            'worst_reply_ms': f'{stats.worst_reply * 1e3:.2f}',
         }
         if report is not None:
             values |= {

@@ -31,6 +31,8 @@ Vector = npt.NDArray[np.float64]
 
 REPORT_SETTLES = 0.5
 """How long after enabling a report may still show the state before it [s]."""
+LONGEST_WITHOUT_REPORT = 2.0
+"""Reports come every 0.2 s; without them nobody would tell what another client does [s]."""
 _MOVABLE_STATES = (0, 1, 2)
 
 
@@ -125,7 +127,7 @@ class ArmMotion:
                 case Request.ENABLE:
                     self._enable(t, answer)
                 case Request.RESET:
-                    self._reset(t, answer)
+                    self._reset(answer)
                 case Request.HOME:
                     self._home(t, answer)
         except ArmLost:
@@ -163,7 +165,7 @@ class ArmMotion:
         if self._enabled_at is None:
             self._enabled_at = t
         try:
-            self._check(report, self._enabled_at)
+            self._check(t, report, self._enabled_at)
             if self._unanswered is not None:
                 # A frozen link delivers at once whatever was sent meanwhile: no next point before
                 # the arm has answered to this one.
@@ -221,17 +223,18 @@ class ArmMotion:
         if self.phase is Phase.STOPPED:
             answer(Outcome(False, f'stopped: {self.reason}; call arm/reset first'))
         elif self.phase is Phase.IDLE:
-            self._arm_up(t, answer)
+            # Nobody has looked yet at an error from before: only a reset clears it.
+            self._arm_up(answer, clear_errors=False)
             if self.phase is Phase.ACTIVE:
                 self._go_home(t)
         else:
             answer(Outcome(True, 'already enabled'))
 
-    def _reset(self, t: float, answer: Answer) -> None:
+    def _reset(self, answer: Answer) -> None:
         if self.phase is not Phase.STOPPED:
             answer(Outcome(True, f'not stopped but {self.activity}: nothing to reset'))
             return
-        self._arm_up(t, answer)
+        self._arm_up(answer, clear_errors=True)
         if self.phase is Phase.ACTIVE:
             self._arrive('holding where the arm was')
 
@@ -244,9 +247,9 @@ class ArmMotion:
         if self.phase is Phase.ACTIVE:
             self._go_home(t)
 
-    def _arm_up(self, t: float, answer: Answer) -> None:
+    def _arm_up(self, answer: Answer, clear_errors: bool) -> None:
         """Enable the arm; then hold on the plane where it is, or set out for home."""
-        self._arm.enable(self._safeguards())
+        self._arm.enable(self._safeguards(), clear_errors)
         self._enabled_at = None
         self._unanswered = None
         self._arbiter.forget()
@@ -311,7 +314,13 @@ class ArmMotion:
         for answer in waiting:
             answer(Outcome(False, f'{self.phase}: {self.reason}'))
 
-    def _check(self, report: StatusReport | None, enabled_at: float) -> None:
+    def _check(self, t: float, report: StatusReport | None, enabled_at: float) -> None:
+        heard = enabled_at if report is None else max(report.received, enabled_at)
+        if t - heard > LONGEST_WITHOUT_REPORT:
+            raise ArmFault(
+                f'the arm has sent no status report for {LONGEST_WITHOUT_REPORT:.0f} s: check its '
+                'cable, its report port, and how many programs are connected to it'
+            )
         if report is None or report.received < enabled_at + REPORT_SETTLES:
             return
         if report.error:

@@ -65,6 +65,8 @@ class LoopStats:
     """[s]"""
     worst_work: float = 0.0
     """Longest tick [s]."""
+    worst_reply: float = 0.0
+    """Longest wait for the arm's measured joints [s]."""
 
 
 class ServoLoop:
@@ -179,7 +181,9 @@ class ServoLoop:
             self._motion.command(self._commands.popleft(), t, now_ns)
         setpoint = self._motion.tick(t, self._reports.newest())
         measured_ns = self._clock_ns()
+        asked = time.monotonic()
         q, velocities = self._arm.joint_states()
+        self._stats.worst_reply = max(self._stats.worst_reply, time.monotonic() - asked)
         self._on_tick(
             TickReport(
                 phase=self._motion.phase,
