@@ -56,6 +56,19 @@ class Ros:
 @pytest.fixture
 def ros() -> Iterator[Ros]:
     """An initialised rclpy context in a domain of its own."""
+    with private_graph() as graph:
+        yield graph
+
+
+@pytest.fixture(scope='module')
+def make_ros() -> Iterator[Callable[[], Ros]]:
+    """Makes such contexts for the nodes that the tests of a module share."""
+    with contextlib.ExitStack() as graphs:
+        yield lambda: graphs.enter_context(private_graph())
+
+
+@contextlib.contextmanager
+def private_graph() -> Iterator[Ros]:
     import rclpy
     from rclpy.context import Context
 

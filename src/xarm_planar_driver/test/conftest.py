@@ -26,9 +26,20 @@ from xarm_planar_driver.driver import PlanarDriver
 from xarm_planar_driver.motion import Outcome, Request
 from xarm_planar_driver.node import XarmPlanarDriverNode
 from xarm_planar_driver.servo_loop import TickReport
-from xarm_twin.controller import EmulatedController, LagPlant
+from xarm_twin.controller import EmulatedController, Identity, LagPlant, inject
+from xarm_twin.controller.flange import tcp_pose_mm
 
 QOS: QoSProfile = newest(50)
+
+TOOL_MM = (0.0, 0.0, xarm6.TOOL_LENGTH * 1e3, 0.0, 0.0, 0.0)
+PATH_STEP = 0.002
+SPEED_WINDOW = 0.1
+"""Speeds are means over this long [s]: a tick that comes late is no faster motion."""
+
+LEAD_SPEED = 0.12
+LEAD_PERIOD = 0.05
+LEAD_REACH = 0.12
+"""How a person leads: [m/s], [s], [m] to either side."""
 
 
 class Cable:
@@ -156,17 +167,19 @@ class Operator(Node):
 
 
 class Stage:
-    """Driver node and operator, spun together."""
+    """Driver node and operator, spun together; or an operator whose driver runs elsewhere."""
 
-    def __init__(self, ros, config_for, emulator, **settings) -> None:
-        values = vars(config_for(emulator, **settings))
-        overrides = [Parameter(name, value=value) for name, value in values.items()]
+    def __init__(self, ros, emulator=None, **settings) -> None:
         self._ros = ros
-        self.driver = XarmPlanarDriverNode(context=ros.context, parameter_overrides=overrides)
+        self.driver = None if emulator is None else make_driver(ros, emulator, **settings)
         self.operator = Operator(ros)
 
+    @property
+    def _nodes(self):
+        return [node for node in (self.driver, self.operator) if node is not None]
+
     def until(self, predicate, timeout=20.0):
-        return self._ros.spin_until(predicate, self.driver, self.operator, timeout=timeout)
+        return self._ros.spin_until(predicate, *self._nodes, timeout=timeout)
 
     def call(self, name, kind=Trigger, **fields):
         client = self.operator.create_client(kind, name)
@@ -212,9 +225,110 @@ class Stage:
         return self.driver._state_machine.current_state[0]
 
     def close(self):
-        self.driver.close()
-        for node in (self.driver, self.operator):
+        if self.driver is not None:
+            self.driver.close()
+        for node in self._nodes:
             node.destroy_node()
+
+
+def make_driver(ros, emulator, **settings) -> XarmPlanarDriverNode:
+    values = vars(config_for(emulator, **settings))
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    return XarmPlanarDriverNode(context=ros.context, parameter_overrides=overrides)
+
+
+class TrackedPlant(LagPlant):
+    """An emulated arm that remembers what it was told, so that its motion can be replayed."""
+
+    def __init__(self, q) -> None:
+        super().__init__(q)
+        self._start = np.array(q, float)
+        self._told: list[tuple[float, np.ndarray]] = [(time.monotonic(), self._start)]
+
+    def set_joint_targets(self, q) -> None:
+        super().set_joint_targets(q)
+        self._told.append((time.monotonic(), np.array(q, float)))
+
+    def path(self, begin: float, end: float) -> np.ndarray:
+        """Tool positions (N, 3) [m] every PATH_STEP from `begin` to `end` [s]."""
+        now = self._told[0][0]
+        plant = LagPlant(self._start, clock=lambda: now)
+        told, points = list(self._told), []
+        for t in np.arange(begin, end, PATH_STEP):
+            while told and told[0][0] <= t:
+                now, target = told.pop(0)
+                plant.set_joint_targets(target)
+            now = t
+            points.append(tcp_pose_mm(plant.joint_positions(), TOOL_MM)[:3] * 1e-3)
+        return np.array(points)
+
+
+class Bench:
+    """An emulated arm, the driver's node, and an operator who leads the tool about."""
+
+    def __init__(self, ros, identity: Identity | None = None, **settings) -> None:
+        self.arm = TrackedPlant(xarm6.HOME_Q)
+        self.controller = EmulatedController(self.arm, identity=identity)
+        self.controller.start()
+        self._settings = settings
+        self.ros = ros
+        self.said: list[tuple[int, str]] = []
+        """Level and message of every diagnostics."""
+
+    def start(self, driver: bool = True) -> Stage:
+        """Start operator and node, or the operator alone."""
+        emulator = self.controller if driver else None
+        self.stage = Stage(self.ros, emulator, **self._settings)
+        self.stage.operator.create_subscription(
+            DiagnosticArray, topics.DIAGNOSTICS, self._hear, QOS
+        )
+        return self.stage
+
+    def _hear(self, message: DiagnosticArray) -> None:
+        self.said += [(status.level[0], status.message) for status in message.status]
+
+    def inject(self, name: str, value: float | None = None, seconds: float | None = None) -> float:
+        """Let a fault happen; return when [s]."""
+        self.said.clear()
+        now = time.monotonic()
+        inject(self.controller, name, value, seconds)
+        return now
+
+    def lead(self, seconds: float) -> None:
+        """Lead the tool to and fro at LEAD_SPEED, whatever the driver makes of it."""
+        end = time.monotonic() + seconds
+        y, step = self.stage.operator.point(topics.TCP_SETPOINT)[1], LEAD_SPEED * LEAD_PERIOD
+        while time.monotonic() < end:
+            self._sign = -1 if y > LEAD_REACH else 1 if y < -LEAD_REACH else self._sign
+            self.stage.operator.move(0.0, self._sign * step)
+            self.stage.until(lambda: False, timeout=LEAD_PERIOD)
+            y = self.stage.operator.point(topics.TCP_SETPOINT)[1]
+
+    _sign = 1
+
+    def hears(self, text: str, level: int | None = None) -> bool:
+        """Whether diagnostics say `text` in time, at that level."""
+        return self.stage.until(
+            lambda: any(text in said and level in (None, at) for at, said in self.said)
+        )
+
+    def travel(self, begin: float, end: float | None = None) -> tuple[float, float]:
+        """How far the tool got from where it was [m], and its top speed [m/s]."""
+        path = self.arm.path(begin, time.monotonic() if end is None else end)
+        window = round(SPEED_WINDOW / PATH_STEP)
+        steps = np.linalg.norm(path[window:] - path[:-window], axis=1) / SPEED_WINDOW
+        return float(np.linalg.norm(path - path[0], axis=1).max()), float(steps.max())
+
+    def goes_on(self) -> bool:
+        """Whether the tool follows again."""
+        begin = time.monotonic()
+        self.lead(0.5)
+        return self.stage.in_phase('active') and self.travel(begin)[0] > 0.01
+
+    def close(self) -> None:
+        if hasattr(self, 'stage'):
+            self.stage.close()
+        threading.Thread(target=self.controller.stop, daemon=True).start()
 
 
 def wait_for(predicate: Callable[[], bool], timeout: float = 10.0) -> bool:
@@ -266,14 +380,30 @@ def connect() -> Iterator[Callable[..., DriverUnderTest]]:
         under_test.driver.close()
 
 
+@pytest.fixture(scope='module')
+def benches(make_ros) -> Iterator[Callable[..., Bench]]:
+    """Make benches; they are closed after the module."""
+    made: list[Bench] = []
+
+    def make(**settings) -> Bench:
+        made.append(Bench(make_ros(), **settings))
+        return made[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('xarm_planar_driver.node.DIAGNOSE_PERIOD', 0.1)
+        yield make
+        for bench in made:
+            bench.close()
+
+
 @pytest.fixture
-def make_stage(ros, config_for, emulator, monkeypatch):
+def make_stage(ros, emulator, monkeypatch):
     # Most tests wait for the first diagnostics, and then for the next.
     monkeypatch.setattr('xarm_planar_driver.node.DIAGNOSE_PERIOD', 0.1)
     made = []
 
     def make(**settings):
-        made.append(Stage(ros, config_for, emulator, **settings))
+        made.append(Stage(ros, emulator, **settings))
         return made[-1]
 
     yield make

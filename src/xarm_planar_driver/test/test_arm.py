@@ -10,18 +10,14 @@ import pytest
 
 from planar_arm import xarm6
 from planar_arm.fence import Fence
+from planar_arm.safety import load_safety_limits
 from xarm_planar_driver.arm import REPLY_TIMEOUT, XarmArm, describe_error
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, ArmSilent
-from xarm_planar_driver.safeguards import Safeguards, joint_range
+from xarm_planar_driver.safeguards import Safeguards
 from xarm_twin.controller import EmulatedController, Identity, LagPlant
 
-SAFEGUARDS = Safeguards(
-    fence=Fence((0.15, -0.3, 0.02), (0.65, 0.3, 0.2)),
-    tcp_speed=0.25,
-    joint_speed=1.5,
-    joint_range=joint_range(xarm6.HOME_Q),
-    collision_sensitivity=4,
-)
+FENCE = Fence((0.15, -0.3, 0.02), (0.65, 0.3, 0.2))
+SAFEGUARDS = Safeguards.around(xarm6.HOME_Q, FENCE, load_safety_limits(), sensitivity=4)
 
 
 @pytest.fixture

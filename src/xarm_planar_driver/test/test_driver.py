@@ -12,7 +12,7 @@ from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.driver import PlanarDriver
 from xarm_planar_driver.driver_status import Level
-from xarm_planar_driver.errors import ArmError, ArmLost
+from xarm_planar_driver.errors import ArmError
 from xarm_planar_driver.motion import Phase, Request
 from xarm_twin.controller import EmulatedController, LagPlant
 
@@ -190,10 +190,12 @@ def test_a_frozen_link_is_gone_after_a_while(emulator, cable, connect, wait_for,
     under_test = connect(emulator, control_port=cable.port)
     assert under_test.ask(Request.ENABLE).success
     cable.frozen.set()
-    assert wait_for(lambda: bool(under_test.ended))
-    assert isinstance(under_test.ended[0], ArmLost)
-    assert 'did not answer' in str(under_test.ended[0])
-    assert '\n' not in str(under_test.ended[0])
+    assert wait_for(lambda: under_test.driver.phase is Phase.STOPPED)
+    said = under_test.driver.status().reason
+    assert 'did not answer' in said
+    assert said.endswith('check power and cable; trying to connect again')
+    assert '\n' not in said
+    assert under_test.ask(Request.RESET).message.startswith('the driver is not connected')
 
 
 def test_a_short_freeze_is_survived(emulator, cable, connect):
@@ -207,11 +209,27 @@ def test_a_short_freeze_is_survived(emulator, cable, connect):
     assert not under_test.ended
 
 
-def test_a_dropped_connection_is_gone_at_once(active, emulator, wait_for):
+def test_a_dropped_connection_is_opened_again_and_waits_for_a_person(active, emulator, wait_for):
+    emulator.drop_connections()
+    assert wait_for(lambda: 'lost the connection' in active.driver.status().reason)
+    assert wait_for(lambda: active.ask(Request.STOP).success)
+    assert emulator.state.snapshot().state == 4
+    assert active.driver.phase is Phase.STOPPED
+    assert active.ask(Request.RESET).success
+    active.move(0.02, 0.0)
+    assert active.settles_at(0.02, 0.0, within=1e-3)
+    assert not active.ended
+
+
+def test_while_the_arm_is_gone_nothing_is_promised_and_closing_works(active, emulator, wait_for):
     emulator.stop()
-    assert wait_for(lambda: bool(active.ended))
-    assert 'lost the connection' in str(active.ended[0])
-    assert not active.ask(Request.HOME).success
+    assert wait_for(lambda: active.driver.phase is Phase.STOPPED)
+    for request in (Request.STOP, Request.RESET, Request.HOME):
+        assert 'use the emergency stop' in active.ask(request).message
+    begin = time.monotonic()
+    active.driver.close()
+    assert time.monotonic() - begin < 10.0
+    assert not active.ended
 
 
 def test_a_bug_in_a_tick_stops_the_arm_and_is_told(active, emulator, wait_for, monkeypatch):

@@ -12,12 +12,12 @@ from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_planar_driver.arbitration import Arbiter, Command, Source
 from xarm_planar_driver.errors import ArmFault, ArmSilent
 from xarm_planar_driver.motion import (
-    LONGEST_WITHOUT_REPORT,
     ArmMotion,
     MotionSettings,
     Phase,
     Request,
 )
+from xarm_planar_driver.report_watch import LONGEST_WITHOUT_REPORT
 from xarm_planar_driver.status_reports import StatusReport
 
 SETTINGS = MotionSettings(period=0.01, home_speed=0.25, home_joint_speed=1.0)

@@ -72,11 +72,12 @@ def test_a_controller_fault_is_an_error_in_diagnostics(stage, emulator):
     assert stage.operator.diagnosis[0] == DiagnosticStatus.ERROR
 
 
-def test_an_arm_that_goes_away_ends_the_node(stage, emulator):
+def test_an_arm_that_goes_away_is_waited_for(stage, emulator):
     assert stage.ready()
-    assert stage.driver.exit_code is None
     emulator.stop()
-    assert stage.until(lambda: stage.driver.exit_code == 1)
+    assert stage.until(lambda: stage.diagnosed('trying to connect again'))
+    assert stage.operator.diagnosis[0] == DiagnosticStatus.ERROR
+    assert stage.driver.exit_code is None
 
 
 def test_a_bug_in_the_servo_thread_ends_the_node_with_code_2(stage, monkeypatch):

@@ -81,6 +81,15 @@ class XarmArm:
                 f'need {".".join(map(str, _MIN_FIRMWARE))} or newer, update it in UFACTORY Studio'
             )
 
+    def reconnect(self) -> None:
+        """Open a new connection in the place of a lost one.
+
+        Raises:
+            ArmError: As `connect`.
+        """
+        self.disconnect()
+        self.connect()
+
     def enable(self, safeguards: Safeguards, clear_errors: bool) -> None:
         """Set `safeguards`, release the brakes and enter servo mode; the arm holds where it is.
 

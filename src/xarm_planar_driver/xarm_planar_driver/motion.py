@@ -20,20 +20,15 @@ from planar_arm.safety import SafetyGate
 from planar_arm.servo import PlanarServo
 from planar_arm.workspace import Workspace
 from xarm_planar_driver.arbitration import Arbiter, Command
-from xarm_planar_driver.arm import SERVO_MODE, XarmArm, describe_error
+from xarm_planar_driver.arm import XarmArm
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost
-from xarm_planar_driver.safeguards import Safeguards, joint_range
+from xarm_planar_driver.report_watch import ReportWatch
+from xarm_planar_driver.safeguards import Safeguards
 from xarm_planar_driver.status_reports import StatusReport
 
 log = logging.getLogger(__name__)
 
 Vector = npt.NDArray[np.float64]
-
-REPORT_SETTLES = 0.5
-"""How long after enabling a report may still show the state before it [s]."""
-LONGEST_WITHOUT_REPORT = 2.0
-"""Reports come every 0.2 s; without them nobody would tell what another client does [s]."""
-_MOVABLE_STATES = (0, 1, 2)
 
 
 class Phase(StrEnum):
@@ -105,8 +100,7 @@ class ArmMotion:
         """Joint positions that were sent and may not have arrived."""
         self._going_home = False
         self._waiting: list[Answer] = []
-        self._enabled_at: float | None = None
-        """Time of the first tick after enabling [s]; None until then."""
+        self._watch = ReportWatch()
         self.phase = Phase.IDLE
         self.reason = 'not enabled yet'
         """Why the arm is idle or stopped."""
@@ -162,10 +156,8 @@ class ArmMotion:
         """
         if self.phase not in (Phase.HOMING, Phase.ACTIVE):
             return None
-        if self._enabled_at is None:
-            self._enabled_at = t
         try:
-            self._check(t, report, self._enabled_at)
+            self._watch.check(t, report)
             if self._unanswered is not None:
                 # A frozen link delivers at once whatever was sent meanwhile: no next point before
                 # the arm has answered to this one.
@@ -193,6 +185,23 @@ class ArmMotion:
         if self.phase is not Phase.STOPPED:
             log.error('arm stopped: %s; once it may move again, call arm/reset', reason)
         self.phase, self.reason = Phase.STOPPED, reason
+        self._halt()
+
+    def lose(self, reason: str) -> None:
+        """Be stopped, for the arm cannot be reached; it holds what it was sent last."""
+        try:
+            self.trip(reason)
+        except ArmLost:  # a frozen link may deliver the stop later, a closed one cannot
+            return
+
+    def found(self, reason: str) -> None:
+        """Stop the arm, which can be reached again, and stay stopped until a reset.
+
+        Raises:
+            ArmLost: The connection is gone again.
+        """
+        self.reason = reason
+        log.info('connected again; once the arm may move, call arm/reset')
         self._halt()
 
     def shut_down(self) -> None:
@@ -249,8 +258,12 @@ class ArmMotion:
 
     def _arm_up(self, answer: Answer, clear_errors: bool) -> None:
         """Enable the arm; then hold on the plane where it is, or set out for home."""
-        self._arm.enable(self._safeguards(), clear_errors)
-        self._enabled_at = None
+        q, _ = self._arm.joint_states()
+        fence = fence_around(self._kinematics, self._workspace, q)
+        sensitivity = self._settings.collision_sensitivity
+        safeguards = Safeguards.around(q, fence, self._gate.limits, sensitivity)
+        self._arm.enable(safeguards, clear_errors)
+        self._watch.restart()
         self._unanswered = None
         self._arbiter.forget()
         self._q, _ = self._arm.joint_states()
@@ -270,17 +283,6 @@ class ArmMotion:
             self.phase = Phase.HOMING
         self.reason = ''
         self._waiting.append(answer)
-
-    def _safeguards(self) -> Safeguards:
-        q, _ = self._arm.joint_states()
-        limits = self._gate.limits
-        return Safeguards(
-            fence_around(self._kinematics, self._workspace, q),
-            limits.max_tcp_speed,
-            limits.max_joint_speed,
-            joint_range(q),
-            self._settings.collision_sensitivity,
-        )
 
     def _go_home(self, t: float) -> None:
         self._going_home = True
@@ -313,19 +315,3 @@ class ArmMotion:
         waiting, self._waiting = self._waiting, []
         for answer in waiting:
             answer(Outcome(False, f'{self.phase}: {self.reason}'))
-
-    def _check(self, t: float, report: StatusReport | None, enabled_at: float) -> None:
-        heard = enabled_at if report is None else max(report.received, enabled_at)
-        if t - heard > LONGEST_WITHOUT_REPORT:
-            raise ArmFault(
-                f'the arm has sent no status report for {LONGEST_WITHOUT_REPORT:.0f} s: check its '
-                'cable, its report port, and how many programs are connected to it'
-            )
-        if report is None or report.received < enabled_at + REPORT_SETTLES:
-            return
-        if report.error:
-            raise ArmFault(f'controller error {describe_error(report.error)}')
-        if report.mode != SERVO_MODE:
-            raise ArmFault(f'another client put the arm into mode {report.mode}')
-        if report.state not in _MOVABLE_STATES:
-            raise ArmFault(f'another client put the arm into state {report.state}')

@@ -6,13 +6,14 @@ driver's own gate keeps the same speeds; joint range and fence hold in every mod
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 import planar_arm.xarm6 as xarm6
 from planar_arm.fence import Fence
+from planar_arm.safety import SafetyLimits
 
 _STOP = 4
 _TOLERANCE = 1e-3
@@ -35,21 +36,23 @@ class Safeguards:
     collision_sensitivity: int
     """1 to 5; error 31 when the joints need more current than the model of the arm says."""
 
+    @classmethod
+    def around(
+        cls, q: npt.NDArray[np.float64], fence: Fence, limits: SafetyLimits, sensitivity: int
+    ) -> Self:
+        """Return the gate's own limits for an arm that stands at joints `q` (6,) [rad].
+
+        Arms of before 2022 can be a little beyond the joint limits that every xArm6 keeps.
+        """
+        low, high = np.minimum(xarm6.JOINT_LOWER, q), np.maximum(xarm6.JOINT_UPPER, q)
+        joint_range = tuple(zip(low.tolist(), high.tolist(), strict=True))
+        return cls(fence, limits.max_tcp_speed, limits.max_joint_speed, joint_range, sensitivity)
+
     @property
     def boundary_mm(self) -> list[int]:
         """The fence as the SDK takes it: greatest and least x, y, z, outward to whole [mm]."""
         pairs = zip(self.fence.high, self.fence.low, strict=True)
         return [mm for high, low in pairs for mm in (math.ceil(high * 1e3), math.floor(low * 1e3))]
-
-
-def joint_range(q: npt.ArrayLike) -> tuple[tuple[float, float], ...]:
-    """Return the joint limits of the xArm6, wide enough for an arm that stands at `q` (6,) [rad].
-
-    Arms of before 2022 can be a little beyond what every xArm6 can reach.
-    """
-    joints = np.asarray(q, dtype=float)
-    low, high = np.minimum(xarm6.JOINT_LOWER, joints), np.maximum(xarm6.JOINT_UPPER, joints)
-    return tuple(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def set_safeguards(api: Any, safeguards: Safeguards) -> list[tuple[str, int]]:

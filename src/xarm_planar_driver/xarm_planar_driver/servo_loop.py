@@ -19,6 +19,7 @@ from xarm_planar_driver.arbitration import Command
 from xarm_planar_driver.arm import XarmArm
 from xarm_planar_driver.errors import ArmLost, ArmSilent
 from xarm_planar_driver.motion import ArmMotion, Outcome, Phase, Request
+from xarm_planar_driver.reconnection import Reconnection
 from xarm_planar_driver.status_reports import StatusReports
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ LONGEST_SILENCE = 2.0
 """An arm that answers nothing for this long is gone [s]; without points it holds meanwhile."""
 LATE = 1e-3
 """A tick that begins later than this after its deadline counts as late [s]."""
+NOT_CONNECTED = 'the driver is not connected to an arm: to stop it, use the emergency stop'
 _QUEUED_COMMANDS = 16
 _JOIN_TIMEOUT = 3.0
 
@@ -86,7 +88,8 @@ class ServoLoop:
     ) -> None:
         """Callbacks run in the loop's thread; `priority` is a SCHED_FIFO one, 0 for none.
 
-        `on_end` is called when the loop ends by itself, with ArmLost or with what a bug raised.
+        `on_end` is called when the loop ends by itself, with what ended it. A lost connection
+        does not: the motion is stopped, and the loop connects again.
         """
         self._arm = arm
         self._motion = motion
@@ -102,6 +105,7 @@ class ServoLoop:
         self._stop = threading.Event()
         self._heard = 0.0
         self._blocked = False
+        self._reconnection: Reconnection | None = None
         self._stats = LoopStats(time.monotonic())
         self._thread = threading.Thread(target=self._run, name='servo loop', daemon=True)
 
@@ -137,16 +141,36 @@ class ServoLoop:
         self._heard = time.monotonic()
         try:
             for deadline, missed in ticks(self._period, self._stop):
-                self._tick(deadline, missed)
-        except ArmLost as error:
-            self._on_end(error)
+                try:
+                    if self._reconnection is None:
+                        self._tick(deadline, missed)
+                    else:
+                        self._wait_for(self._reconnection)
+                except ArmLost as error:
+                    self._lose(error)
         except Exception as error:
             log.exception('servo loop')
             self._on_end(error)
         finally:
             self._stop.set()
+            if self._reconnection is not None:
+                self._reconnection.give_up()
             self._motion.shut_down()
             self._refuse_requests()
+
+    def _lose(self, error: ArmLost) -> None:
+        self._motion.lose(f'{error}; trying to connect again')
+        self._refuse_requests()
+        self._reconnection = Reconnection(self._arm)
+
+    def _wait_for(self, reconnection: Reconnection) -> None:
+        if not reconnection.done:
+            self._refuse_requests()
+            return
+        self._reconnection = None
+        self._heard = time.monotonic()
+        self._blocked = True  # the ticks meanwhile were not late, there were none
+        self._motion.found(f'the connection to the arm at {self._arm.address} was lost')
 
     def _tick(self, deadline: float, missed: int) -> None:
         started = time.monotonic()
@@ -163,10 +187,11 @@ class ServoLoop:
             self._exchange(deadline)
             self._heard = time.monotonic()
         except ArmSilent as error:
-            stats.silent += 1
+            self._stats.silent += 1  # those of before the wait may have been taken
             if time.monotonic() - self._heard > LONGEST_SILENCE:
                 raise ArmLost(f'{error}, for {LONGEST_SILENCE} s: check power and cable') from None
         if not self._blocked:
+            stats = self._stats
             stats.worst_work = max(stats.worst_work, time.monotonic() - started)
 
     def _exchange(self, t: float) -> None:
@@ -200,7 +225,7 @@ class ServoLoop:
         with contextlib.suppress(IndexError):
             while True:
                 _, future = self._requests.popleft()
-                future.set_result(Outcome(False, 'the driver is not connected to an arm'))
+                future.set_result(Outcome(False, NOT_CONNECTED))
 
     def _raise_priority(self) -> None:
         if not self._priority:

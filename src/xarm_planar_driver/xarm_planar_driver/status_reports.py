@@ -22,8 +22,8 @@ PERIOD = 0.2
 _LENGTH = struct.Struct('>I')
 _STATE_MODE, _ERROR, _WARNING = 4, 89, 90
 _SHORTEST, _LONGEST = 91, 4096
-_TIMEOUT = 2.0
-_RETRY = 1.0
+_TIMEOUT = 1.0
+_RETRY = 0.2
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,205 @@
+"""Faults of the arm and its network, end to end: how far it moves, what is said, how to go on.
+
+These are the rows of docs/reliability.md: real node, real SDK, emulated controller. Leading at
+0.12 m/s when the fault comes and on while it lasts.
+"""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ibc_contract import topics
+from ibc_contract.errors import IbcError
+from xarm_planar_driver.arm import XarmArm
+from xarm_planar_driver.driver_status import Level
+from xarm_twin.controller import Identity
+from xarm_twin.controller.firmware import State
+
+STOP_DISTANCE = 0.01
+"""How far a stop takes at most [m]: what the emulated joints lag behind, and one tick."""
+TOP_SPEED = 0.3
+"""The gate's ceiling, with what unsteady ticks of a busy machine add [m/s]."""
+
+
+@pytest.fixture(scope='module')
+def shared(benches):
+    """An arm at work, shared by the faults that it survives."""
+    bench = benches()
+    assert bench.start().ready()
+    return bench
+
+
+@pytest.fixture
+def bench(shared):
+    """The shared arm, following."""
+    assert shared.goes_on()
+    return shared
+
+
+def stops(bench, since: float, distance: float = STOP_DISTANCE) -> bool:
+    moved, speed = bench.travel(since)
+    assert speed <= TOP_SPEED
+    assert moved <= distance
+    return True
+
+
+@pytest.mark.parametrize('code', [24, 31, 35, 60])
+def test_controller_error(bench, code):
+    fault = bench.inject('error', code)
+    bench.lead(0.4)
+    assert bench.hears(f'controller error C{code} ', Level.ERROR)
+    assert stops(bench, fault)
+    assert bench.stage.call(topics.ARM_RESET).success
+    assert bench.goes_on()
+
+
+def test_emergency_stop_pressed_and_released(bench):
+    fault = bench.inject('press-estop')
+    bench.lead(0.4)
+    assert bench.hears('C1 The Emergency Stop Button', Level.ERROR)
+    refused = bench.stage.call(topics.ARM_RESET)
+    assert not refused.success
+    assert 'C1' in refused.message
+    bench.inject('release-estop')
+    bench.lead(0.3)
+    assert bench.hears('C1', Level.ERROR)  # released, it waits for a person
+    assert stops(bench, fault)
+    assert bench.stage.call(topics.ARM_RESET).success
+    assert bench.goes_on()
+
+
+def test_link_frozen_for_a_moment(bench):
+    fault = bench.inject('freeze', seconds=0.3)
+    bench.lead(0.8)
+    assert bench.hears('did not answer', Level.WARN)
+    moved, _ = bench.travel(fault, fault + 0.3)
+    _, speed = bench.travel(fault)
+    assert moved <= STOP_DISTANCE
+    assert speed <= TOP_SPEED
+    assert bench.goes_on()
+
+
+def test_replies_slow(bench):
+    fault = bench.inject('slow', 0.05, seconds=1.5)
+    bench.lead(1.5)
+    assert bench.hears('the arm takes up to', Level.WARN)
+    _, speed = bench.travel(fault)
+    assert speed <= TOP_SPEED
+    assert bench.goes_on()
+
+
+def test_reports_frozen(bench):
+    fault = bench.inject('freeze-reports')
+    bench.lead(2.5)
+    assert bench.hears('no status report for 2 s', Level.ERROR)
+    assert bench.travel(fault)[1] <= TOP_SPEED
+    stopped = time.monotonic()
+    bench.lead(0.3)
+    assert stops(bench, stopped, 1e-4)
+    bench.inject('mend')
+    assert bench.stage.call(topics.ARM_RESET).success
+    assert bench.goes_on()
+
+
+def test_a_second_client_changes_the_mode(bench):
+    other = XarmArm(bench.controller.host, bench.controller.port)
+    other.connect()
+    bench.said.clear()
+    fault = time.monotonic()
+    other._api.set_mode(0)
+    other._api.set_state(0)
+    bench.lead(0.4)
+    assert bench.hears('another', Level.ERROR)
+    assert stops(bench, fault)
+    other.disconnect()
+    assert bench.stage.call(topics.ARM_RESET).success
+    assert bench.goes_on()
+
+
+def test_both_connections_reset(bench):
+    fault = bench.inject('drop')
+    bench.lead(0.4)
+    assert bench.hears('was lost; call arm/reset', Level.ERROR)
+    assert bench.controller.state.snapshot().state == State.STOPPED
+    assert stops(bench, fault)
+    assert bench.stage.call(topics.ARM_RESET).success
+    assert bench.goes_on()
+
+
+def test_link_frozen_for_three_seconds(bench):
+    fault = bench.inject('freeze', seconds=3.0)
+    bench.lead(0.5)
+    assert bench.hears('trying to connect again', Level.ERROR)
+    refused = bench.stage.call(topics.ARM_RESET)
+    assert not refused.success
+    assert 'use the emergency stop' in refused.message
+    assert bench.hears('was lost; call arm/reset', Level.ERROR)
+    assert bench.controller.state.snapshot().state == State.STOPPED
+    assert stops(bench, fault)  # what was under way when it froze arrived after it
+    assert bench.stage.call(topics.ARM_RESET).success
+    assert bench.goes_on()
+
+
+def test_link_frozen_for_good(benches):
+    bench = benches()
+    assert bench.start().ready()
+    assert bench.goes_on()
+    fault = bench.inject('freeze')
+    bench.lead(0.5)
+    assert bench.hears('check power and cable; trying to connect again', Level.ERROR)
+    assert stops(bench, fault)
+    begin = time.monotonic()
+    bench.stage.driver.close()  # as a signal does
+    assert time.monotonic() - begin < 10.0
+
+
+def test_arm_already_in_error_at_start(benches):
+    bench = benches()
+    fault = bench.inject('collision')
+    stage = bench.start()
+    assert bench.hears('controller error C31', Level.ERROR)
+    assert stage.until(lambda: topics.JOINT_STATES in stage.operator.newest)
+    assert bench.controller.state.snapshot().error == 31
+    assert bench.travel(fault) == (0.0, 0.0)
+    assert stage.call(topics.ARM_RESET).success
+    assert stage.call(topics.ARM_HOME).success
+    assert bench.goes_on()
+
+
+def test_wrong_model(benches):
+    bench = benches(identity=Identity(device_type=9, arm='LI1003'))
+    stage = bench.start()
+    with pytest.raises(IbcError, match='not an xArm6') as caught:
+        stage.ready()
+    assert '\n' not in str(caught.value)
+    assert bench.controller.state.snapshot().enabled == 0
+
+
+@pytest.mark.system
+def test_driver_killed(benches):
+    bench = benches()
+    bench.start(driver=False)
+    settings = (
+        f'robot_ip:={bench.controller.host}',
+        f'control_port:={bench.controller.port}',
+        f'report_port_base:={bench.controller.report_ports["normal"] - 1}',
+    )
+    command = [sys.executable, '-m', 'xarm_planar_driver.node', '--ros-args']
+    for setting in settings:
+        command += ['-p', setting]
+    driver = subprocess.Popen(command, env=bench.ros.env)
+    try:
+        assert bench.stage.ready()
+        assert bench.goes_on()
+        killed = time.monotonic()
+        driver.kill()
+        bench.lead(0.5)
+        assert stops(bench, killed)
+        assert stops(bench, killed + 0.25, 1e-4)
+        shot = bench.controller.state.snapshot()
+        assert (shot.error, shot.state, shot.mode) == (0, State.READY, 1)  # held, and enabled
+    finally:
+        driver.kill()
+        driver.wait()
