@@ -40,6 +40,8 @@ class TrainingRun:
     """Folders of bags, or one folder of a dataset cache."""
     config: TrainConfig
     include_failures: bool = False
+    leave_out_damaged: bool = False
+    """Train without bags that are truncated or damaged, instead of refusing them."""
 
     def save(self) -> None:
         """Open the data, then write `run.yaml`: bad data leaves nothing behind.
@@ -90,7 +92,8 @@ class TrainingRun:
         options = BuildOptions(include_failures=self.include_failures)
         cache = self.folder / DATASET
         if not self._begun or read_meta(cache) is None:
-            return build_dataset(self.data, contract, cache, options)
+            leave_out = self.leave_out_damaged
+            return build_dataset(self.data, contract, cache, options, leave_out_damaged=leave_out)
         if not is_up_to_date(self.data, contract, cache, options):
             log.warning(
                 'the bags have changed: this run goes on with %s, without newer ones', cache
@@ -114,6 +117,7 @@ class TrainingRun:
         description = {
             'data': [str(path.resolve()) for path in self.data],
             'include_failures': self.include_failures,
+            'leave_out_damaged': self.leave_out_damaged,
             'config': self.config.to_dict(),
         }
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -133,7 +137,9 @@ def open_run(folder: Path) -> TrainingRun:
         description = yaml.safe_load(file.read_text())
         data = tuple(Path(path) for path in description['data'])
         config = config_from_dict(description['config'], str(file))
-        return TrainingRun(folder, data, config, bool(description['include_failures']))
+        failures = bool(description['include_failures'])
+        leave_out = bool(description.get('leave_out_damaged', False))
+        return TrainingRun(folder, data, config, failures, leave_out)
     except FileNotFoundError:
         raise IbcError(f'{folder} holds no training run: {DESCRIPTION} is missing') from None
     except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:

@@ -179,6 +179,23 @@ def test_bags_that_cannot_be_used(refused, capsys, tmp_path, make, named):
     assert said[-1] == '1 episodes, 1 cannot be used'
 
 
+def test_a_damaged_bag_among_sound_ones_is_refused_or_left_out(refused, tmp_path, capsys):
+    good, bad = record(tmp_path / 'bags', STATE), record(tmp_path / 'bags', STATE)
+    cut(bad, 2000)
+    words = ['train', 'bags', '--preset', 'state_small', '--run', 'run', '--steps', '2']
+    code, line = refused(*words)
+    assert code == 1
+    assert bad.name in line
+    assert good.name + ',' not in line
+    assert line.endswith('--leave-out-damaged')
+    assert [path.name for path in tmp_path.iterdir()] == ['bags']
+    with pytest.raises(SystemExit) as ended:
+        main([*words, '--leave-out-damaged'])
+    assert ended.value.code == 0
+    kept = yaml.safe_load((tmp_path / 'run' / 'run.yaml').read_text())
+    assert kept['leave_out_damaged'] is True
+
+
 def test_folders_without_episodes(refused, tmp_path):
     (tmp_path / 'a').mkdir()
     (tmp_path / 'b').mkdir()

@@ -47,6 +47,11 @@ def add_parser(subparsers: Any) -> None:
         '--steps', type=whole(1), metavar='N', help="optimizer steps (the preset's)"
     )
     parser.add_argument('--failures', action='store_true', help='learn from failed episodes too')
+    parser.add_argument(
+        '--leave-out-damaged',
+        action='store_true',
+        help='train without truncated and damaged bags instead of refusing them',
+    )
     parser.add_argument('--resume', type=Path, metavar='RUN', help='go on with an interrupted run')
     parser.add_argument('--bundle', type=Path, help='copy the bundle here, such as models/NAME')
     parser.add_argument('--json', action='store_true', help='print one JSON object at the end')
@@ -160,7 +165,9 @@ def _new_run(arguments: argparse.Namespace) -> Any:
         overrides['seed'] = arguments.seed
     config = load_config(arguments.preset or PRESET, overrides)
     folder = arguments.folder or Path('runs') / time.strftime('train-%Y%m%d-%H%M%S')
-    training = TrainingRun(folder, tuple(arguments.data), config, arguments.failures)
+    training = TrainingRun(
+        folder, tuple(arguments.data), config, arguments.failures, arguments.leave_out_damaged
+    )
     if arguments.seeds is not None:
         _require_no_bundle(arguments)
         return new_seed_runs(training, arguments.seeds)
@@ -180,6 +187,7 @@ def _resumed_run(arguments: argparse.Namespace) -> Any:
         '--seed': arguments.seed is not None,
         '--seeds': arguments.seeds is not None,
         '--failures': arguments.failures,
+        '--leave-out-damaged': arguments.leave_out_damaged,
     }
     refused = [name for name, is_given in given.items() if is_given]
     if refused:

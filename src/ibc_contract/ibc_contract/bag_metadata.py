@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from ibc_contract.errors import BadEpisode
+from ibc_contract.errors import BadEpisode, DamagedEpisode
 from ibc_contract.topics import EPISODE_TOPICS
 from ibc_contract.typestore import definition
 
@@ -99,7 +99,9 @@ def read_information(bag: Path) -> dict[str, Any]:
         ) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         line = ' '.join(str(error).split())
-        raise BadEpisode(f'{path}: cannot be read: {line}') from None
+        raise DamagedEpisode(
+            f'{path}: cannot be read ({line}): try `ibc bags repair {bag}`'
+        ) from None
     block = data.get(ROOT_KEY) if isinstance(data, dict) else None
     if not isinstance(block, dict):
         raise BadEpisode(f'{path}: has no {ROOT_KEY}: not the metadata of a rosbag2 bag')

@@ -17,7 +17,7 @@ from ibc_contract import bag_metadata
 from ibc_contract.contract import Contract
 from ibc_contract.episode_info import EpisodeInfo
 from ibc_contract.episode_writer import DAMAGED, DISCARDED, PARTIAL
-from ibc_contract.errors import BadEpisode
+from ibc_contract.errors import BadEpisode, DamagedEpisode
 from ibc_contract.topics import EPISODE_TOPICS
 from ibc_contract.typestore import deserialize
 
@@ -96,7 +96,7 @@ class EpisodeReader:
         with self._open() as reader:
             summary = reader.get_summary()
             if summary is None or summary.statistics is None:
-                raise BadEpisode(
+                raise DamagedEpisode(
                     f'{self.file}: has no index, it was cut off: try `ibc bags repair {self.path}`'
                 )
             statistics = summary.statistics
@@ -124,13 +124,13 @@ class EpisodeReader:
             with self.file.open('rb') as file:
                 yield SeekingReader(file, validate_crcs=True)
         except FileNotFoundError:
-            raise BadEpisode(f'{self.file}: is missing') from None
+            raise DamagedEpisode(f'{self.file}: is missing') from None
         except (OSError, *DAMAGE) as error:
             # A wrong length in a damaged file makes the reader seek out of range: EINVAL.
             if isinstance(error, OSError) and error.errno != errno.EINVAL:
-                raise BadEpisode(f'{self.file}: cannot be read: {error.strerror}') from None
+                raise DamagedEpisode(f'{self.file}: cannot be read: {error.strerror}') from None
             detail = ' '.join(str(error).split())[:80] or type(error).__name__
-            raise BadEpisode(
+            raise DamagedEpisode(
                 f'{self.file}: truncated or damaged ({detail}): try `ibc bags repair {self.path}`'
             ) from None
 

@@ -21,5 +21,9 @@ class BadEpisode(IbcError):
     """A bag cannot be used: truncated, empty, or without a topic that the contract needs."""
 
 
+class DamagedEpisode(BadEpisode):
+    """A bag's files are truncated, damaged or gone: `ibc bags repair` saves what they hold."""
+
+
 class RecordingFailed(IbcError):
     """An episode cannot be written on, for example because the disk is full."""

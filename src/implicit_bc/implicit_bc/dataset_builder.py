@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,11 +18,15 @@ from tqdm import tqdm
 from ibc_contract.contract import Contract
 from ibc_contract.episode_arrays import EpisodeSteps, read_steps
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
-from ibc_contract.errors import BadEpisode, IbcError
+from ibc_contract.errors import BadEpisode, DamagedEpisode, IbcError
 from ibc_contract.process_pool import spawn_pool
 from implicit_bc.dataset import SCHEMA, Dataset, DatasetMeta, EpisodeEntry, load_dataset, read_meta
 
 log = logging.getLogger(__name__)
+
+FAILURE = 'failure'
+MOST_NAMED = 5
+"""So many damaged bags are named in an error."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,23 @@ class BuildOptions:
     many of them stalls. 0 keeps everything."""
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """An episode that does not enter a dataset."""
+
+    reason: str
+    """`failure`, or what is wrong with it."""
+    damaged: bool = False
+    """Its file is: a repair may save the better part of it."""
+
+
 def build_dataset(
     bag_roots: Sequence[Path],
     contract: Contract,
     cache_dir: Path,
     options: BuildOptions = BuildOptions(),
     workers: int | None = None,
+    leave_out_damaged: bool = False,
 ) -> Dataset:
     """Decode the episodes below `bag_roots` into `cache_dir`, or open it if it is up to date.
 
@@ -51,9 +66,10 @@ def build_dataset(
         cache_dir: Folder of the cache; replaced when its sources or options have changed.
         options: What to leave out.
         workers: Processes; one per CPU by default.
+        leave_out_damaged: Do without truncated and damaged bags instead of refusing them.
 
     Raises:
-        IbcError: No usable episode, with the reasons; a full disk.
+        IbcError: A damaged bag; no usable episode, with the reasons; a full disk.
         ContractMismatch: An episode was recorded under another contract.
     """
     cache_dir = Path(cache_dir)
@@ -65,25 +81,13 @@ def build_dataset(
     new = cache_dir.with_name(f'{cache_dir.name}.partial')
     with _scratch(new):
         results = _convert_all(paths, contract, options, new, workers)
-        used = [(i, result) for i, result in enumerate(results) if isinstance(result, EpisodeEntry)]
-        excluded = {
-            str(path): result
-            for path, result in zip(paths, results, strict=True)
-            if isinstance(result, str)
-        }
-        _report(excluded, len(used), bag_roots)
-        entries = tuple(entry for _, entry in used)
-        _merge(new, [i for i, _ in used], entries)
-        digests = ''.join([contract.hash, *(entry.digest for entry in entries)])
-        meta = DatasetMeta(
-            contract=contract.to_dict(),
-            contract_hash=contract.hash,
-            hash=hashlib.sha256(digests.encode()).hexdigest()[:16],
-            fingerprint=fingerprint,
-            episodes=entries,
-            excluded=excluded,
-        )
-        meta.save(new)
+        pairs = zip(paths, results, strict=True)
+        left_out = {str(path): result for path, result in pairs if isinstance(result, LeftOut)}
+        if not leave_out_damaged:
+            _refuse_damaged(left_out, bag_roots)
+        _report(left_out, len(results), bag_roots)
+        excluded = {path: result.reason for path, result in left_out.items()}
+        _join(new, results, contract, fingerprint, excluded)
         if cache_dir.exists():
             shutil.rmtree(cache_dir)
         new.rename(cache_dir)
@@ -143,7 +147,7 @@ def _convert_all(
     options: BuildOptions,
     folder: Path,
     workers: int | None,
-) -> list[EpisodeEntry | str]:
+) -> list[EpisodeEntry | LeftOut]:
     convert = partial(_convert, contract=contract, options=options)
     jobs = [(path, folder / f'{i:06d}') for i, path in enumerate(paths)]
     workers = min(workers or os.cpu_count() or 1, len(jobs))
@@ -156,28 +160,28 @@ def _convert_all(
 
 def _convert(
     job: tuple[Path, Path], contract: Contract, options: BuildOptions
-) -> EpisodeEntry | str:
+) -> EpisodeEntry | LeftOut:
     """Decode one episode to files that begin with the job's stem, or say why it is left out."""
     path, stem = job
     try:
-        if not options.include_failures and EpisodeReader(path).info.outcome == 'failure':
-            return 'failure'
+        if not options.include_failures and EpisodeReader(path).info.outcome == FAILURE:
+            return LeftOut(FAILURE)
         steps = read_steps(path, contract)
     except BadEpisode as error:
-        return str(error)
+        return LeftOut(str(error), isinstance(error, DamagedEpisode))
     if not np.isfinite(steps.actions).all():
-        return f'{path}: the setpoint is not finite'
+        return LeftOut(f'{path}: the setpoint is not finite')
     if steps.observations.dtype != np.uint8 and not np.isfinite(steps.observations).all():
-        return f'{path}: an observation is not finite'
+        return LeftOut(f'{path}: an observation is not finite')
     return _save_part(path, stem, steps, contract, options)
 
 
 def _save_part(
     path: Path, stem: Path, steps: EpisodeSteps, contract: Contract, options: BuildOptions
-) -> EpisodeEntry | str:
+) -> EpisodeEntry | LeftOut:
     moving = np.flatnonzero(np.linalg.norm(steps.actions, axis=1) >= options.idle_m)
     if not moving.size:
-        return f'{path}: the setpoint never moves'
+        return LeftOut(f'{path}: the setpoint never moves')
     first = int(moving[0])
     actions, shortened = _shorten(steps.actions[first:], contract.max_delta_m)
     arrays = {
@@ -210,6 +214,28 @@ def _shorten(actions: np.ndarray, limit: float) -> tuple[np.ndarray, int]:
 
 def _part(stem: Path, name: str) -> Path:
     return stem.with_name(f'{stem.name}-{name}.npy')
+
+
+def _join(
+    folder: Path,
+    results: Sequence[EpisodeEntry | LeftOut],
+    contract: Contract,
+    fingerprint: str,
+    excluded: dict[str, str],
+) -> None:
+    """Make one dataset of the files of single episodes."""
+    used = [(i, result) for i, result in enumerate(results) if isinstance(result, EpisodeEntry)]
+    entries = tuple(entry for _, entry in used)
+    _merge(folder, [i for i, _ in used], entries)
+    digests = ''.join([contract.hash, *(entry.digest for entry in entries)])
+    DatasetMeta(
+        contract=contract.to_dict(),
+        contract_hash=contract.hash,
+        hash=hashlib.sha256(digests.encode()).hexdigest()[:16],
+        fingerprint=fingerprint,
+        episodes=entries,
+        excluded=excluded,
+    ).save(folder)
 
 
 def _merge(folder: Path, numbers: Sequence[int], entries: Sequence[EpisodeEntry]) -> None:
@@ -254,21 +280,31 @@ def _write(
             file.write(np.ascontiguousarray(part).data)
 
 
-def _report(excluded: dict[str, str], used: int, roots: Sequence[Path]) -> None:
-    damaged = [reason for reason in excluded.values() if reason != 'failure']
+def _refuse_damaged(left_out: Mapping[str, LeftOut], roots: Sequence[Path]) -> None:
+    damaged = [path for path, result in left_out.items() if result.damaged]
+    if damaged:
+        more = f' and {len(damaged) - MOST_NAMED} more' if len(damaged) > MOST_NAMED else ''
+        raise IbcError(
+            f'truncated or damaged: {", ".join(damaged[:MOST_NAMED])}{more}: save what is left by '
+            f'`ibc bags repair {" ".join(map(str, roots))}`, or train without: --leave-out-damaged'
+        )
+
+
+def _report(left_out: Mapping[str, LeftOut], episodes: int, roots: Sequence[Path]) -> None:
+    unusable = [result.reason for result in left_out.values() if result.reason != FAILURE]
     where = ', '.join(str(root) for root in roots)
-    if not used and not excluded:
+    if not episodes:
         raise IbcError(
             f'there are no episodes below {where}: name the folder that was recorded into, or make '
             f'some: `ibc up teleop_record root:={roots[0]}` or `ibc generate --root {roots[0]}`'
         )
-    if not used:
-        failed = len(excluded) - len(damaged)
+    if len(left_out) == episodes:
+        failed = len(left_out) - len(unusable)
         taken = ' (--failures takes these too)' if failed else ''
-        first = f'; the first: {damaged[0]}' if damaged else ''
+        first = f'; the first: {unusable[0]}' if unusable else ''
         raise IbcError(
             f'no usable episode below {where}: {failed} marked as failure{taken}, '
-            f'{len(damaged)} unusable{first}'
+            f'{len(unusable)} unusable{first}'
         )
-    for reason in damaged:
+    for reason in unusable:
         log.warning('left out: %s', reason)

@@ -71,12 +71,32 @@ def test_failures_are_left_out_and_counted_unless_asked_for(episodes, tmp_path):
     assert len(build_dataset([episodes.root], RGB, tmp_path / 'cache', everything, 1)) == 30
 
 
-def test_a_damaged_bag_is_left_out_with_its_reason(episodes, tmp_path, caplog):
-    good, bad = episodes.make(), episodes.make()
+def test_damaged_bags_are_refused_by_name_unless_they_may_be_left_out(
+    episodes, tmp_path, caplog, one_line
+):
+    good, bad, worse = (episodes.make() for _ in range(3))
     damage(bad)
-    dataset = build_dataset([episodes.root], RGB, tmp_path / 'cache', workers=1)
+    (worse / 'metadata.yaml').write_text('{')
+    with pytest.raises(IbcError) as error:
+        build_dataset([episodes.root], RGB, tmp_path / 'cache', workers=1)
+    said = one_line(error.value)
+    assert f'truncated or damaged: {bad}, {worse}: ' in said
+    assert f'`ibc bags repair {episodes.root}`' in said
+    assert said.endswith('--leave-out-damaged')
+    assert not list(tmp_path.glob('cache*'))
+    dataset = build_dataset(
+        [episodes.root], RGB, tmp_path / 'cache', workers=2, leave_out_damaged=True
+    )
     assert [entry.path for entry in dataset.meta.episodes] == [str(good)]
     assert 'truncated or damaged' in dataset.meta.excluded[str(bad)]
+    assert str(bad) in caplog.text
+
+
+def test_a_bag_without_images_is_left_out_with_its_reason(episodes, tmp_path, caplog):
+    good, bad = episodes.make(), episodes.make(images=False)
+    dataset = build_dataset([episodes.root], RGB, tmp_path / 'cache', workers=1)
+    assert [entry.path for entry in dataset.meta.episodes] == [str(good)]
+    assert topics.CAMERA_COMPRESSED in dataset.meta.excluded[str(bad)]
     assert str(bad) in caplog.text
 
 
