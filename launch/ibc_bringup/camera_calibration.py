@@ -85,9 +85,11 @@ def see_scene(source: FrameSource) -> tuple[np.ndarray, Intrinsics]:
 class ArmTip:
     """The tip of the tool of an arm that is moved by hand; it is asked, never commanded."""
 
-    def __init__(self, ip: str, control_port: int) -> None:
+    def __init__(self, ip: str, control_port: int, pin: float = 0.0) -> None:
+        """Connect; a pin in the middle of the tool's lower end may reach `pin` [m] further."""
         self._arm = XarmArm(ip, control_port)
         self._kinematics = Xarm6Kinematics()
+        self._pin = pin
         self._arm.connect()
 
     def position(self) -> list[float]:
@@ -95,12 +97,19 @@ class ArmTip:
         q, velocities = self._arm.joint_states()
         if np.abs(velocities).max() > MOVING:
             raise IbcError('the arm still moves: wait until it is at rest')
-        return self._kinematics.forward(q).position.tolist()
+        pose = self._kinematics.forward(q)
+        return (pose.position + self._pin * _tool_axis(pose.quaternion)).tolist()
 
     def close(self) -> None:
         """Disconnect."""
         self._arm.disconnect()
         self._kinematics.close()
+
+
+def _tool_axis(quaternion: np.ndarray) -> np.ndarray:
+    """Direction of the tool in `link_base`: the z axis of a frame turned by `quaternion` xyzw."""
+    x, y, z, w = quaternion
+    return np.array([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)])
 
 
 def touch_corners(

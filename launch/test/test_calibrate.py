@@ -1,7 +1,12 @@
 """`ibc calibrate` on a recording that shows the board where the twin's camera would see it."""
 
+import itertools
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,12 +16,16 @@ import numpy as np
 import pytest
 import yaml
 
+from ibc_bringup.board_print import print_board
+from ibc_bringup.camera_calibration import ArmTip
+from ibc_bringup.click_points import HELP, Clicks, draw
 from ibc_bringup.main import main
 from ibc_contract.images import decode_jpeg
 from planar_arm import xarm6
 from planar_arm.camera_model import load_camera_pose
 from planar_arm.kinematics import Xarm6Kinematics
 from realsense_capture.calibration.charuco import CharucoBoard
+from realsense_capture.source import Intrinsics
 from xarm_twin.config import load_scene
 from xarm_twin.controller import EmulatedController, LagPlant
 
@@ -114,11 +123,11 @@ def off(found: np.ndarray) -> tuple[float, float]:
 
 def test_a_printed_board_is_to_scale(tmp_path, capsys):
     path = tmp_path / 'board.png'
-    assert calibrate('board', path) == 0
+    print_board(BOARD, path, dpi=150)
     sheet = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
     seen = BOARD.find(sheet)
-    assert sheet.shape[:2] == pytest.approx((210 / 25.4 * 300, 297 / 25.4 * 300), abs=1)
-    expected = (BOARD.corners[seen.ids] - BOARD.corners[0]) * (1, -1) / 0.0254 * 300
+    assert sheet.shape[:2] == pytest.approx((210 / 25.4 * 150, 297 / 25.4 * 150), abs=1)
+    expected = (BOARD.corners[seen.ids] - BOARD.corners[0]) * (1, -1) / 0.0254 * 150
     np.testing.assert_allclose(seen.pixels - seen.pixels[0], expected, atol=1.0)
     assert len(seen.ids) == 24
     assert calibrate('board', tmp_path / 'board.pdf') == 0
@@ -168,6 +177,15 @@ def test_points_without_a_board_do_too(site, capsys):
     assert report['position_std_mm'] == pytest.approx(millimetres, abs=2.0)
 
 
+def move(plant: LagPlant, q: np.ndarray) -> None:
+    """Bring the joints to `q` and wait until they are at rest."""
+    plant.set_joint_targets(q)
+    deadline = time.monotonic() + 10
+    while np.abs(plant.joint_velocities()).max() > 1e-4:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 class Person:
     """Brings the tip of an emulated arm onto the next corner before each answer."""
 
@@ -180,12 +198,11 @@ class Person:
             return ''
         position, answer = self._answers.pop(0)
         if position is not None:
-            self._plant.set_joint_targets(self._kinematics.inverse(position, xarm6.HOME_Q))
-            deadline = time.monotonic() + 10
-            while np.abs(self._plant.joint_velocities()).max() > 1e-4:
-                assert time.monotonic() < deadline
-                time.sleep(0.02)
+            self.bring(position)
         return answer
+
+    def bring(self, position: np.ndarray) -> None:
+        move(self._plant, self._kinematics.inverse(position, xarm6.HOME_Q))
 
 
 @pytest.fixture
@@ -216,6 +233,110 @@ def test_the_arm_is_asked_where_its_tip_is_and_never_moved(site, arm, monkeypatc
     assert millimetres < 2.0
     assert degrees < 0.5
     assert controller.state.status() == before
+
+
+class Desktop:
+    """A screen with a mouse, and nobody's."""
+
+    def __init__(self) -> None:
+        for program in ('Xvfb', 'xdotool'):
+            if shutil.which(program) is None:
+                pytest.skip(f'{program} is not installed')
+        self._server = subprocess.Popen(
+            ['Xvfb', '-displayfd', '1', '-screen', '0', '1500x1000x24', '-nolisten', 'tcp'],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        assert self._server.stdout is not None
+        self.env = {**os.environ, 'DISPLAY': f':{self._server.stdout.readline().strip()}'}
+
+    def do(self, *words: object) -> str:
+        command = ['xdotool', *map(str, words)]
+        done = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=60)
+        return done.stdout.strip()
+
+    def close(self) -> None:
+        self._server.terminate()
+        self._server.wait(10)
+
+
+@pytest.fixture
+def desktop():
+    desktop = Desktop()
+    yield desktop
+    desktop.close()
+
+
+@pytest.mark.display
+def test_a_person_clicks_on_the_tip_of_the_tool(site, arm, desktop):
+    plant, controller = arm
+    words = [sys.executable, '-m', 'ibc_bringup.main', 'calibrate', 'camera', str(site)]
+    words += ['--robot-ip', '127.0.0.1', '--control-port', str(controller.port), '--click']
+    process = subprocess.Popen(
+        [*words, '--json'],
+        env=desktop.env,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    person = Person(plant, [])
+    window = desktop.do('search', '--sync', '--onlyvisible', '--name', '^ibc calibrate camera$')
+    for k, (x, y) in enumerate(itertools.product((0.24, 0.35, 0.46, 0.56), (-0.2, 0.0, 0.2))):
+        person.bring(np.array((x, y, 0.03)))
+        ((u, v),) = 2 * MODEL.project((x, y, 0.03)) + 0.5
+        desktop.do('mousemove', '--window', window, round(u), round(v), 'click', 1)
+        assert process.stderr.readline().startswith(f'{k + 1} points')
+    desktop.do('key', '--window', window, 'Return')
+    out, err = process.communicate('\n', timeout=60)
+    assert process.returncode == 0, err
+    report = json.loads(out)
+    millimetres, degrees = off(load_camera_pose(report['path']))
+    assert millimetres < 3.0
+    assert degrees < 0.5
+    assert report['points'] == 12
+    assert report['residual_px'] < 0.6
+
+
+def test_a_wrong_click_is_seen_and_taken_back():
+    lens = Intrinsics(MODEL.width, MODEL.height, MODEL.fx, MODEL.fy, MODEL.cx, MODEL.cy)
+    clicks = Clicks(lens)
+    places = [[x, y, 0.03] for x in (0.25, 0.4, 0.55) for y in (-0.2, 0.0, 0.2)]
+    for place, pixel in zip(places, MODEL.project(places), strict=True):
+        clicks.add(place, tuple(pixel))
+        assert (clicks.estimate is None) == (len(clicks.pixels) < 6)
+    assert clicks.summary().startswith('9 points: 0.0 px off, camera +- 0.0 mm')
+    clicks.add([0.3, 0.1, 0.03], (600.0, 300.0))
+    assert clicks.estimate.rms_px > 5
+    canvas = draw(np.full((360, 640, 3), 100, np.uint8), clicks, HELP)
+    assert canvas.shape == (720 + 64, 1280, 3)
+    clicks.undo()
+    assert clicks.estimate.rms_px < 0.01
+    for _ in range(10):
+        clicks.undo()
+    assert clicks.summary() == '0 points: 0 points seen: a camera pose needs 6 or more'
+
+
+def test_clicking_needs_an_arm(site, capsys):
+    assert calibrate('camera', site, '--points', site / 'x', '--click') == 1
+    assert 'give --robot-ip' in capsys.readouterr().err
+
+
+def test_a_pin_lengthens_the_tool_along_its_axis(arm):
+    plant, controller = arm
+    plain, pinned = (ArmTip('127.0.0.1', controller.port, pin) for pin in (0.0, 0.05))
+    try:
+        below = np.subtract(pinned.position(), plain.position())
+        np.testing.assert_allclose(below, (0, 0, -0.05), atol=1e-3)
+        tilted = np.add(xarm6.HOME_Q, (0, 0, 0, 0, 0.5, 0))
+        move(plant, tilted)
+        below = np.subtract(pinned.position(), plain.position())
+        assert np.linalg.norm(below) == pytest.approx(0.05, abs=1e-6)
+        assert np.arccos(-below[2] / 0.05) == pytest.approx(0.5, abs=0.01)
+    finally:
+        plain.close()
+        pinned.close()
 
 
 def test_nobody_at_the_terminal_is_said(site, arm, monkeypatch, capsys):

@@ -64,11 +64,24 @@ def _add_camera(actions: Any) -> None:
         help='without a board: YAML with pixels and the positions that they show',
     )
     action.add_argument(
+        '--click',
+        action='store_true',
+        help='with --robot-ip, without a board: click on the tip in the picture, at many places',
+    )
+    action.add_argument(
         '--control-port',
         type=whole(1, 65535),
         default=502,
         metavar='N',
         help='of the arm (%(default)s)',
+    )
+    action.add_argument(
+        '--pin-mm',
+        type=number(0, 200),
+        default=0.0,
+        metavar='MM',
+        help='with --robot-ip: a pin in the middle of the tool reaches so far below it '
+        '(%(default)g)',
     )
     _add_board_size(action)
     action.add_argument(
@@ -118,8 +131,12 @@ def board(arguments: argparse.Namespace) -> int:
 def camera(arguments: argparse.Namespace) -> int:
     """Calibrate and say how good it is."""
     from ibc_bringup import camera_calibration as steps
+    from ibc_bringup.click_points import click_points
+    from ibc_contract.errors import IbcError
     from realsense_capture.calibration.pose import solve_camera_pose
 
+    if arguments.click and not arguments.robot_ip:
+        raise IbcError('--click asks an arm where its tip is: give --robot-ip')
     touched = steps.read_touched(arguments.touched) if arguments.touched else {}
     points = steps.read_points(arguments.points) if arguments.points else None
     wanted = _board(arguments)
@@ -130,6 +147,9 @@ def camera(arguments: argparse.Namespace) -> int:
         if points is not None:
             _, lens = steps.see_scene(source)
             solution = steps.Solution(solve_camera_pose(*points, lens), {}, {})
+        elif tip is not None and arguments.click:
+            _, lens = steps.see_scene(source)
+            solution = steps.Solution(click_points(source, lens, tip.position), {}, {})
         else:
             if tip is not None:
                 steps.ask_person('Board on the table, arm out of the picture, then Enter ')
@@ -139,7 +159,7 @@ def camera(arguments: argparse.Namespace) -> int:
             solution = steps.solve_board(wanted, touched, sighting, lens)
         warnings = steps.judge(solution)
         if tip is not None:
-            steps.ask_person('Board away, arm out of the picture, then Enter ')
+            steps.ask_person('Arm out of the picture, board away, then Enter ')
         scene, _ = steps.see_scene(source)
         camera_name = str(source.status()['source'])
     path, calibration = steps.store(arguments.site, camera_name, lens, solution, scene)
@@ -152,7 +172,7 @@ def camera(arguments: argparse.Namespace) -> int:
 def _tip(arguments: argparse.Namespace) -> 'Iterator[ArmTip]':
     from ibc_bringup.camera_calibration import ArmTip
 
-    tip = ArmTip(arguments.robot_ip, arguments.control_port)
+    tip = ArmTip(arguments.robot_ip, arguments.control_port, arguments.pin_mm / 1e3)
     try:
         yield tip
     finally:
