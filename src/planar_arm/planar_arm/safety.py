@@ -1,8 +1,8 @@
 """The gate between a command and the arm: nothing reaches the arm without passing here.
 
 Three stations, in the order in which a command travels: `admit_delta` (is this command usable?),
-`limit_point` (is the next setpoint inside, and near enough?), `check_joints` (may these joint
-positions be sent?). The first two mend what they can and count it; the last one trips.
+`limit_point` (is the next setpoint inside, and can the tool follow?), `check_joints` (may these
+joint positions be sent?). The first two mend what they can and count it; the last one trips.
 """
 
 import math
@@ -43,6 +43,9 @@ class SafetyLimits:
     max_lead: Annotated[float, Field(gt=0, le=0.5)]
     """How far the goal may run ahead of the setpoint: what the arm still travels after the last
     command [m]."""
+    max_following_error: Annotated[float, Field(gt=0, le=0.1)]
+    """How far the setpoint may be from the measured tool: what a tool that was blocked jumps once
+    it is free [m]."""
     max_command_age: Annotated[float, Field(gt=0, le=5.0)]
     """Older commands are refused [s]."""
 
@@ -112,23 +115,30 @@ class SafetyGate:
             self.interventions['goal_too_far_ahead'] += 1
         return limited
 
-    def limit_point(self, previous: npt.ArrayLike, wanted: npt.ArrayLike, dt: float) -> Vector:
+    def limit_point(
+        self, previous: npt.ArrayLike, wanted: npt.ArrayLike, tool: npt.ArrayLike, dt: float
+    ) -> Vector:
         """Return the setpoint (2,) [m] to command `dt` [s] after `previous`.
 
-        It is `wanted`, moved into the workspace and then toward `previous` until the speed is
-        allowed. From a point inside the workspace the result is always inside.
+        It is `wanted`, moved into the workspace, then toward the measured `tool` (2,) [m] until
+        that can follow, then toward `previous` until the speed is allowed. From a point inside the
+        workspace the result is always inside.
         """
         here = np.array(previous, dtype=float)
-        there = np.asarray(wanted, dtype=float)
-        if not np.isfinite(there).all():
-            self.interventions['setpoint_not_finite'] += 1
-            return here
+        there, measured = np.asarray(wanted, dtype=float), np.asarray(tool, dtype=float)
+        for kind, point in (('setpoint', there), ('tool', measured)):
+            if not np.isfinite(point).all():
+                self.interventions[f'{kind}_not_finite'] += 1
+                return here
         inside = self.workspace.project(there)
         if math.dist(inside, there) > 1e-9:
             self.interventions['setpoint_outside_workspace'] += 1
+        near = _within(self.workspace.project(measured), inside, self.limits.max_following_error)
+        if near is not inside:
+            self.interventions['setpoint_waits_for_tool'] += 1
         # A part in a million of slack: a ramp at exactly the limit is not an intervention.
-        limited = _within(here, inside, self.limits.max_tcp_speed * dt * (1 + 1e-6))
-        if limited is not inside:
+        limited = _within(here, near, self.limits.max_tcp_speed * dt * (1 + 1e-6))
+        if limited is not near:
             self.interventions['setpoint_slowed'] += 1
         return limited
 

@@ -118,11 +118,12 @@ class PlanarServo:
         """Stop at the last commanded setpoint."""
         self._ramp = SetpointRamp.holding(self._setpoint, t)
 
-    def step(self, t: float, dt: float) -> ServoStep:
+    def step(self, t: float, dt: float, tool: npt.ArrayLike) -> ServoStep:
         """Return the command for the tick at `t`, `dt` [s] after the one before it.
 
         `dt` is the nominal period. When more time has passed, the motion resumes where it was
-        instead of catching up.
+        instead of catching up. `tool` is where the tool was measured last, (2,) [m] in its plane:
+        the setpoint waits for a tool that is held up.
 
         Raises:
             GateTrip: The joint command must not be sent.
@@ -130,7 +131,7 @@ class PlanarServo:
         """
         ramp = self._resumed(t)
         wanted = ramp.at(t)
-        point = self._gate.limit_point(self._setpoint, wanted, dt)
+        point = self._gate.limit_point(self._setpoint, wanted, tool, dt)
         q = self._kinematics.planar(point, self._q)
         share = self._gate.joint_share(self._q, q, dt)
         if share < 1.0:

@@ -36,12 +36,15 @@ def test_whatever_is_admitted_is_finite_fresh_and_short(delta, age):
 far = st.one_of(st.floats(-1e6, 1e6), st.sampled_from([math.nan, math.inf, -math.inf]))
 
 
-@given(st.lists(st.tuples(far, far), max_size=30), st.floats(0.001, 0.05))
+moves = st.tuples(st.tuples(far, far), st.tuples(far, far))
+
+
+@given(st.lists(moves, max_size=30), st.floats(0.001, 0.05))
 def test_setpoints_never_leave_the_workspace_or_exceed_the_speed(wanted, dt):
     gate = SafetyGate(LIMITS, DEFAULT_WORKSPACE)
     point = np.array(xarm6.HOME_XY)
-    for target in wanted:
-        following = gate.limit_point(point, target, dt)
+    for target, tool in wanted:
+        following = gate.limit_point(point, target, tool, dt)
         assert DEFAULT_WORKSPACE.contains(following, margin=-1e-9)
         assert math.dist(point, following) <= LIMITS.max_tcp_speed * dt * (1 + 1e-5)
         point = following
@@ -52,15 +55,19 @@ def test_interventions_are_counted_by_kind(gate):
     gate.admit_delta((0.0, 0.0), LIMITS.max_command_age + 0.1)
     gate.admit_delta((0.0, 0.0), -1.0)
     gate.admit_delta((1.0, 0.0), 0.0)
-    gate.limit_point(xarm6.HOME_XY, (5.0, 0.0), 0.01)
-    gate.limit_point(xarm6.HOME_XY, (np.inf, 0.0), 0.01)
+    gate.limit_point(xarm6.HOME_XY, (5.0, 0.0), xarm6.HOME_XY, 0.01)
+    gate.limit_point(xarm6.HOME_XY, (np.inf, 0.0), xarm6.HOME_XY, 0.01)
+    gate.limit_point((0.3, 0.0), (0.301, 0.0), (0.27, 0.0), 0.01)
+    gate.limit_point((0.3, 0.0), (0.301, 0.0), (np.nan, 0.0), 0.01)
     assert gate.interventions == {
         'command_not_finite': 1,
         'command_stale': 2,
         'delta_shortened': 1,
         'setpoint_outside_workspace': 1,
+        'setpoint_waits_for_tool': 2,
         'setpoint_slowed': 1,
         'setpoint_not_finite': 1,
+        'tool_not_finite': 1,
     }
 
 
@@ -96,7 +103,7 @@ def test_limits_from_a_file(tmp_path):
     path = tmp_path / 'limits.yaml'
     path.write_text(
         'max_tcp_speed: 0.1\nmax_joint_speed: 1\nmax_delta: 0.05\n'
-        'max_lead: 0.1\nmax_command_age: 1\n'
+        'max_lead: 0.1\nmax_following_error: 0.02\nmax_command_age: 1\n'
     )
     assert load_safety_limits(path).max_tcp_speed == 0.1
 

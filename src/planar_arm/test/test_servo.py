@@ -37,7 +37,7 @@ def run(servo, t, ticks):
     steps = []
     for _ in range(ticks):
         t += DT
-        steps.append(servo.step(t, DT))
+        steps.append(servo.step(t, DT, servo.setpoint))
     return t, steps
 
 
@@ -48,7 +48,7 @@ def test_holds_still_without_commands(servo):
 
 
 def test_a_command_is_a_straight_line_of_equal_steps(servo):
-    servo.step(0.0, DT)
+    servo.step(0.0, DT, servo.setpoint)
     servo.command((0.02, 0.01), 0.0, 0.2, 0.0)
     _, steps = run(servo, 0.0, 25)
     path = np.array([step.setpoint_xy for step in steps])
@@ -69,7 +69,7 @@ def test_commands_add_up_even_when_they_overlap(servo):
 
 def test_commands_every_period_flow_without_a_pause(servo):
     t, moves = 0.0, []
-    servo.step(0.0, DT)
+    servo.step(0.0, DT, servo.setpoint)
     for _ in range(5):
         servo.command((0.02, 0.0), t, 0.2, 0.0)
         for _ in range(20):
@@ -124,17 +124,60 @@ def test_a_refused_command_moves_nothing(servo):
 
 @pytest.mark.parametrize('with_command', [False, True])
 def test_after_a_stall_the_motion_resumes_without_catching_up(servo, with_command):
-    servo.step(0.0, DT)
+    servo.step(0.0, DT, servo.setpoint)
     servo.command((0.04, 0.0), 0.0, 0.2, 0.0)
     t, _ = run(servo, 0.0, 10)
     before = servo.setpoint
     t += 1.0
     if with_command:
         servo.command((0.0, 0.0), t, 0.1, 0.0)
-    step = servo.step(t, DT)
+    step = servo.step(t, DT, servo.setpoint)
     assert math.dist(before, step.setpoint_xy) <= 0.002 + 1e-9
     run(servo, t, 20)
     np.testing.assert_allclose(servo.setpoint, HOME + np.array((0.04, 0.0)), atol=1e-6)
+
+
+def test_the_setpoint_waits_for_a_tool_that_is_held_and_slides_around_it(kinematics):
+    gate = SafetyGate(LIMITS, DEFAULT_WORKSPACE)
+    servo = PlanarServo(kinematics, gate, DEFAULT_WORKSPACE)
+    servo.start(xarm6.HOME_Q)
+    t = 0.0
+    for _ in range(10):
+        servo.command((0.04, 0.0), t, 0.2, 0.0)
+        for _ in range(20):
+            t += DT
+            servo.step(t, DT, HOME)
+    limit = LIMITS.max_following_error
+    np.testing.assert_allclose(servo.setpoint, (HOME[0] + limit, HOME[1]), atol=1e-6)
+    assert gate.interventions['setpoint_waits_for_tool'] > 100
+    servo.command((-0.06, 0.0), t, 0.2, 0.0)  # back is a way out at once
+    servo.command((-0.06, 0.03), t, 0.2, 0.0)
+    for _ in range(40):
+        t += DT
+        servo.step(t, DT, HOME)
+    assert math.dist(servo.setpoint, servo.goal) < 1e-9
+    assert math.dist(servo.setpoint, HOME) < limit
+
+
+def test_a_tool_that_is_set_free_is_followed_at_the_allowed_speed(servo):
+    servo.command((0.06, 0.0), 0.0, 0.2, 0.0)
+    t = 0.0
+    for _ in range(40):
+        t += DT
+        servo.step(t, DT, HOME)
+    t, steps = run(servo, t, 30)
+    moves = np.diff([step.setpoint_xy[0] for step in steps])
+    assert 0 < moves.max() <= LIMITS.max_tcp_speed * DT * (1 + 1e-6)
+    np.testing.assert_allclose(servo.setpoint, (HOME[0] + 0.06, HOME[1]), atol=1e-6)
+
+
+def test_the_setpoint_comes_back_to_a_tool_that_was_pushed_away(servo):
+    t, away = 0.0, np.array((HOME[0], HOME[1] + 0.08))
+    for _ in range(50):
+        t += DT
+        servo.step(t, DT, away)
+    back = away - np.array((0.0, LIMITS.max_following_error))
+    np.testing.assert_allclose(servo.setpoint, back, atol=1e-6)
 
 
 def test_hold_forgets_the_goal(servo):
@@ -148,7 +191,7 @@ def test_hold_forgets_the_goal(servo):
 
 
 def test_goto_arrives_at_the_given_speed(servo):
-    servo.step(0.0, DT)
+    servo.step(0.0, DT, servo.setpoint)
     servo.goto((0.44, 0.0), 0.0, 0.1)
     t, _ = run(servo, 0.0, 100)
     assert servo.setpoint[0] == pytest.approx(0.34, abs=2e-3)
@@ -175,4 +218,4 @@ def test_start_elsewhere_is_refused_with_the_remedy(kinematics, q, message):
 def test_stepping_before_start_is_refused(kinematics):
     servo = PlanarServo(kinematics, SafetyGate(LIMITS, DEFAULT_WORKSPACE), DEFAULT_WORKSPACE)
     with pytest.raises(PlanarArmError, match='not started'):
-        servo.step(0.0, DT)
+        servo.step(0.0, DT, servo.setpoint)

@@ -16,7 +16,7 @@ from planar_arm.workspace import DEFAULT_WORKSPACE
 
 DT = 0.01
 LIMITS = load_safety_limits()
-LARGEST = SafetyLimits(xarm6.MAX_TCP_SPEED, xarm6.MAX_JOINT_SPEED, 0.2, 0.5, 5.0)
+LARGEST = SafetyLimits(xarm6.MAX_TCP_SPEED, xarm6.MAX_JOINT_SPEED, 0.2, 0.5, 0.1, 5.0)
 CORNERS = [np.array(corner) for corner in DEFAULT_WORKSPACE.polygon]
 
 anything = st.floats(allow_nan=True, allow_infinity=True)
@@ -36,7 +36,10 @@ events = st.one_of(
 )
 # How the clock of the ticks goes on before an event: on time, late, far too late, back.
 gaps = st.sampled_from([0.0, 0.0, 0.004, 0.03, 0.5, 3600.0, -0.02, -5.0])
-histories = st.lists(st.tuples(gaps, events, st.integers(1, 25)), min_size=1, max_size=10)
+# Where the tool is measured during the ticks: it follows, or it is held, thrown or not measured.
+measured = st.one_of(finite, st.sampled_from([math.nan, math.inf]))
+tools = st.one_of(st.none(), st.none(), st.tuples(measured, measured))
+histories = st.lists(st.tuples(gaps, events, st.integers(1, 25), tools), min_size=1, max_size=10)
 
 
 @pytest.fixture(scope='module')
@@ -65,7 +68,7 @@ def test_no_history_leaves_the_limits(kinematics, starts, limits, place, history
     servo = PlanarServo(kinematics, SafetyGate(limits, DEFAULT_WORKSPACE), DEFAULT_WORKSPACE)
     servo.start(starts[place])
     q, point, t = starts[place], servo.setpoint, 0.0
-    for gap, (name, *arguments), ticks in history:
+    for gap, (name, *arguments), ticks, tool in history:
         t += gap
         if name == 'command':
             delta, duration, age = arguments
@@ -76,16 +79,16 @@ def test_no_history_leaves_the_limits(kinematics, starts, limits, place, history
             servo.hold(t)
         for _ in range(ticks):
             t += DT
-            step = servo.step(t, DT)
+            step = servo.step(t, DT, point if tool is None else tool)
             assert np.isfinite(step.q_command).all()
             assert (step.q_command >= xarm6.JOINT_LOWER).all()
             assert (step.q_command <= xarm6.JOINT_UPPER).all()
             assert np.abs(step.q_command - q).max() <= limits.max_joint_speed * DT * 1.001
             assert math.dist(point, step.setpoint_xy) <= limits.max_tcp_speed * DT * 1.001
             assert DEFAULT_WORKSPACE.contains(step.setpoint_xy, margin=-1e-9)
-            tool = kinematics.forward(step.q_command)
-            assert DEFAULT_WORKSPACE.contains(tool.position[:2], margin=-POSITION_TOLERANCE)
-            height = tool.position[2] - DEFAULT_WORKSPACE.tool_height
+            pose = kinematics.forward(step.q_command)
+            assert DEFAULT_WORKSPACE.contains(pose.position[:2], margin=-POSITION_TOLERANCE)
+            height = pose.position[2] - DEFAULT_WORKSPACE.tool_height
             assert abs(height) <= POSITION_TOLERANCE
             q, point = step.q_command, step.setpoint_xy
 
@@ -95,7 +98,7 @@ def test_no_history_leaves_the_limits(kinematics, starts, limits, place, history
 def test_a_burst_moves_the_goal_by_what_was_admitted_and_never_far(kinematics, burst):
     servo = PlanarServo(kinematics, SafetyGate(LIMITS, DEFAULT_WORKSPACE), DEFAULT_WORKSPACE)
     servo.start(xarm6.HOME_Q)
-    servo.step(0.0, DT)
+    servo.step(0.0, DT, xarm6.HOME_XY)
     for _, delta, duration, age in burst:
         goal = servo.goal
         admission = servo.command(delta, 0.0, duration, age)
@@ -107,6 +110,25 @@ def test_a_burst_moves_the_goal_by_what_was_admitted_and_never_far(kinematics, b
             assert not admission.delta.any()
 
 
+@settings(max_examples=40, deadline=None)
+@given(held=st.sampled_from([xarm6.HOME_XY, (0.4, 0.1)]), history=histories)
+def test_no_history_takes_the_setpoint_far_from_a_tool_that_is_held(kinematics, held, history):
+    servo = PlanarServo(kinematics, SafetyGate(LIMITS, DEFAULT_WORKSPACE), DEFAULT_WORKSPACE)
+    servo.start(kinematics.planar(held, xarm6.HOME_Q))
+    t = 0.0
+    for gap, (name, *arguments), ticks, _ in history:
+        t += gap
+        if name == 'command':
+            delta, duration, age = arguments
+            servo.command(delta, t, duration, age)
+        elif name == 'goto':
+            servo.goto(arguments[0], t, arguments[1])
+        for _ in range(ticks):
+            t += DT
+            step = servo.step(t, DT, held)
+            assert math.dist(step.setpoint_xy, held) <= LIMITS.max_following_error + 1e-6
+
+
 @given(q=st.lists(anything, min_size=6, max_size=6))
 @settings(max_examples=40, deadline=None)
 def test_it_starts_from_a_sound_pose_or_not_at_all(kinematics, q):
@@ -114,6 +136,7 @@ def test_it_starts_from_a_sound_pose_or_not_at_all(kinematics, q):
     with pytest.raises(PlanarArmError):
         servo.start(q)
     with pytest.raises(PlanarArmError, match='not started'):
-        servo.step(0.0, DT)
+        servo.step(0.0, DT, xarm6.HOME_XY)
     servo.start(xarm6.HOME_Q)  # nothing of it is left in the model of the arm
-    np.testing.assert_allclose(servo.step(0.0, DT).q_command, xarm6.HOME_Q, atol=1e-6)
+    step = servo.step(0.0, DT, xarm6.HOME_XY)
+    np.testing.assert_allclose(step.q_command, xarm6.HOME_Q, atol=1e-6)

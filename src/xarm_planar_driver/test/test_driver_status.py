@@ -13,6 +13,7 @@ FINE = DriverStatus(
     reason='',
     stats=LoopStats(since=100.0, ticks=200, worst_late=0.0005),
     report=StatusReport(received=101.9, state=1, mode=1, error=0, warning=0),
+    waited=0,
     interventions={},
     ignored={},
 )
@@ -28,6 +29,7 @@ def test_all_is_well():
         ({'phase': Phase.STOPPED, 'reason': 'C31'}, Level.ERROR, 'stopped: C31; call arm/reset'),
         ({'phase': Phase.IDLE, 'reason': 'disabled'}, Level.WARN, 'idle: disabled'),
         ({'stats': LoopStats(100.0, silent=2)}, Level.WARN, 'arm did not answer in 2 ticks'),
+        ({'waited': 7}, Level.WARN, 'the tool does not follow'),
         ({'stats': LoopStats(100.0, missed=3)}, Level.WARN, '3 ticks missed'),
         (
             {'stats': LoopStats(100.0, missed=3, worst_reply=0.05)},

@@ -50,6 +50,10 @@ class WatchedArm:
     def joint_states(self):
         return self.q.copy(), np.zeros(6)
 
+    @property
+    def tool(self):
+        return self._kinematics.forward(self.q).position[:2]
+
     def send_joints(self, q):
         assert not self.stopped
         assert self.motion.phase in (Phase.HOMING, Phase.ACTIVE)
@@ -138,6 +142,7 @@ def play(motion, arm, history):
                 motion.tick(t, StatusReport(heard, state=1, mode=1, error=0, warning=0))
             except ArmSilent:
                 assert arm.is_mute or arm.loses
+            motion.measured(arm.tool)
             if t - max(heard, enabled) > LONGEST_WITHOUT_REPORT + SETTINGS.period:
                 assert motion.phase in (Phase.IDLE, Phase.STOPPED)
         assert arm.stopped == (motion.phase in (Phase.IDLE, Phase.STOPPED))

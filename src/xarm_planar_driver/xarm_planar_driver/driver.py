@@ -65,6 +65,7 @@ class PlanarDriver:
             config.realtime_priority,
         )
         self._loop.start()
+        self._waits = 0
 
     @property
     def phase(self) -> Phase:
@@ -108,12 +109,14 @@ class PlanarDriver:
 
     def status(self) -> DriverStatus:
         """Sum up the time since the last call."""
+        before, self._waits = self._waits, self._gate.interventions['setpoint_waits_for_tool']
         return DriverStatus(
             phase=self._motion.phase,
             activity=str(self._motion.activity),
             reason=self._motion.reason,
             stats=self._loop.take_stats(),
             report=self._reports.newest(),
+            waited=self._waits - before,
             interventions=dict(self._gate.interventions),
             ignored=dict(self._arbiter.ignored),
         )

@@ -32,6 +32,8 @@ class DriverStatus:
     reason: str
     stats: LoopStats
     report: StatusReport | None
+    waited: int
+    """Ticks in which the setpoint waited for the tool."""
     interventions: dict[str, int]
     """By the safety gate, since the start."""
     ignored: dict[str, int]
@@ -45,6 +47,8 @@ class DriverStatus:
             return Level.WARN, f'idle: {self.reason}'
         if self.stats.silent:
             return Level.WARN, f'arm did not answer in {self.stats.silent} ticks'
+        if self.waited:
+            return Level.WARN, 'the tool does not follow: is something in its way?'
         if self.stats.worst_reply > SLOW_REPLY:
             slow = self.stats.worst_reply * 1e3
             return Level.WARN, f'the arm takes up to {slow:.0f} ms to answer: is its network busy?'
@@ -66,6 +70,7 @@ class DriverStatus:
             'missed_ticks': stats.missed,
             'silent_ticks': stats.silent,
             'worst_late_ms': f'{stats.worst_late * 1e3:.2f}',
+            'waiting_ticks': self.waited,
             'worst_work_ms': f'{stats.worst_work * 1e3:.2f}',
             'worst_reply_ms': f'{stats.worst_reply * 1e3:.2f}',
         }

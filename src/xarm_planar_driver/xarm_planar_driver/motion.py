@@ -96,6 +96,7 @@ class ArmMotion:
         self._servo = PlanarServo(kinematics, gate, workspace)
         self._path: Iterator[Vector] = iter(())
         self._q = np.zeros(xarm6.JOINTS)
+        self._tool = np.zeros(2)
         self._unanswered: Vector | None = None
         """Joint positions that were sent and may not have arrived."""
         self._going_home = False
@@ -147,6 +148,10 @@ class ArmMotion:
         if self._servo.command(command.delta, t, duration, age).accepted:
             self._arbiter.note(command, now_ns)
 
+    def measured(self, tool: Vector) -> None:
+        """Take note of where the tool is, (2,) [m] in its plane: the setpoint waits for it."""
+        self._tool = tool
+
     def tick(self, t: float, report: StatusReport | None) -> Vector | None:
         """Send the joint positions of the tick at `t` [s]; return the setpoint (2,) [m], if any.
 
@@ -166,7 +171,7 @@ class ArmMotion:
             if self.phase is Phase.HOMING:
                 self._step_path()
                 return None
-            step = self._servo.step(t, self._settings.period)
+            step = self._servo.step(t, self._settings.period, self._tool)
             self._send(step.q_command)
         except (ArmFault, PlanarArmError) as error:
             self.trip(str(error))
@@ -267,6 +272,7 @@ class ArmMotion:
         self._unanswered = None
         self._arbiter.forget()
         self._q, _ = self._arm.joint_states()
+        self._tool = self._kinematics.forward(self._q).position[:2]
         try:
             self._servo.start(self._q)
             self.phase = Phase.ACTIVE

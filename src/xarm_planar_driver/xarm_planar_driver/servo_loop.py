@@ -209,6 +209,8 @@ class ServoLoop:
         asked = time.monotonic()
         q, velocities = self._arm.joint_states()
         self._stats.worst_reply = max(self._stats.worst_reply, time.monotonic() - asked)
+        tcp = self._kinematics.forward(q)
+        self._motion.measured(tcp.position[:2])
         self._on_tick(
             TickReport(
                 phase=self._motion.phase,
@@ -217,7 +219,7 @@ class ServoLoop:
                 measured_ns=measured_ns,
                 q=q,
                 velocities=velocities,
-                tcp=self._kinematics.forward(q),
+                tcp=tcp,
             )
         )
 

@@ -124,3 +124,13 @@ def test_closing_twice_is_harmless():
     world = World('push_red')
     world.close()
     world.close()
+
+
+def test_no_joint_moves_faster_than_its_motor(world):
+    world.reset(0)
+    world.set_joint_targets(xarm6.HOME_Q + np.array((1.0, 0, 0, 0, 0, -1.0)))
+    fastest = 0.0
+    for _ in range(50):
+        world.step()
+        fastest = max(fastest, np.abs(world.joint_states()[1]).max())
+    assert 0.9 * xarm6.MAX_JOINT_SPEED < fastest < 1.01 * xarm6.MAX_JOINT_SPEED

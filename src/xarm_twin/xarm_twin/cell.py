@@ -72,7 +72,8 @@ class SimulatedCell:
         for _ in range(self._steps_per_tick):
             self.world.step()
         self._ticks += 1
-        step = self.servo.step(self._ticks * TICK, TICK)
+        tool = self.kinematics.forward(self.state.q).position[:2]
+        step = self.servo.step(self._ticks * TICK, TICK, tool)
         self.state = self._measure(step.setpoint_xy)
         self.world.set_joint_targets(step.q_command)
         return self.state

@@ -87,16 +87,19 @@ class World:
 
     def set_joint_targets(self, q: npt.ArrayLike) -> None:
         """Let the motors pull to `q` (6,) [rad] from the next step on."""
-        pybullet.setJointMotorControlArray(
-            self._arm,
-            self._joints,
-            pybullet.POSITION_CONTROL,
-            targetPositions=np.asarray(q, dtype=float).tolist(),
-            positionGains=[self._scene.physics.motor_gain] * xarm6.JOINTS,
-            velocityGains=[1.0] * xarm6.JOINTS,
-            forces=MAX_TORQUE,
-            physicsClientId=self._client,
-        )
+        targets = np.asarray(q, dtype=float).tolist()
+        for joint, target, torque in zip(self._joints, targets, MAX_TORQUE, strict=True):
+            pybullet.setJointMotorControl2(
+                self._arm,
+                joint,
+                pybullet.POSITION_CONTROL,
+                targetPosition=target,
+                positionGain=self._scene.physics.motor_gain,
+                velocityGain=1.0,
+                force=torque,
+                maxVelocity=xarm6.MAX_JOINT_SPEED,
+                physicsClientId=self._client,
+            )
 
     def step(self) -> None:
         """Advance by one physics step."""

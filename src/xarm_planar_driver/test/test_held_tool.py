@@ -1,0 +1,74 @@
+"""A tool that is held up: the setpoint does not run away from it, and people hear of it."""
+
+import math
+import time
+
+import numpy as np
+import pytest
+
+from planar_arm import xarm6
+from planar_arm.safety import load_safety_limits
+from xarm_planar_driver.driver_status import Level
+from xarm_planar_driver.motion import Request
+from xarm_twin.controller import EmulatedController, LagPlant
+
+
+class HeldArm(LagPlant):
+    """An arm that something can hold where it is."""
+
+    def __init__(self) -> None:
+        super().__init__(xarm6.HOME_Q)
+        self.held = False
+
+    def set_joint_targets(self, q) -> None:
+        super().set_joint_targets(self.joint_positions() if self.held else q)
+
+
+@pytest.fixture
+def arm():
+    return HeldArm()
+
+
+@pytest.fixture
+def active(arm, connect):
+    with EmulatedController(arm) as emulator:
+        under_test = connect(emulator)
+        assert under_test.ask(Request.ENABLE).success
+        assert under_test.settles_at(0.0, 0.0)
+        yield under_test
+
+
+def leads(under_test):
+    """Distances of commanded and measured tool in all ticks so far [m]."""
+    return [
+        math.dist(report.setpoint_xy, report.tcp.position[:2])
+        for report in under_test.reports
+        if report.setpoint_xy is not None
+    ]
+
+
+def test_the_setpoint_waits_and_goes_on_when_the_tool_is_free(active, arm, wait_for):
+    arm.held = True
+    for _ in range(10):
+        active.move(0.04, 0.01)
+        time.sleep(0.05)
+    assert wait_for(lambda: active.interventions.get('setpoint_waits_for_tool', 0) > 20)
+    limit = load_safety_limits().max_following_error
+    assert 0.8 * limit < max(leads(active)) <= limit + 1e-3
+    time.sleep(0.3)
+    judged = active.driver.status().judge()
+    assert judged == (Level.WARN, 'the tool does not follow: is something in its way?')
+    arm.held = False
+    goal = np.subtract(active.driver._motion._servo.goal, xarm6.HOME_XY)
+    assert active.settles_at(*goal)
+    active.driver.status()
+    time.sleep(0.1)
+    assert active.driver.status().waited == 0
+
+
+def test_an_arm_that_follows_does_not_make_the_setpoint_wait(active):
+    for _ in range(5):
+        active.move(0.05, 0.0)
+        time.sleep(0.2)
+    assert active.settles_at(0.25, 0.0)
+    assert not active.interventions
