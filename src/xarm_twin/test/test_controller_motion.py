@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 
 from planar_arm import xarm6
 from xarm_twin.controller import ControllerState, LagPlant, firmware
+from xarm_twin.controller.commands import CommandTable
 from xarm_twin.controller.firmware import Fault, Mode, State
 from xarm_twin.controller.flange import flange_transform_mm, inverse_mm, tcp_pose_mm
 from xarm_twin.controller.goals import CircleGoal, Frame, JointGoal, Pace, PauseGoal, PoseGoal
+from xarm_twin.controller.motion_commands import MODES
 from xarm_twin.controller.poses import (
     from_axis_angle_mm,
     from_pose_mm,
@@ -21,8 +23,27 @@ from xarm_twin.controller.poses import (
     to_pose_mm,
 )
 from xarm_twin.controller.profile import Trapezoid
+from xarm_twin.controller.protocol import Register, Request
 from xarm_twin.controller.self_collision import distance_mm
 
+FLOATS = {
+    Register.MOVE_LINE: 9,
+    Register.MOVE_LINE_BLEND: 10,
+    Register.MOVE_JOINT: 10,
+    Register.MOVE_JOINT_BLEND: 10,
+    Register.MOVE_HOME: 3,
+    Register.PAUSE: 1,
+    Register.MOVE_CIRCLE: 16,
+    Register.MOVE_LINE_TOOL: 9,
+    Register.SERVO_JOINT: 10,
+    Register.SERVO_POSE: 9,
+    Register.JOINT_VELOCITY: 7,
+    Register.TCP_VELOCITY: 6,
+    Register.MOVE_RELATIVE: 11,
+    Register.MOVE_LINE_AXIS_ANGLE: 9,
+    Register.SERVO_POSE_AXIS_ANGLE: 8,
+}
+"""Numbers that a request begins with."""
 DT = 0.01
 PACE = Pace(100.0, 1000.0)
 TRANSLATIONS = st.tuples(*[st.floats(-500, 500)] * 3)
@@ -392,3 +413,37 @@ def test_the_tool_offset_counts_in_every_motion():
     rig.finish()
     flange = tcp_pose_mm(rig.shot.q_command)
     np.testing.assert_allclose(flange[:3], (260.0, 0.0, 200.0), atol=0.05)
+
+
+wild = st.one_of(
+    st.floats(width=32),
+    st.sampled_from([0.0, 1.0, 100.0, math.inf, math.nan]),
+    st.floats(-9, 9, width=32),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(Mode),
+    st.lists(
+        st.tuples(
+            st.sampled_from(sorted({*MODES, Register.MOVE_RELATIVE})),
+            st.lists(wild, min_size=16, max_size=16),
+            st.binary(max_size=5),
+        ),
+        max_size=5,
+    ),
+)
+def test_no_bytes_break_the_motion_or_leave_the_joint_limits(mode, requests):
+    rig = Rig(mode)
+    table = CommandTable(rig.state)
+    for register, values, rest in requests:
+        count = FLOATS[register]
+        params = np.array(values[:count], '<f4').tobytes() + rest
+        reply = table.answer(Request(1, 3, register, params))
+        assert reply[6] == register
+        rig.run(0.05)
+    q = np.array(rig.joints)
+    assert np.isfinite(q).all()
+    assert (q >= firmware.JOINT_LOWER - firmware.JOINT_SLACK).all()
+    assert (q <= firmware.JOINT_UPPER + firmware.JOINT_SLACK).all()

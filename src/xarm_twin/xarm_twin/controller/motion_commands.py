@@ -117,7 +117,9 @@ class MotionCommands:
 
     def _move_circle(self, params: bytes) -> bytes:
         values, rest = split_floats(params, 16)
-        in_tool, axis_angle, check = rest[:3] if len(rest) >= 3 else (0, 0, *rest[:1], None)[:3]
+        in_tool, axis_angle, check = 0, 0, rest[0] if rest else None
+        if len(rest) >= 3:  # the form of newer firmware
+            in_tool, axis_angle, check = rest[:3]
         frame, pace = (Frame.TOOL if in_tool else Frame.BASE), values[12:14]
         through, to = (
             self._pose((*pose, *pace), frame, bool(axis_angle))
@@ -181,7 +183,7 @@ class MotionCommands:
 
     def _go(self, goal: JointGoal | PoseGoal | CircleGoal, check: int | None) -> bytes:
         """Plan `goal`, or with a `check` above 0 only say whether it could be reached."""
-        if not goal.pace.usable() or _has_nan(goal):
+        if not goal.pace.usable() or not _makes_sense(goal):
             self._state.warn(Warn.BAD_PARAMETER)
         elif check:
             return bytes((0, 0, self._obstacle(goal)))
@@ -208,8 +210,11 @@ def _seconds(data: bytes) -> float:
     return seconds if seconds > 0 else math.inf
 
 
-def _has_nan(goal: JointGoal | PoseGoal | CircleGoal) -> bool:
+def _makes_sense(goal: JointGoal | PoseGoal | CircleGoal) -> bool:
+    """Whether its numbers are numbers; infinite ones, "as it is", only where there is an "it"."""
     if isinstance(goal, JointGoal):
-        return False  # the check of joint limits notices
-    poses = (goal.through, goal.to) if isinstance(goal, CircleGoal) else (goal,)
-    return any(bool(np.isnan(pose.pose_mm).any()) for pose in poses)
+        return not (goal.relative and np.isinf(goal.joints).any())  # limits notice the rest
+    if isinstance(goal, CircleGoal):
+        return math.isfinite(goal.share) and all(map(_makes_sense, (goal.through, goal.to)))
+    wrong = np.isnan if goal.frame is Frame.BASE else lambda values: ~np.isfinite(values)
+    return not wrong(goal.pose_mm).any()
