@@ -13,7 +13,7 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from ibc_bringup.stack import config_files, node_parameters
+from ibc_bringup.parameter_files import config_files, node_parameters
 from ibc_contract.errors import IbcError
 from planar_arm.kinematics import Xarm6Kinematics
 from realsense_capture.calibration.charuco import CharucoBoard, Sighting, place_board

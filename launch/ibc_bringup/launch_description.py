@@ -20,7 +20,7 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 from ibc_bringup.arguments import Argument, parse_assignments
-from ibc_bringup.stack import NodeCall, Process, Stack
+from ibc_bringup.stack import NodeCall, Stack
 from ibc_bringup.stacks import find_stack
 from ibc_bringup.up import missing_settings
 from ibc_contract.errors import IbcError
@@ -93,18 +93,19 @@ def _node(call: NodeCall) -> Node:
         emulate_tty=True,
         exec_name=process.name,  # in the log, instead of the prefix's
         prefix=PREFIX,
-        on_exit=end_of(process),
+        on_exit=end_of(call),
     )
 
 
-def end_of(process: Process) -> Callable[[ProcessExited, LaunchContext], Shutdown | None]:
+def end_of(call: NodeCall) -> Callable[[ProcessExited, LaunchContext], Shutdown | None]:
     """Make one node's end the end of the stack, as with `ibc up`."""
 
     def end(event: ProcessExited, context: LaunchContext) -> Shutdown | None:
         if context.is_shutdown:
             return None
         if event.returncode != 0:  # launch's exit code is 0 unless something raises
-            raise IbcError(f'{process.name} ended with code {event.returncode}')
-        return Shutdown(reason=f'{process.name} ended')
+            advice = f': {call.if_killed}' if event.returncode < 0 and call.if_killed else ''
+            raise IbcError(f'{call.process.name} ended with code {event.returncode}{advice}')
+        return Shutdown(reason=f'{call.process.name} ended')
 
     return end

@@ -36,6 +36,8 @@ class Command:
     name: str
     argv: Sequence[str]
     ends_group: bool = False
+    if_killed: str = ''
+    """What to do after it was killed by a signal."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Ended:
     code: int
     planned: bool
     tail: tuple[str, ...]
+    if_killed: str = ''
 
     @property
     def failed(self) -> bool:
@@ -70,7 +73,8 @@ class Ended:
         errors = [line for line in self.tail if 'error' in line.lower()]
         last = (errors or list(self.tail) or ['it said nothing'])[-1]
         reason = LOG_PREFIX.sub('', last).removeprefix(f'{self.name}: ')
-        return f'{self.name} ended with {how}: {reason}'
+        advice = f'; {self.if_killed}' if self.code < 0 and self.if_killed else ''
+        return f'{self.name} ended with {how}: {reason}{advice}'
 
 
 @dataclass
@@ -121,7 +125,8 @@ class ProcessGroup:
         if child.reader is not None:
             child.reader.join(timeout=1.0)
         code = child.process.returncode
-        return Ended(child.command.name, code, child.command.ends_group, tuple(child.tail))
+        command = child.command
+        return Ended(command.name, code, command.ends_group, tuple(child.tail), command.if_killed)
 
     def wait(self, timeout_s: float | None = None) -> Ended | None:
         """Wait for the first process to end, at most `timeout_s` [s]."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ibc_bringup.arguments import Argument, Value, Values, as_text, missing, resolve
+from ibc_bringup.parameter_files import check_parameters, config_files
 from ibc_contract.errors import IbcError
 
 
@@ -34,6 +35,8 @@ class Process:
     package: str
     module: str
     executable: str
+    config_types: Sequence[str] = ()
+    """`module:Class` of the pydantic dataclasses that declare its parameters."""
     config: str = ''
     parameters: Parameters = field(default_factory=dict)
     sim_parameters: Parameters = field(default_factory=dict)
@@ -42,6 +45,8 @@ class Process:
     needs_sim: bool = False
     ends_stack: bool = False
     """The stack is done when this process is, and takes its exit code."""
+    if_killed: str = ''
+    """What a person does after it was killed; `{name}` stands for the parameter of that name."""
     check: Callable[[Values], None] | None = None
     """Raises IbcError for what would fail the process, before anything starts: an arm moves."""
 
@@ -64,6 +69,11 @@ class NodeCall:
     namespace: str
     config_file: Path | None
     """The ROS parameter file with this deployment's values, if the process has one."""
+
+    @property
+    def if_killed(self) -> str:
+        """What a person does after it was killed."""
+        return self.process.if_killed.format(**self.parameters)
 
     def command(self) -> list[str]:
         """The command line that starts the node without ROS's own launch."""
@@ -116,6 +126,10 @@ class Stack:
 
     def check(self, values: Values) -> None:
         """Raise IbcError if something would fail once nodes run; call it before they do."""
+        files = config_files(str(values.get('config_dir', '')))
+        for process in self._chosen(values):
+            if process.config:
+                check_parameters(files[process.config], process.name, process.config_types)
         for process in self._chosen(values):
             if process.check is not None:
                 process.check(values)
@@ -168,45 +182,3 @@ class Stack:
         if value.argument in values:
             return values[value.argument]
         raise missing(next(a for a in self.arguments if a.name == value.argument), self.name)
-
-
-def config_files(site: str = '') -> dict[str, Path]:
-    """Return the parameter files by name, without .yaml: those in folder `site` replace ours."""
-    ours = {path.stem: path for path in config_path('driver.yaml').parent.glob('*.yaml')}
-    if not site:
-        return ours
-    if not Path(site).is_dir():
-        raise IbcError(f'config_dir:={site}: there is no such folder')
-    theirs = {path.stem: path.resolve() for path in Path(site).glob('*.yaml')}
-    if unknown := sorted(theirs.keys() - ours.keys()):
-        raise IbcError(
-            f'config_dir:={site}: no node reads {unknown[0]}.yaml; '
-            f'known: {", ".join(f"{name}.yaml" for name in sorted(ours))}'
-        )
-    return {**ours, **theirs}
-
-
-def node_parameters(path: Path, node: str) -> dict[str, object]:
-    """Return what a ROS parameter file sets for `node`; IbcError if it cannot be read."""
-    import yaml
-
-    parameters: dict[str, object] = {}
-    try:
-        for name, section in yaml.safe_load(path.read_text()).items():
-            if name.split('/')[-1] in ('**', node):
-                parameters |= section['ros__parameters'] or {}
-    except (OSError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
-        raise IbcError(
-            f'{path} is no ROS parameter file: {" ".join(str(error).split())}; it needs '
-            '/**: ros__parameters: and the values below'
-        ) from None
-    return parameters
-
-
-def config_path(name: str) -> Path:
-    """Find a file of `config/`: in the source tree, or under `share/` of an installation."""
-    for parent in Path(__file__).resolve().parents:
-        for folder in (parent / 'config', parent / 'share' / 'ibc_bringup' / 'config'):
-            if (folder / name).is_file():
-                return folder / name
-    raise IbcError(f'ibc_bringup is not installed completely: config/{name} is missing')

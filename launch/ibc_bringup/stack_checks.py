@@ -2,6 +2,7 @@
 
 import datetime
 import logging
+from pathlib import Path
 
 from ibc_bringup.arguments import Values
 from ibc_contract.errors import IbcError
@@ -59,12 +60,19 @@ def check_ports(values: Values) -> None:
         )
 
 
+def check_root(values: Values) -> None:
+    """Raise IbcError unless episodes can be put where they shall go; the folder is made."""
+    from demo_recorder.session import prepare_folder
+
+    prepare_folder(Path(str(values['root'])))
+
+
 def check_camera(values: Values) -> None:
     """Raise IbcError unless the one camera that is meant is there; the twin's always is."""
     if values['sim']:
         return
     from ibc_bringup.checks import ONLY_ROBOT, camera
-    from ibc_bringup.stack import config_files, node_parameters
+    from ibc_bringup.parameter_files import config_files, node_parameters
 
     path = config_files(str(values['config_dir']))['camera']
     found = camera(node_parameters(path, 'realsense_capture'))

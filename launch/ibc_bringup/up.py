@@ -8,8 +8,9 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from ibc_bringup.arguments import Value
+from ibc_bringup.parameter_files import config_path
 from ibc_bringup.process_group import Command, ProcessGroup, Sink
-from ibc_bringup.stack import Stack, config_path
+from ibc_bringup.stack import Stack
 
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92)
 
@@ -40,7 +41,13 @@ def process_group(
     calls = stack.calls(values)
     stack.check(values)
     commands = [
-        Command(call.process.name, call.command(), call.process.ends_stack) for call in calls
+        Command(
+            call.process.name,
+            call.command(),
+            call.process.ends_stack,
+            call.if_killed,
+        )
+        for call in calls
     ]
     return ProcessGroup(commands, sink, environment)
 

@@ -15,6 +15,7 @@ launch = pytest.importorskip('launch')
 pytest.importorskip('launch_ros')
 
 from ibc_bringup.launch_description import end_of, launch_stack  # noqa: E402
+from ibc_bringup.stack import NodeCall  # noqa: E402
 from ibc_bringup.stacks import STACKS  # noqa: E402
 
 FOLDER = Path(__file__).resolve().parents[1]
@@ -98,9 +99,8 @@ def test_launch_refuses_a_misspelt_name_on_its_own_command_line(monkeypatch):
 def test_one_node_ends_the_others_and_a_failure_shows_in_the_exit_code(script, code):
     from launch.actions import ExecuteProcess
 
-    first = ExecuteProcess(
-        cmd=['sh', '-c', script], on_exit=end_of(STACKS['run_policy'].processes[0])
-    )
+    call = NodeCall(STACKS['run_policy'].processes[0], {}, '', None)
+    first = ExecuteProcess(cmd=['sh', '-c', script], on_exit=end_of(call))
     other = ExecuteProcess(cmd=['sleep', '60'])
     service = launch.LaunchService(noninteractive=True)
     service.include_launch_description(launch.LaunchDescription([first, other]))

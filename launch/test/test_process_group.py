@@ -88,6 +88,17 @@ def test_reasons_are_said_once():
     assert not Ended('arm', -11, False, ()).explained
 
 
+def test_after_a_kill_the_summary_says_what_can_be_saved():
+    code = 'import os; print("recording a", flush=True); os.kill(os.getpid(), 9)'
+    advice = 'an episode that was open: `ibc bags repair b`'
+    argv = [sys.executable, '-c', code]
+    group, _ = make_group(Command('recorder', argv, if_killed=advice))
+    with group:
+        ended = group.wait(timeout_s=20)
+    assert ended.summary() == f'recorder ended with signal 9: recording a; {advice}'
+    assert Ended('recorder', 1, False, ('error: full',), advice).summary().endswith('code 1: full')
+
+
 def test_a_node_that_is_still_being_imported_ends_at_once_and_in_silence(tmp_path):
     (tmp_path / 'slow.py').write_text(SLEEP)
     argv = [sys.executable, '-m', 'ibc_bringup.bare_start', 'slow', '--word']

@@ -11,13 +11,19 @@ import pytest
 import yaml
 
 from ibc_bringup.checks import ONLY_ROBOT, Finding
+from ibc_bringup.parameter_files import config_path
 from ibc_bringup.ports import free_twin_ports
-from ibc_bringup.stack import From, config_path
+from ibc_bringup.stack import From
 from ibc_bringup.stack_checks import check_camera, check_mouse
 from ibc_bringup.stacks import STACKS, find_stack
 from ibc_bringup.up import process_group
 from ibc_contract.contract import load_contract
 from ibc_contract.errors import IbcError
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
 
 
 def calls(stack, **given):
@@ -94,6 +100,19 @@ def test_a_window_is_asked_for_before_the_arm_is(monkeypatch):
     with pytest.raises(IbcError, match='DISPLAY is not set'):
         process_group(stack, stack.values(free_twin_ports()), print, {})
     stack.check(stack.values({'demonstrator': 'true', **free_twin_ports()}))
+
+
+def test_a_folder_that_cannot_be_recorded_into_is_said_before_anything_starts(monkeypatch):
+    monkeypatch.setattr('ibc_bringup.up.ProcessGroup', None)
+    stack = find_stack('teleop_record')
+    given = {'demonstrator': 'true', 'root': '/proc/x', **free_twin_ports()}
+    with pytest.raises(IbcError, match='/proc/x: cannot be recorded into: No such file'):
+        process_group(stack, stack.values(given), print, {})
+
+
+def test_a_killed_recorder_leaves_something_to_repair():
+    recorder = calls('teleop_record', root='bags/mine')['demo_recorder']
+    assert '`ibc bags repair bags/mine`' in recorder.if_killed
 
 
 ROBOT = {'sim': 'false', 'robot_ip': '10.0.0.5'}
@@ -272,6 +291,41 @@ def test_files_of_a_site_replace_ours_by_name(tmp_path):
         calls('teleop_record', config_dir='/nowhere')
 
 
+ALL = '/**: {ros__parameters: {%s}}'
+
+
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        ('a: [', r'driver\.yaml is no ROS parameter file: while parsing'),
+        ('drivr: {ros__parameters: {}}', 'says nothing to xarm_planar_driver, only to drivr'),
+        (ALL % 'saftey_limits: mine.yaml', "has no parameter 'saftey_limits'; known: robot_ip"),
+        (ALL % 'rate_hz: 1000', 'rate_hz is 1000: Input should be less than or equal to 200'),
+        (ALL % 'rate_hz: fast', "rate_hz is 'fast': Input should be a valid number"),
+        (ALL % 'control_port: "502"', "control_port is '502': Input should be a valid integer"),
+    ],
+)
+def test_a_sites_file_is_read_before_anything_starts(tmp_path, monkeypatch, text, said):
+    monkeypatch.setattr('ibc_bringup.up.ProcessGroup', None)
+    (tmp_path / 'driver.yaml').write_text(text)
+    stack = find_stack('teleop_record')
+    given = {'demonstrator': 'true', 'config_dir': str(tmp_path), **free_twin_ports()}
+    with pytest.raises(IbcError, match=said) as error:
+        process_group(stack, stack.values(given), print, {})
+    assert '\n' not in str(error.value)
+
+
+def test_a_sites_file_may_speak_of_other_nodes_and_of_what_every_node_has(tmp_path):
+    (tmp_path / 'driver.yaml').write_text(
+        '/**: {ros__parameters: {use_sim_time: false, rate_hz: 125}}\n'
+        '/left/xarm_planar_driver: {ros__parameters: {collision_sensitivity: 5}}\n'
+        'teleop_mouse: {ros__parameters: {max_speed: 0.2}}\n'
+    )
+    stack = find_stack('teleop_record')
+    given = {'demonstrator': 'true', 'config_dir': str(tmp_path), **free_twin_ports()}
+    stack.check(stack.values(given))
+
+
 def test_strings_keep_their_type_on_the_command_line():
     command = calls('teleop_record', operator='007')['demo_recorder'].command()
     assert 'operator:="007"' in command
@@ -285,23 +339,6 @@ def test_every_module_and_parameter_file_exists():
             assert importlib.util.find_spec(process.module) is not None, process.module
             if process.config:
                 assert config_path(f'{process.config}.yaml').is_file()
-
-
-# Node module -> its parameters, as pydantic dataclasses.
-CONFIGS = {
-    'xarm_twin.node': ['xarm_twin.node.TwinConfig'],
-    'xarm_twin.demonstrator_node': ['xarm_twin.demonstrator_node.DemonstratorConfig'],
-    'realsense_capture.node': ['realsense_capture.config.CaptureConfig'],
-    'xarm_planar_driver.node': ['xarm_planar_driver.config.DriverConfig'],
-    'teleop_mouse.node': ['teleop_mouse.config.TeleopConfig'],
-    'demo_recorder.node': [
-        'demo_recorder.config.RecorderConfig',
-        'demo_recorder.config.EpisodeFacts',
-    ],
-    'demo_recorder.replay_node': ['demo_recorder.replay_node.ReplayConfig'],
-    'ibc_policy_node.node': ['ibc_policy_node.config.PolicyConfig'],
-    'ibc_bringup.trials_node': ['ibc_bringup.trials_node.TrialsConfig'],
-}
 
 
 @pytest.mark.parametrize(
@@ -338,8 +375,8 @@ def test_a_number_that_a_node_would_refuse_is_refused_before_it_starts(stack):
 
 def fields_of(process):
     found = {}
-    for path in CONFIGS[process.module]:
-        module, name = path.rsplit('.', 1)
+    for path in process.config_types:
+        module, name = path.split(':')
         config = getattr(importlib.import_module(module), name)
         found |= {field.name: field.type for field in dataclasses.fields(config)}
     return found

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ibc_bringup.looked_up import task_names
 from ibc_bringup.options import OneOf, number, whole
-from ibc_bringup.stacks import task_names
 
 
 def add_parser(subparsers: Any) -> None:

@@ -8,8 +8,8 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ibc_bringup.looked_up import task_names
 from ibc_bringup.options import OneOf, number, whole
-from ibc_bringup.stacks import task_names
 
 if TYPE_CHECKING:
     from xarm_twin.standalone import StandaloneTwin

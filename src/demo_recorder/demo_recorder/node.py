@@ -16,7 +16,7 @@ from std_srvs.srv import Trigger
 
 from demo_recorder.config import EpisodeFacts, RecorderConfig
 from demo_recorder.intake_node import RawIntake
-from demo_recorder.session import RecordingSession, SessionLimits
+from demo_recorder.session import RecordingSession, SessionLimits, prepare_folder
 from demo_recorder.stream_health import StreamHealth
 from ibc_contract import topics
 from ibc_contract.contract import load_contract
@@ -36,9 +36,9 @@ class DemoRecorderNode(Node):
         declare_config(self, EpisodeFacts, read_only=False)
         self._contract = load_contract(self._config.contract)
         self._calibration = _read_calibration(self._config.calibration_file)
-        self._session = RecordingSession(
-            Path(self._config.root), _limits(self._config), self._make_info
-        )
+        root = Path(self._config.root)
+        prepare_folder(root)
+        self._session = RecordingSession(root, _limits(self._config), self._make_info)
         self._live: dict[str, StreamHealth] = {}
         self._lock = threading.RLock()
         self._intake = RawIntake(self, self._receive, self._lock)

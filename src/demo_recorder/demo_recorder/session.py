@@ -6,6 +6,7 @@ a success: training would take its last action for the end of the task.
 """
 
 import shutil
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,18 @@ from demo_recorder.stream_health import StreamHealth
 from ibc_contract.episode_info import EpisodeInfo, Outcome
 from ibc_contract.episode_writer import DISCARDED, EpisodeWriter, mark_episode
 from ibc_contract.errors import IbcError, RecordingFailed
+
+
+def prepare_folder(root: Path) -> None:
+    """Make the folder that receives episodes; RecordingFailed unless it can be written to."""
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=root):
+            pass
+    except OSError as error:
+        raise RecordingFailed(
+            f'{root}: cannot be recorded into: {error.strerror}: choose another root:=FOLDER'
+        ) from None
 
 
 @dataclass(frozen=True)

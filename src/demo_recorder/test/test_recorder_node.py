@@ -270,7 +270,6 @@ def test_closing_the_node_saves_the_open_episode(ros, tmp_path):
 def test_a_nearly_full_disk_is_refused_and_seen_in_diagnostics(ros, tmp_path):
     stage = Stage(ros, tmp_path / 'bags', min_free_mb=1e6)
     try:
-        stage.root.mkdir()
         if stage.recorder._session.free_bytes() > 1e12:
             pytest.skip('this disk is too large to look full')
         answer = stage.call(topics.RECORDER_START)
@@ -323,11 +322,12 @@ def test_a_disk_that_fills_up_while_recording(stage, monkeypatch):
         ({'expected_topics': ['nonsense']}, 'expected_topics: nonsense is not recorded; known'),
         ({'task': ''}, "parameter 'task'"),
         ({'silent_s': 0.0}, "parameter 'silent_s'"),
+        ({'root': '/proc/x'}, '/proc/x: cannot be recorded into: No such file'),
     ],
 )
 def test_bad_parameters_are_refused_in_one_line(ros, tmp_path, one_line, parameters, reason):
     with pytest.raises(IbcError, match=reason) as caught:
-        Stage(ros, tmp_path, **parameters)
+        Stage(ros, **{'root': tmp_path, **parameters})
     one_line(caught.value)
 
 

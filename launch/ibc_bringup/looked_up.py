@@ -1,0 +1,71 @@
+"""Defaults of arguments that depend on others: looked up in the model, the bag or the site."""
+
+from pathlib import Path
+
+from ibc_bringup.arguments import Values
+from ibc_bringup.parameter_files import config_files, node_parameters
+from ibc_contract.episode_info import EpisodeInfo
+
+
+def task_names() -> list[str]:
+    """Names of the tasks that the twin can set up."""
+    from xarm_twin.tasks import TASK_NAMES
+
+    return list(TASK_NAMES)
+
+
+def task_of_model(values: Values) -> str:
+    """Name the task that the model in `model:=` was trained for."""
+    from ibc_bringup.bundles import read_card
+
+    return read_card(str(values['model'])).task
+
+
+def in_twin(values: Values) -> bool:
+    """Tell whether the arm is the twin: on a real one, a person lets the policy act."""
+    return bool(values['sim'])
+
+
+def demonstration_seed(_: Values) -> int:
+    """Return a seed whose layouts no evaluation uses."""
+    from xarm_twin.tasks import DEMONSTRATION_SEED
+
+    return DEMONSTRATION_SEED
+
+
+def task_of_bag(values: Values) -> str:
+    """Name the task that the bag in `bag:=` shows."""
+    return _bag_info(values).task
+
+
+def seed_of_bag(values: Values) -> int:
+    """Return the seed of the layout in the bag in `bag:=`."""
+    return _bag_info(values).seed or 0
+
+
+def camera_pose_of_site(values: Values) -> str:
+    """Return the file with the pose of this site's camera; '' in the twin, or without one."""
+    if values['sim']:
+        return ''
+    from realsense_capture.calibration.record import FILE
+
+    site = str(values['config_dir'])
+    if site and Path(site, FILE).is_file():
+        return str(Path(site, FILE).resolve())
+    named = node_parameters(config_files(site)['teleop'], 'teleop_mouse').get('camera_pose_file')
+    return str(named or '')
+
+
+def camera_reference_of_site(values: Values) -> str:
+    """Return the picture that was taken when this site's camera was calibrated; '' without one."""
+    from realsense_capture.calibration.record import PICTURE
+
+    site = str(values['config_dir'])
+    found = bool(site) and not values['sim'] and Path(site, PICTURE).is_file()
+    return str(Path(site, PICTURE).resolve()) if found else ''
+
+
+def _bag_info(values: Values) -> EpisodeInfo:
+    from ibc_contract.episode_reader import EpisodeReader
+
+    return EpisodeReader(Path(str(values['bag']))).info

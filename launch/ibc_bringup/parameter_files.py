@@ -1,0 +1,101 @@
+"""The ROS parameter files of a deployment: found, read and checked before any node starts."""
+
+import dataclasses
+import importlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pydantic
+import yaml
+
+from ibc_contract.errors import IbcError
+
+OF_EVERY_NODE = {'use_sim_time', 'qos_overrides', 'start_type_description_service'}
+"""Parameters that rclpy declares itself."""
+
+
+def config_files(site: str = '') -> dict[str, Path]:
+    """Return the parameter files by name, without .yaml: those in folder `site` replace ours."""
+    ours = {path.stem: path for path in config_path('driver.yaml').parent.glob('*.yaml')}
+    if not site:
+        return ours
+    if not Path(site).is_dir():
+        raise IbcError(f'config_dir:={site}: there is no such folder')
+    theirs = {path.stem: path.resolve() for path in Path(site).glob('*.yaml')}
+    if unknown := sorted(theirs.keys() - ours.keys()):
+        raise IbcError(
+            f'config_dir:={site}: no node reads {unknown[0]}.yaml; '
+            f'known: {", ".join(f"{name}.yaml" for name in sorted(ours))}'
+        )
+    return {**ours, **theirs}
+
+
+def node_parameters(path: Path, node: str) -> dict[str, object]:
+    """Return what a ROS parameter file sets for `node`.
+
+    Raises:
+        IbcError: The file cannot be read, or says nothing to this node.
+    """
+    try:
+        sections = {
+            name: section['ros__parameters'] or {}
+            for name, section in yaml.safe_load(path.read_text()).items()
+        }
+        wanted = [name for name in sections if name.split('/')[-1] in ('**', node)]
+        parameters = {key: value for name in wanted for key, value in sections[name].items()}
+    except (OSError, UnicodeError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+        raise IbcError(
+            f'{path} is no ROS parameter file: {" ".join(str(error).split())}; it needs '
+            '/**: ros__parameters: and the values below'
+        ) from None
+    if not wanted:
+        raise IbcError(f'{path}: says nothing to {node}, only to {", ".join(sections)}')
+    return parameters
+
+
+def check_parameters(path: Path, node: str, config_types: Sequence[str]) -> None:
+    """Check what a ROS parameter file sets for `node`: ROS ignores a name that is misspelt.
+
+    Args:
+        path: The file.
+        node: Name of the node.
+        config_types: `module:Class` of the pydantic dataclasses that declare its parameters.
+
+    Raises:
+        IbcError: The file cannot be read; a parameter is unknown, or its value not allowed.
+    """
+    known = _annotations(config_types)
+    for name, value in node_parameters(path, node).items():
+        if name in OF_EVERY_NODE:
+            continue
+        if name not in known:
+            raise IbcError(f'{path}: {node} has no parameter {name!r}; known: {", ".join(known)}')
+        try:
+            # As JSON, where a list may be a tuple; strictly, for ROS converts no text to a number.
+            text = json.dumps(value, default=str)
+            pydantic.TypeAdapter(known[name]).validate_json(text, strict=True)
+        except pydantic.ValidationError as error:
+            reason = error.errors()[0]['msg']
+            raise IbcError(f'{path}: {node}: {name} is {value!r}: {reason}') from None
+
+
+def _annotations(config_types: Sequence[str]) -> dict[str, Any]:
+    """Parameter -> type with its limits."""
+    found: dict[str, Any] = {}
+    for path in config_types:
+        module, _, name = path.partition(':')
+        config = getattr(importlib.import_module(module), name)
+        hints = get_type_hints(config, include_extras=True)
+        found |= {field.name: hints[field.name] for field in dataclasses.fields(config)}
+    return found
+
+
+def config_path(name: str) -> Path:
+    """Find a file of `config/`: in the source tree, or under `share/` of an installation."""
+    for parent in Path(__file__).resolve().parents:
+        for folder in (parent / 'config', parent / 'share' / 'ibc_bringup' / 'config'):
+            if (folder / name).is_file():
+                return folder / name
+    raise IbcError(f'ibc_bringup is not installed completely: config/{name} is missing')
