@@ -17,7 +17,7 @@ from ibc_contract.contract import load_contract  # noqa: E402
 from ibc_contract.errors import IbcError, StaleObservation  # noqa: E402
 from ibc_contract.observation import ImageWindow  # noqa: E402
 from ibc_contract.ros import newest, to_ns  # noqa: E402
-from realsense_capture import capture, frame_watch, node  # noqa: E402
+from realsense_capture import capture, node  # noqa: E402
 from realsense_capture.device_source import DeviceSettings, DeviceSource  # noqa: E402
 from realsense_capture.node import CameraNode  # noqa: E402
 
@@ -60,7 +60,6 @@ class Policy(Node):
 @pytest.fixture
 def stage(ros, make_camera, make_feeder, make_bus, monkeypatch):
     """The node on a software camera that is being fed, and a policy that listens."""
-    monkeypatch.setattr(frame_watch, 'LOST_AFTER_S', 0.8)
     monkeypatch.setattr(capture, 'READ_TIMEOUT_S', 0.2)
     monkeypatch.setattr(capture, 'REOPEN_AFTER_S', 0.2)
     monkeypatch.setattr(node, 'REPORT_S', 0.4)
@@ -104,7 +103,7 @@ def test_unplugged_and_plugged_in_again(stage, make_camera, make_feeder):
     stage.bus.cameras.append(camera)
     with make_feeder(camera).running():
         assert stage.until(lambda: policy.acts() and policy.told(OK, 'Hz'))
-    assert stage.value('times lost') == '1'
+    assert int(stage.value('times lost')) >= 1
     assert policy.stamps == sorted(set(policy.stamps))
 
 
