@@ -164,7 +164,7 @@ class DeviceSource:
     def _judge(self, seen: ColorFrame | None, now_s: float) -> Frame | None:
         """Return a frame if it is new and its stamp can be right."""
         if seen is None:
-            self._watch.silent()
+            self._watch.silent(now_s)
             return None
         if not self._watch.is_new(seen.number, seen.rgb, now_s):
             return None

@@ -28,17 +28,20 @@ class FrameWatch:
     complaint: str = ''
     """What is wrong while no frame comes through; empty while they do."""
     _good_s: float = field(default=0.0, repr=False)
+    _arrival_s: float = field(default=0.0, repr=False)
     _number: int | None = field(default=None, repr=False)
     _rgb: np.ndarray | None = field(default=None, repr=False)
 
     def restart(self, now_s: float) -> None:
         """Begin to wait for the first frame of a stream; `now_s` is monotonic [s]."""
         self.complaint = ''
-        self._good_s, self._number, self._rgb = now_s, None, None
+        self._good_s = self._arrival_s = now_s
+        self._number, self._rgb = None, None
 
-    def silent(self) -> None:
+    def silent(self, now_s: float) -> None:
         """Take note of a wait that ended without a frame."""
-        self.complaint = SILENT
+        if now_s - self._arrival_s > LOST_AFTER_S / 2:
+            self.complaint = SILENT
 
     def mistimed(self) -> None:
         """Take note of a frame that had no usable stamp."""
@@ -52,6 +55,7 @@ class FrameWatch:
             rgb: Pixels (height, width, 3) uint8.
             now_s: Monotonic time [s].
         """
+        self._arrival_s = now_s
         last, self._number = self._number, number
         same = number == last or (self._rgb is not None and _equal(rgb, self._rgb))
         self._rgb = rgb

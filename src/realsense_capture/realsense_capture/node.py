@@ -138,7 +138,7 @@ class CameraNode(Node):
         trouble = self._unavailable or self._source.trouble() or self._moved
         level, message = DiagnosticStatus.OK, f'{reading.rate_hz:.1f} Hz'
         if not self._counts.connected or not reading.rate_hz:
-            level, message = DiagnosticStatus.ERROR, f'no frames: {trouble or "none has come yet"}'
+            level, message = DiagnosticStatus.ERROR, ': '.join(filter(None, ('no frames', trouble)))
         elif reading.age_s > LATE_AGE_S:
             level, message = DiagnosticStatus.WARN, f'frames are {reading.age_s * 1e3:.0f} ms old'
         elif trouble:

@@ -54,12 +54,21 @@ def test_a_frozen_camera_is_told_and_then_given_up():
         assert watch.lost(now_s) == (now_s > LOST_AFTER_S)
 
 
-def test_a_silent_camera_is_given_up():
+def test_a_silent_camera_is_told_and_then_given_up():
     watch = watch_from(10.0)
-    watch.silent()
-    assert watch.complaint == SILENT
-    assert not watch.lost(10.0 + LOST_AFTER_S)
-    assert watch.lost(10.1 + LOST_AFTER_S)
+    for now_s in np.arange(10.0, 12.5, 0.1):
+        watch.silent(now_s)
+        assert (watch.complaint == SILENT) == (now_s - 10.0 > LOST_AFTER_S / 2)
+        assert watch.lost(now_s) == (now_s - 10.0 > LOST_AFTER_S)
+
+
+def test_a_pause_does_not_hide_what_else_is_wrong():
+    watch = watch_from()
+    for k in range(30):
+        watch.is_new(k, picture(k), k / 10)
+        watch.mistimed()
+        watch.silent(k / 10 + 0.05)
+        assert watch.complaint == MISTIMED
 
 
 def test_frames_without_a_usable_stamp_are_none():
