@@ -92,7 +92,7 @@ events = st.one_of(
 )
 # How late the first tick after an event is [s].
 histories = st.lists(
-    st.tuples(events, st.sampled_from([0.0, 0.0, 0.03, 2.0]), st.integers(0, 30)), max_size=25
+    st.tuples(events, st.sampled_from([0.0, 0.0, 0.03, 2.0, 4.0]), st.integers(0, 30)), max_size=25
 )
 
 

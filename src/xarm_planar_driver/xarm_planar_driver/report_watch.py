@@ -6,8 +6,11 @@ from xarm_planar_driver.status_reports import StatusReport
 
 SETTLES = 0.5
 """How long after enabling a report may still show the state before it [s]."""
-LONGEST_WITHOUT_REPORT = 2.0
-"""Reports come every 0.2 s; without them nobody would tell what another client does [s]."""
+LONGEST_WITHOUT_REPORT = 3.0
+"""Reports come every 0.2 s; without them nobody would tell what another client does [s].
+
+Longer than an arm may be silent: if nothing comes at all, that is the better reason.
+"""
 _MOVABLE_STATES = (0, 1, 2)
 
 

@@ -32,7 +32,7 @@ from xarm_twin.controller.state import ControllerState
 Handler = Callable[[bytes], bytes | None]
 """Takes the parameters of a request; returns those of the reply, or None for an empty one."""
 
-INVALID_REPLY = bytes(84)
+INVALID_REPLY = bytes(128)
 """The SDK decodes a reply before it looks at the status: an unknown getter needs bytes as well."""
 
 ANY_PACE = Pace(1.0, 1.0)

@@ -49,6 +49,8 @@ ACCEPTED = {
     Register.CLEAN_CONF,
     Register.SAVE_CONF,
     Register.SET_COLLISION_TOOL,
+    Register.SET_SIMULATION,
+    Register.SET_CARTESIAN_CONTINUOUS,
     Register.CHECK_FEEDBACK,
     Register.SET_FEEDBACK_TYPE,
 }
