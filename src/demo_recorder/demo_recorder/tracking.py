@@ -14,6 +14,8 @@ from ibc_contract.messages import pose_xy, stamp_ns
 
 LONGEST_DELAY_S = 0.5
 """Delays up to this are told apart from tracking errors [s]."""
+LATENCY_S = 0.2
+"""A tool that is this far behind in time still follows [s]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,3 +112,13 @@ def tracking_error(recorded: Track, live: Track) -> TrackingError:
         rms_without_delay_mm=rms_mm(delay_s),
         samples=len(times_s),
     )
+
+
+def farthest_off(commanded: Track, measured: Track) -> float:
+    """Return the farthest the tool was from all that was commanded in the `LATENCY_S` before [m].
+
+    Both tracks have the same time zero.
+    """
+    delays_s = np.linspace(0.0, LATENCY_S, 21)
+    recent = np.stack([commanded.at(measured.times_s - delay_s) for delay_s in delays_s])
+    return float(np.linalg.norm(measured.xy - recent, axis=-1).min(axis=0).max())

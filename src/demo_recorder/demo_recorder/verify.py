@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from demo_recorder.summary import stream_counts
+from demo_recorder.tracking import LATENCY_S, farthest_off, make_track
 from ibc_contract import topics
 from ibc_contract.contract import Contract, load_contract
 from ibc_contract.episode_arrays import EpisodeSteps, read_steps
 from ibc_contract.episode_reader import EpisodeReader
 from ibc_contract.errors import IbcError
-from ibc_contract.messages import stamp_ns
+from ibc_contract.messages import pose_xy, stamp_ns
 from ibc_contract.observation import observation_window
 
 DRIVER_TOPICS = (topics.JOINT_STATES, topics.TCP_POSE, topics.TCP_SETPOINT)
@@ -21,6 +22,8 @@ DRIVER_GAP_S = 0.1
 """Ten ticks of the driver [s]."""
 AHEAD_S = 0.02
 """How far a stamp may lie ahead of its receipt before two clocks must disagree [s]."""
+OFF_M = 0.01
+"""A tool that is farther from where it was told to be is held up [m]."""
 STILL_M = 1e-3
 """A setpoint that stays within this distance of its start shows nothing [m]."""
 
@@ -95,17 +98,23 @@ def _check_topics(reader: EpisodeReader) -> Iterator[Finding]:
 
 
 def _check_times(reader: EpisodeReader, contract: Contract) -> Iterator[Finding]:
-    """Check order, gaps and clocks of the topics that training or replay rely on."""
+    """Check order, gaps, clocks and motion of the topics that training or replay rely on."""
     limits_s: dict[str, float] = dict.fromkeys(DRIVER_TOPICS, DRIVER_GAP_S)
     for topic in observation_window(contract).topics:
         limits_s.setdefault(topic, contract.observation.max_age_s)
     stamps: dict[str, list[int]] = {topic: [] for topic in limits_s}
     received: dict[str, list[int]] = {topic: [] for topic in limits_s}
+    commanded: list[tuple[int, np.ndarray]] = []
+    measured: list[tuple[int, np.ndarray]] = []
+    tracks = {topics.TCP_SETPOINT: commanded, topics.TCP_POSE: measured}
     for topic, log_ns, message in reader.messages(*limits_s):
         stamps[topic].append(stamp_ns(message))
         received[topic].append(log_ns)
+        if topic in tracks:
+            tracks[topic].append((stamps[topic][-1], pose_xy(message)))
     for topic, limit_s in limits_s.items():
         yield from _check_stream(topic, np.array(stamps[topic]), np.array(received[topic]), limit_s)
+    yield from _check_tracking(commanded, measured)
 
 
 def _check_stream(
@@ -134,6 +143,22 @@ def _check_stream(
             'clock',
             f'stamps on {topic} are up to {ahead_s:.3f} s ahead of their receipt: synchronise the '
             'clocks of the machines',
+        )
+
+
+def _check_tracking(
+    commanded: list[tuple[int, np.ndarray]], measured: list[tuple[int, np.ndarray]]
+) -> Iterator[Finding]:
+    """Check that the tool, (stamp [ns], point (2,) [m]) each, went where it was told."""
+    if not commanded or not measured:
+        return
+    off = farthest_off(make_track(commanded, 0), make_track(measured, 0))
+    if off > OFF_M:
+        yield Finding(
+            Severity.WARNING,
+            'tracking',
+            f'the tool is up to {off * 1e3:.0f} mm from all that was commanded in the '
+            f'{LATENCY_S} s before: something held it up',
         )
 
 

@@ -35,14 +35,23 @@ class EpisodeMaker:
         info = new_episode_info('push_red', load_contract(contract), 'ros', START_NS)
         return EpisodeWriter(self.root, dataclasses.replace(info, **facts))
 
-    def driver(self, writer, times_ms: Iterable[int], path: Path2 = curve, delay_ms=0) -> None:
+    def driver(
+        self,
+        writer,
+        times_ms: Iterable[int],
+        path: Path2 = curve,
+        delay_ms=0,
+        tool: Path2 | None = None,
+    ) -> None:
         for time_ms in times_ms:
             stamp = START_NS + time_ms * MS
             pose = messages.pose_stamped_cdr(stamp, (*path(time_ms / 1e3), 0.03), TOOL_DOWN)
+            measured = (tool or path)(time_ms / 1e3)
+            reached = messages.pose_stamped_cdr(stamp, (*measured, 0.03), TOOL_DOWN)
             joints = messages.joint_state_cdr(stamp, ['joint1'], [time_ms / 1e3], [1.0])
             for topic, data in (
                 (topics.TCP_SETPOINT, pose),
-                (topics.TCP_POSE, pose),
+                (topics.TCP_POSE, reached),
                 (topics.JOINT_STATES, joints),
             ):
                 writer.write(topic, stamp + delay_ms * MS, data)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from demo_recorder.replay import Replay
-from demo_recorder.tracking import make_track, read_tracks, tracking_error
+from demo_recorder.tracking import LATENCY_S, farthest_off, make_track, read_tracks, tracking_error
 from ibc_contract.errors import BadEpisode, IbcError
 
 
@@ -133,3 +133,12 @@ def test_samples_outside_the_recording_do_not_count():
     assert tracking_error(recorded, track_of(late, sine(np.clip(late, 0, 2)))).samples == 200
     with pytest.raises(IbcError, match='nothing was heard'):
         tracking_error(recorded, track_of([8.0, 9.0], sine(np.array([8.0, 9.0]))))
+
+
+def test_a_tool_is_off_by_its_distance_from_what_was_commanded_shortly_before():
+    stamps = range(0, 10**9, 10**7)
+    commanded = make_track([(t, np.array([0.3 + 0.1 * t / 1e9, 0.0])) for t in stamps])
+    late = make_track([(t, commanded.at(t / 1e9 - LATENCY_S)) for t in stamps])
+    assert farthest_off(commanded, late) == pytest.approx(0.0, abs=1e-9)
+    held = make_track([(t, np.array([0.3, 0.004])) for t in stamps])
+    assert farthest_off(commanded, held) == pytest.approx(np.hypot(0.1 * (0.99 - 0.2), 0.004))

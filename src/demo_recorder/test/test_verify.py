@@ -13,6 +13,10 @@ from ibc_contract.errors import BadEpisode
 STATE_CONTRACT = 'planar_state'
 
 
+def line(time_s):
+    return 0.3 + 0.06 * time_s, 0.0
+
+
 def codes(path, severity=None):
     return [f.code for f in verify_episode(path) if severity in (None, f.severity)]
 
@@ -105,6 +109,21 @@ def test_a_frame_that_is_no_image_is_found(episodes):
 
 def test_nothing_moves(episodes):
     assert codes(episodes.make(path=lambda t: (0.3, 0.0))) == ['still']
+
+
+@pytest.mark.parametrize(
+    ('tool', 'expected'),
+    [
+        (lambda t: line(max(0.0, t - 0.15)), []),  # it lags
+        (lambda t: line(min(t, 0.5)), ['tracking']),  # it is held from 0.5 s on
+        (lambda t: (line(t)[0], 0.02 if 1.0 < t < 1.3 else 0.0), ['tracking']),
+    ],
+)
+def test_a_tool_that_does_not_go_where_it_was_told(episodes, tool, expected):
+    writer = episodes.begin()
+    episodes.driver(writer, range(0, 2001, 10), path=line, tool=tool)
+    episodes.camera(writer, range(0, 2001, 100))
+    assert codes(writer.close('success'), Severity.WARNING) == expected
 
 
 @pytest.mark.parametrize(

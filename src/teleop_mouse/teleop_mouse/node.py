@@ -77,7 +77,7 @@ class TeleopMouse(Node):
         self._setpoint: tuple[Point, float] | None = None
         self._recorder = RecorderState()
         self._offered = frozenset((QUIT,))
-        self._arm_trouble = ''
+        self._arm_trouble = self._arm_warning = ''
         self._driver = status_name(self, 'arm', DRIVER)
         self._view: CameraModel | None = None
         self._pointer = Pointer()
@@ -120,8 +120,9 @@ class TeleopMouse(Node):
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.name == self._driver:
-                failed = status.level == DiagnosticStatus.ERROR
-                self._arm_trouble = status.message if failed else ''
+                said = {status.level: status.message}
+                self._arm_trouble = said.get(DiagnosticStatus.ERROR, '')
+                self._arm_warning = said.get(DiagnosticStatus.WARN, '')
 
     # What the newest messages say now.
 
@@ -226,6 +227,7 @@ class TeleopMouse(Node):
             speed=self._speed,
             recorder=self._recorder,
             arm_trouble=self._arm_trouble,
+            arm_warning=self._arm_warning,
             message=self._keys.message(),
             offered=self._offered,
         )

@@ -47,6 +47,8 @@ class Screen:
     recorder: RecorderState = field(default_factory=RecorderState)
     arm_trouble: str = ''
     """Why the driver has stopped the arm; empty while it has not."""
+    arm_warning: str = ''
+    """What the driver warns of, as of a tool that does not follow."""
     message: Message = field(default_factory=Message)
     offered: frozenset[str] = ACTIONS
     """Actions of the keys that can do something now."""
@@ -77,6 +79,8 @@ def _banners(screen: Screen) -> list[Banner]:
         banners.append(Banner(f'camera frozen for {screen.frame_age_s:.0f} s', RED))
     if screen.arm_trouble:
         banners.append(Banner(f'arm {screen.arm_trouble} (key C)', RED))
+    elif screen.arm_warning:
+        banners.append(Banner(f'arm: {screen.arm_warning}', AMBER))
     if screen.recorder.trouble:
         colour = AMBER if screen.recorder.recording else RED
         banners.append(Banner(f'recorder: {screen.recorder.trouble}', colour))

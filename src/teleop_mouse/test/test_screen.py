@@ -74,6 +74,14 @@ def test_a_stopped_arm_is_a_banner_that_fits_however_long_its_reason():
     assert not has(canvas[:40, -10:-5], WHITE)
 
 
+def test_what_the_driver_warns_of_is_an_amber_banner_until_the_arm_has_stopped():
+    warned = draw(arm_warning='the tool does not follow')
+    assert has(warned[:3], AMBER)
+    assert not has(warned[: SIZE[1]], RED)
+    stopped = draw(arm_warning='the tool does not follow', arm_trouble='stopped: C31')
+    np.testing.assert_array_equal(stopped, draw(arm_trouble='stopped: C31'))
+
+
 def test_without_camera_or_view_there_is_still_a_window():
     assert render(Screen(), (640, 360), DEFAULT_WORKSPACE).shape[1] == 640
     assert (draw(view=None)[: SIZE[1]] == 120).all()
