@@ -64,6 +64,7 @@ class DeviceSource:
         self._light: dict[str, object] = {}
         self._refused: list[str] = []
         self._warmup_left = 0
+        self._settled = False
 
     @property
     def promised_hz(self) -> float:
@@ -84,7 +85,7 @@ class DeviceSource:
                 f'{self._name or "the camera"} does not start ({_one_line(error)}): '
                 'close other programs that use it, or plug it in again'
             ) from None
-        self._warmup_left = self._settings.warmup_frames
+        self._warmup_left, self._settled = self._settings.warmup_frames, False
         self._stamps.restart()
         self._watch.restart(time.monotonic())
         self._say_how_it_streams()
@@ -103,12 +104,15 @@ class DeviceSource:
         frame = self._judge(seen, now_s)
         if self._watch.lost(now_s):
             raise SourceUnavailable(f'{self._name} {self._watch.complaint}')
-        if frame is None or not self._warmup_left:
-            return frame
-        self._warmup_left -= 1
-        if not self._warmup_left:
+        if frame is None:
+            return None
+        if self._warmup_left > 0:
+            self._warmup_left -= 1
+            return None
+        if not self._settled:
+            self._settled = True
             self._say_how_light_it_is()
-        return None
+        return frame
 
     def intrinsics(self) -> Intrinsics:
         """Return the factory calibration."""
@@ -120,9 +124,8 @@ class DeviceSource:
         """Return why no frames come, or else what is not as configured."""
         if self._watch.complaint:
             return self._watch.complaint
-        if self._mode != self._settings.mode:
-            return f'{self._mode} instead of {self._settings.mode}'
-        return '; '.join(self._refused)
+        other = f'{self._mode} instead of {self._settings.mode}'
+        return '; '.join([other] * (self._mode != self._settings.mode) + self._refused)
 
     def status(self) -> dict[str, object]:
         """Return model, link, clock and light for diagnostics."""
