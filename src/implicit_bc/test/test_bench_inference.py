@@ -15,11 +15,12 @@ def test_it_times_decisions_of_the_papers_network():
     assert result['p99_ms'] >= result['p50_ms'] > 0
     assert result['speedup'] == pytest.approx(result['direct_p50_ms'] / result['p50_ms'], rel=0.01)
     assert result['energy_difference'] < 1e-5
+    assert result['late_fusion_p50_ms'] > 0
     assert result['device']
 
 
 def test_other_weights_are_noticed():
-    contract, model, direct = make_models('real_push', 32, 'cpu', 0)
+    contract, (model, direct, _) = make_models('real_push', 32, 'cpu', 0)
     frames = np.zeros(contract.observation_shape, np.uint8)
     made = LearnedPolicy(contract, model).infer({'image': frames}, np.random.default_rng(0))
     assert energy_difference(made, direct, frames) < 1e-5

@@ -46,9 +46,17 @@ def test_it_scores_as_the_network_does(value):
     ('observations', 'candidates'),
     [(1, 1), (1, CHUNK), (1, CHUNK + 1), (2, 2 * CHUNK + 3), (2 * CHUNK + 5, 1), (5, CHUNK // 3)],
 )
-def test_chunks_cover_every_action_once(observations, candidates):
-    assert torch.get_num_threads() == 1
-    same(make(ValueConfig(16, 4, 'bottleneck')), observations, candidates)
+@pytest.mark.parametrize('threads', [1, 2, 3])
+def test_parts_cover_every_action_once(observations, candidates, threads):
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        same(make(ValueConfig(16, 4, 'bottleneck')), observations, candidates)
+        with torch.inference_mode():
+            same(make(ValueConfig(16, 3)), observations, candidates)
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_it_follows_the_weights_and_rests_dropout():

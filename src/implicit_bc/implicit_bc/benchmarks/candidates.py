@@ -40,14 +40,14 @@ def bench_candidates(
     """
     curve = []
     for count in tqdm(counts, 'bench', unit='count', disable=None if progress else True):
-        contract, model, direct_model = make_models(preset, count, device, seed)
-        policies = LearnedPolicy(contract, model), LearnedPolicy(contract, direct_model)
+        contract, models = make_models(preset, count, device, seed)
+        policies = [LearnedPolicy(contract, model) for model in models[:2]]
         frames = np.zeros(contract.observation_shape, np.uint8)
         work = [partial(_decide, policy, frames) for policy in policies]
         for policy in policies:
             policy.warm_up()
         times = np.array([[decide() for decide in work] for _ in range(rounds)])
-        memory = [peak_bytes(decide, model.low.device) for decide in work]
+        memory = [peak_bytes(decide, models[0].low.device) for decide in work]
         p50 = (1e3 * np.median(times, axis=0)).round(2).tolist()
         megabytes = [None if peak is None else round(peak / 1e6, 1) for peak in memory]
         curve.append(

@@ -1,8 +1,9 @@
 """Inference as it is usually written, to compare with: what a decision costs without care.
 
-The image is encoded once per decision (late fusion, paper E.2). Then features and action are
-concatenated for every candidate, and every layer, the head and all, is evaluated for all candidates
-in one piece, each operation for itself.
+The energy is a function of observation and action, as the paper writes it and as public code calls
+it: every evaluation encodes the image (once, not per candidate), concatenates its features with
+each action, and takes all candidates through every layer, the head and all, in one piece, each
+operation for itself.
 """
 
 import torch
@@ -26,7 +27,7 @@ class DirectModel(DerivativeFreeModel):
     ) -> Samples:
         """Algorithm 1 of the paper, ending in a true argmin."""
         return minimize(
-            direct_energy(self.network, self.prepare(observation)),
+            self.energy(observation),
             self.low,
             self.high,
             len(observation),
@@ -36,17 +37,36 @@ class DirectModel(DerivativeFreeModel):
             deadline,
         )
 
+    def energy(self, observation: Tensor) -> Energy:
+        """Energy at raw observations (B, T, ...), encoded in every evaluation."""
+        return direct_energy(self.network, self.prepare(observation))
+
+
+class LateFusionModel(DirectModel):
+    """The same, but the image is encoded once per decision (late fusion, paper E.2)."""
+
+    def energy(self, observation: Tensor) -> Energy:
+        """Energy at raw observations (B, T, ...), encoded beforehand."""
+        network = self.network
+        features = network.trunk(network.encoder(self.prepare(observation)))
+        weight = _first_weight(network)
+        return lambda actions: _score(network, weight, features, actions)
+
 
 def direct_energy(network: EnergyNetwork, observation: Tensor) -> Energy:
     """Return the energy of `network`, unless spectrally normalized, at `observation` (B, ...)."""
-    features = network.trunk(network.encoder(observation))
-    # As it would lie in memory, were the first dense layer one.
-    weight = torch.cat((network.observation_half.weight, network.action_half.weight), dim=1)
-    bias = network.observation_half.bias
+    weight = _first_weight(network)
+    return lambda actions: _score(
+        network, weight, network.trunk(network.encoder(observation)), actions
+    )
 
-    def energy(actions: Tensor) -> Tensor:
-        repeated = features[:, None].expand(-1, actions.shape[1], -1)
-        fused = functional.linear(torch.cat((repeated, actions), dim=-1), weight, bias)
-        return network.value(fused)
 
-    return energy
+def _first_weight(network: EnergyNetwork) -> Tensor:
+    """Weight of the first dense layer as it would lie in memory, were it one."""
+    return torch.cat((network.observation_half.weight, network.action_half.weight), dim=1)
+
+
+def _score(network: EnergyNetwork, weight: Tensor, features: Tensor, actions: Tensor) -> Tensor:
+    repeated = features[:, None].expand(-1, actions.shape[1], -1)
+    together = torch.cat((repeated, actions), dim=-1)
+    return network.value(functional.linear(together, weight, network.observation_half.bias))

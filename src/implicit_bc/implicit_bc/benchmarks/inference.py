@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from ibc_contract.contract import Contract, load_contract
 from ibc_contract.errors import IbcError
-from implicit_bc.benchmarks.direct import DirectModel, direct_energy
+from implicit_bc.benchmarks.direct import DirectModel, LateFusionModel
 from implicit_bc.benchmarks.machine import device_name
 from implicit_bc.methods.derivative_free import DerivativeFree, DerivativeFreeModel
 from implicit_bc.normalization import ActionBounds, Affine
@@ -54,21 +54,21 @@ def bench_inference(
     Raises:
         IbcError: The two do not agree, or there is no such preset or device.
     """
-    contract, model, direct_model = make_models(preset, samples, device, seed)
-    here, direct = LearnedPolicy(contract, model), LearnedPolicy(contract, direct_model)
-    times = np.empty((rounds, 2))
+    contract, models = make_models(preset, samples, device, seed)
+    model, direct_model, _ = models
+    policies = [LearnedPolicy(contract, one) for one in models]
+    times = np.empty((rounds, len(policies)))
     differences = np.empty(rounds)
-    here.warm_up()
-    direct.warm_up()
+    for policy in policies:
+        policy.warm_up()
     frames = np.random.default_rng(seed)
     for i in tqdm(range(rounds), 'bench', unit='round', disable=None if progress else True):
         shown = frames.integers(0, 256, contract.observation_shape, np.uint8)
         # In turns, so that other work on the machine meets both alike.
-        for column, policy in ((0, here), (1, direct))[:: 1 if i % 2 else -1]:
-            rng = np.random.default_rng(i)
-            made = policy.infer({'image': shown}, rng)
+        for column in range(len(policies))[:: 1 if i % 2 else -1]:
+            made = policies[column].infer({'image': shown}, np.random.default_rng(i))
             times[i, column] = 1e3 * made.seconds
-            if policy is here:
+            if column == 0:
                 differences[i] = energy_difference(made, direct_model, shown)
     difference = float(differences.max())
     if not difference <= TOLERANCE:  # nor where it is no number
@@ -91,14 +91,16 @@ def bench_inference(
         'p99_ms': p99[0],
         'direct_p50_ms': p50[1],
         'direct_p99_ms': p99[1],
+        'late_fusion_p50_ms': p50[2],
+        'late_fusion_speedup': round(p50[2] / p50[0], 3),
         'energy_difference': difference,
     }
 
 
 def make_models(
     preset: str, samples: int | None, device: str, seed: int
-) -> tuple[Contract, DerivativeFreeModel, DirectModel]:
-    """Models with the same random weights: this package's, and the direct formulation."""
+) -> tuple[Contract, tuple[DerivativeFreeModel, DirectModel, LateFusionModel]]:
+    """Models with the same random weights: this package's, and the two to compare with."""
     config = load_config(preset)
     contract = load_contract(config.contract)
     method = config.method
@@ -109,10 +111,12 @@ def make_models(
         method = dataclasses.replace(method, sampler=sampler)
     torch.manual_seed(seed)
     arguments = (method, Spaces.of_contract(contract), config.network, SCALING)
-    model, direct = DerivativeFreeModel(*arguments), DirectModel(*arguments)
-    direct.load_state_dict(model.state_dict())
+    model = DerivativeFreeModel(*arguments)
+    direct, late = DirectModel(*arguments), LateFusionModel(*arguments)
+    for other in (direct, late):
+        other.load_state_dict(model.state_dict())
     try:
-        return contract, model.to(device), direct.to(device)
+        return contract, (model.to(device), direct.to(device), late.to(device))
     except (RuntimeError, AssertionError) as error:  # PyTorch has no such device
         raise IbcError(f'device {device!r}: {str(error).splitlines()[0]}') from None
 
@@ -121,8 +125,8 @@ def make_models(
 def energy_difference(made: Inference, direct: DirectModel, frames: np.ndarray) -> float:
     """Largest difference between energies of a decision's last candidates, per their spread."""
     device = direct.low.device
-    observed = direct.prepare(torch.from_numpy(frames)[None].to(device))
+    energy = direct.energy(torch.from_numpy(frames)[None].to(device))
     candidates = torch.from_numpy(made.candidates).to(device, torch.float32)
-    expected = direct_energy(direct.network, observed)(direct.action(candidates)[None])[0]
+    expected = energy(direct.action(candidates)[None])[0]
     energies = torch.from_numpy(made.energies).to(device)
     return float((energies - expected).abs().max() / expected.std())

@@ -17,6 +17,7 @@ be older than the weights.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -24,9 +25,10 @@ from torch.nn import functional
 
 from implicit_bc.networks.mlp import PlainLayers, ResidualLayers, ValueNetwork
 from implicit_bc.networks.spectral_norm import used_weight
+from implicit_bc.threads import side_by_side
 
 CHUNK = 512
-"""Actions scored at a time by each CPU thread, so that what passes between layers stays in its
+"""Actions scored at a time by a CPU thread, so that what passes between layers stays in its
 caches: at 1024 floats each 2 MB, and all layers but the first are narrower in the paper's network.
 """
 
@@ -71,18 +73,28 @@ class FoldedEnergy:
         energies += self._of_observation[:, None]
         if actions.device.type != 'cpu':
             return energies.add_(self._nonlinear(self._first, actions))
-        candidates = CHUNK * torch.get_num_threads()
-        observations = max(1, candidates // max(1, actions.shape[1]))
-        for rows in range(0, len(actions), observations):
-            here = slice(rows, rows + observations)
-            for start in range(0, actions.shape[1], candidates):
-                part = here, slice(start, start + candidates)
-                energies[part] += self._nonlinear(self._first[here], actions[part])
+        parts = _parts(*actions.shape[:2])
+        work = [partial(self._nonlinear, self._first[i], actions[i, j]) for i, j in parts]
+        for part, found in zip(parts, side_by_side(work), strict=True):
+            energies[part] += found
         return energies
 
+    @torch.no_grad()
     def _nonlinear(self, first: Tensor, actions: Tensor) -> Tensor:
         fused = torch.bmm(functional.pad(actions, (0, 1), value=1.0), first)
         return self._hidden(fused.flatten(0, 1)).view(actions.shape[:2])
+
+
+def _parts(observations: int, candidates: int) -> list[tuple[slice, slice]]:
+    """Cut (observations, candidates) into parts for the caches, one for every thread at least."""
+    share = -(-observations * candidates // torch.get_num_threads())
+    size = max(1, min(CHUNK, share))
+    rows, columns = max(1, size // max(1, candidates)), size
+    return [
+        (slice(i, i + rows), slice(j, j + columns))
+        for i in range(0, observations, rows)
+        for j in range(0, candidates, columns)
+    ]
 
 
 def _plain(layers: PlainLayers, head: Tensor) -> Callable[[Tensor], Tensor]:
