@@ -1,9 +1,10 @@
 """How much of everything `ibc loop` does; checked before anything begins."""
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from ibc_contract.errors import IbcError
-from implicit_bc.preset_files import preset_names
+from implicit_bc.preset_files import paper_preset_names, preset_names
 
 MOST_RECORDED = 1000
 """Generated layouts begin this many seeds after the recorded ones."""
@@ -53,6 +54,14 @@ class LoopPlan:
         from xarm_twin.tasks import get_task
 
         get_task(self.task)
+        if not Path(self.preset).is_file() and self.preset not in (
+            *preset_names(),
+            *paper_preset_names(),
+        ):
+            raise IbcError(
+                f'unknown training preset {self.preset!r}; those that learn from what the loop '
+                f'records: {", ".join(loop_presets())}, or the path of a YAML file'
+            )
         config = load_config(self.preset, {'seed': self.seed, 'time_limit_s': self.train_seconds})
         if config.contract != Recipe.contract:
             raise IbcError(

@@ -138,7 +138,10 @@ def run(*words: str) -> int:
     ('words', 'expected'),
     [
         (['--task', 'juggle'], "unknown task 'juggle'; known: push_red"),
-        (['--preset', 'nosuch'], "unknown training preset 'nosuch'; known: cpu_base"),
+        (
+            ['--preset', 'nosuch'],
+            'records: cpu_base, cpu_small, real_insert, real_push, or the path',
+        ),
         (
             ['--preset', 'state_small'],
             'preset state_small learns from contract planar_state, the loop records planar_rgb: '

@@ -82,6 +82,8 @@ class StandIn(Node):
                 self._ramp = SetpointRamp.holding(HOME_XY, 0.0)
             if name == topics.TWIN_RESET:
                 self.commands.clear()
+            if name == topics.RECORDER_DISCARD:
+                response.message = 'discarded bags/discarded/a'
             if name == topics.RECORDER_START:
                 self._state.publish(String(data='recording push_red 0.0 s (a) - no joint_states'))
             return response
@@ -94,7 +96,7 @@ class StandIn(Node):
         # As in the driver: a ramp of one period that begins a little later.
         self._ramp = self._ramp.toward(goal + delta, time.monotonic(), PERIOD + LATENCY)
         if len(self.commands) == self._full_after:
-            self._state.publish(String(data='idle push_red - the disk is full'))
+            self._state.publish(String(data='idle push_red - the disk is full: bags/a'))
 
     def _publish(self) -> None:
         now = time.time_ns()
@@ -225,7 +227,11 @@ def test_a_recorder_that_fails_ends_the_demonstration_at_once(
     assert stack.calls.count(topics.RECORDER_START) == 1
     assert stack.calls[-1] == topics.RECORDER_DISCARD
     assert len(stack.commands) < 10
-    assert 'the recorder ended the episode: the disk is full' in capfd.readouterr().err
+    error = capfd.readouterr().err
+    # The recorder has told where it lay; the discarded one lies elsewhere.
+    assert (
+        'the recorder ended the episode: the disk is full: bags/a, then discarded bags/d' in error
+    )
 
 
 @pytest.mark.parametrize('multimodal', [False, True])

@@ -117,11 +117,12 @@ class DemonstratorNode(Node):
             self._call(topics.RECORDER_MARK_SUCCESS if success else topics.RECORDER_MARK_FAILURE)
             self._call(topics.RECORDER_STOP)
 
-    def discard_recording(self) -> None:
-        """Throw the open episode away, if recording."""
-        if self._config.record:
-            self._episode.open = False
-            self._call(topics.RECORDER_DISCARD)
+    def discard_recording(self) -> str:
+        """Throw the episode away, if recording; return what the recorder says about it."""
+        if not self._config.record:
+            return ''
+        self._episode.open = False
+        return self._call(topics.RECORDER_DISCARD)
 
     def look(self) -> Look:
         """Return the newest messages as arrays."""
@@ -240,8 +241,8 @@ class DemonstratorNode(Node):
             }
         return ', '.join([*absent, *(name for name, was_heard in heard.items() if not was_heard)])
 
-    def _call(self, name: str, timeout: float = ANSWER_TIMEOUT) -> None:
-        """Call a Trigger service from the showing thread, while the executor spins elsewhere."""
+    def _call(self, name: str, timeout: float = ANSWER_TIMEOUT) -> str:
+        """Call a Trigger service while the executor spins elsewhere; return what it answers."""
         client: Client = self._triggers[name]
         done = threading.Event()
         future = client.call_async(Trigger.Request())
@@ -257,6 +258,7 @@ class DemonstratorNode(Node):
         if response is None or not response.success:
             reason = response.message if response is not None else 'no answer'
             raise StageError(f'{name} failed: {reason}')
+        return response.message
 
 
 def main(args: list[str] | None = None) -> None:

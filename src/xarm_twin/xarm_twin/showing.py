@@ -69,8 +69,8 @@ class Stage(Protocol):
         """Mark the open episode and save it."""
         ...
 
-    def discard_recording(self) -> None:
-        """Throw the open episode away."""
+    def discard_recording(self) -> str:
+        """Throw the open episode away, or the one just ended; say where it lies now."""
         ...
 
     def look(self) -> Look:
@@ -154,9 +154,8 @@ class Showing:
         self._stage.start_recording()
         try:
             outcome = self._act(rng)
-        except StageError:
-            self._discard()
-            raise
+        except StageError as error:
+            raise self._discard(error) from None
         if not self._stop.is_set():
             self._stage.finish_recording(outcome.success)
         return outcome
@@ -207,9 +206,10 @@ class Showing:
             )
         return look
 
-    def _discard(self) -> None:
+    def _discard(self, error: StageError) -> StageError:
+        """Discard what `error` has spoiled; return the error with where that lies now."""
         try:
-            self._stage.discard_recording()
+            answer = self._stage.discard_recording()
         except StageError:
-            # What made the episode fail is the better message.
-            return
+            return error  # what made the episode fail is the better message
+        return StageError(f'{error}, then {answer}' if answer else str(error))
