@@ -4,12 +4,18 @@ from typing import Annotated
 
 import numpy as np
 import pydantic
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from ibc_contract.errors import IbcError
 from planar_arm.camera_model import load_camera_pose
 from planar_arm.errors import PlanarArmError
 from xarm_twin.config import load_scene
+
+
+def _fits_or_legible(scale: float) -> float:
+    if 0.0 < scale < 0.5:
+        raise ValueError('is 0 or 0.5 to 4')
+    return scale
 
 
 @pydantic.dataclasses.dataclass(frozen=True)
@@ -19,9 +25,15 @@ class TeleopConfig:
     max_speed: Annotated[
         float, Field(ge=0.01, le=0.25, description='speed cap of the led tool [m/s]')
     ] = 0.12
-    scale: Annotated[float, Field(ge=0.5, le=4.0, description='window pixels per camera pixel')] = (
-        2.0
-    )
+    scale: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=4.0,
+            description='window pixels per camera pixel; 0: what fits on the screen, at most 2',
+        ),
+        AfterValidator(_fits_or_legible),
+    ] = 0.0
     camera_pose_file: Annotated[
         str,
         Field(description='YAML with position and look_at of the camera [m]; empty: as the twin'),

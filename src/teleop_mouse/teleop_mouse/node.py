@@ -29,7 +29,7 @@ from teleop_mouse.keys import QUIT, find_key
 from teleop_mouse.overlay import Marks
 from teleop_mouse.pointer import Lead, Point, Pointer, board_point
 from teleop_mouse.recorder_state import RecorderState
-from teleop_mouse.screen import FROZEN_S, Screen, render
+from teleop_mouse.screen import FROZEN_S, Screen, fitting_scale, render
 from teleop_mouse.service_keys_node import ServiceKeys
 from teleop_mouse.window import Window, check_display
 
@@ -52,7 +52,7 @@ class TeleopMouse(Node):
         """Check the display and the camera pose, then open the window in its own thread."""
         super().__init__('teleop_mouse', **kwargs)
         self.exit_code: int | None = None
-        check_display()
+        self._display = check_display()
         self._config = declare_config(self, TeleopConfig)
         self._pose = camera_pose(self._config)
         self._lead = Lead(DEFAULT_WORKSPACE, self._config.max_speed)
@@ -213,7 +213,8 @@ class TeleopMouse(Node):
 
     def _show(self, window: Window, rgb: np.ndarray | None) -> None:
         width, height = NO_IMAGE_SIZE if rgb is None else (rgb.shape[1], rgb.shape[0])
-        size = (round(width * self._config.scale), round(height * self._config.scale))
+        scale = self._config.scale or fitting_scale((width, height), self._display)
+        size = (round(width * scale), round(height * scale))
         info = self._info
         if info is not None:
             model = CameraModel.from_info(info.width, info.height, info.k, self._pose)

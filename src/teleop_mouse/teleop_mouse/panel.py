@@ -58,7 +58,7 @@ def draw_panel(
     """
     keys = _key_rows(width, offered)
     row = _row_height(width)
-    panel = np.full((2 * row + keys.shape[0] + row // 3, width, 3), DARK, np.uint8)
+    panel = np.full((panel_height(width), width, 3), DARK, np.uint8)
     _draw_fields(panel, fields, width, row)
     panel[row : row + keys.shape[0]] = keys
     text_y = row + keys.shape[0] + round(0.62 * row)
@@ -68,6 +68,12 @@ def draw_panel(
     text = fit_text(message.text, scale, weight, width - 2 * _margin(width))
     _text(panel, text, (_margin(width), text_y), scale, colour, weight)
     return panel
+
+
+def panel_height(width: int) -> int:
+    """Return the height of a bar of this width [px]."""
+    row = _row_height(width)
+    return 2 * row + _key_rows(width, ACTIONS).shape[0] + row // 3
 
 
 def _draw_fields(panel: Image, fields: tuple[Field, ...], width: int, row: int) -> None:

@@ -22,12 +22,16 @@ from teleop_mouse.overlay import (
     draw_marks,
     text_scale,
 )
-from teleop_mouse.panel import Field, Message, draw_panel
+from teleop_mouse.panel import Field, Message, draw_panel, panel_height
 from teleop_mouse.recorder_state import RecorderState
 
 FROZEN_S = 1.0
 """An image older than this is not a view of the scene; nobody leads by it."""
 LATE_S = 0.3
+LARGEST_SCALE, SMALLEST_SCALE = 2.0, 0.5
+FRAME = (20, 90)
+"""What title bar, borders and the desktop's own bars may take of a screen (W, H) [px]."""
+SMALL_SCREEN = (1366, 768)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,23 @@ class Screen:
     message: Message = field(default_factory=Message)
     offered: frozenset[str] = ACTIONS
     """Actions of the keys that can do something now."""
+
+
+def fitting_scale(image: tuple[int, int], display: tuple[int, int] | None) -> float:
+    """Return the window pixels per image pixel at which image and bar fit on the display.
+
+    Args:
+        image: Size (W, H) [px].
+        display: Size (W, H) [px]; None, which is unknown, counts as a small laptop's.
+    """
+    width, height = (
+        size - frame for size, frame in zip(display or SMALL_SCREEN, FRAME, strict=True)
+    )
+    for scale in np.arange(LARGEST_SCALE, SMALLEST_SCALE, -0.05):
+        wide, high = round(image[0] * scale), round(image[1] * scale)
+        if wide <= width and high + panel_height(wide) <= height:
+            return float(scale)
+    return SMALLEST_SCALE
 
 
 def render(screen: Screen, size: tuple[int, int], workspace: Workspace) -> np.ndarray:

@@ -17,6 +17,8 @@ X_TCP_BASE_PORT = 6000
 REMEDY = 'log in on a desktop, or use ssh -X, or Xvfb for tests'
 WELCOME_TIMEOUT_S = 10.0
 REFUSED = 3
+SIZE_OFFSET = 20
+"""Of width and height within xcb_screen_t: after the window, the colours and the event mask."""
 # Asks through the library that OpenCV's Qt connects with, so with the same cookies. A server whose
 # last client has just left begins anew and hangs up on everybody meanwhile (50 ms for Xvfb): hence
 # the tries, and the wait at the end, for the window is the next to connect.
@@ -25,10 +27,18 @@ import ctypes, time
 xcb = ctypes.CDLL('libxcb.so.1')
 xcb.xcb_connect.restype = ctypes.c_void_p
 xcb.xcb_connection_has_error.argtypes = xcb.xcb_disconnect.argtypes = [ctypes.c_void_p]
+class Screens(ctypes.Structure):
+    _fields_ = [('first', ctypes.c_void_p), ('rem', ctypes.c_int), ('index', ctypes.c_int)]
+xcb.xcb_get_setup.restype = ctypes.c_void_p
+xcb.xcb_get_setup.argtypes = xcb.xcb_setup_roots_iterator.argtypes = [ctypes.c_void_p]
+xcb.xcb_setup_roots_iterator.restype = Screens
 for pause in (0.0, 0.2, 0.5):
     time.sleep(pause)
     connection = xcb.xcb_connect(None, None)
     refused = xcb.xcb_connection_has_error(connection)
+    if not refused:
+        screen = xcb.xcb_setup_roots_iterator(xcb.xcb_get_setup(connection)).first
+        print(*(ctypes.c_uint16 * 2).from_address(screen + {SIZE_OFFSET}), flush=True)
     xcb.xcb_disconnect(connection)
     if not refused:
         time.sleep(0.3)
@@ -37,8 +47,12 @@ raise SystemExit({REFUSED})
 """
 
 
-def check_display(environment: Mapping[str, str] = os.environ) -> None:
-    """Raise IbcError unless an X server lets us in: OpenCV's window would abort the process."""
+def check_display(environment: Mapping[str, str] = os.environ) -> tuple[int, int] | None:
+    """Return the size (W, H) [px] of the screen; None where libxcb cannot be asked.
+
+    Raises:
+        IbcError: No X server lets us in: OpenCV's window would abort the process.
+    """
     platform = environment.get('QT_QPA_PLATFORM', 'xcb')
     if not platform.startswith('xcb'):
         raise IbcError(f'no window: QT_QPA_PLATFORM={platform}, but OpenCV only has xcb; unset it')
@@ -50,30 +64,33 @@ def check_display(environment: Mapping[str, str] = os.environ) -> None:
         raise IbcError(f'no window: DISPLAY={display!r} is not like :0 or host:10.0')
     if not _answers(match['host'].removeprefix('unix'), int(match['number'])):
         raise IbcError(f'no window: no X server answers at DISPLAY={display}; {REMEDY}')
-    _check_welcome(display, environment)
+    return _be_welcome(display, environment)
 
 
-def _check_welcome(display: str, environment: Mapping[str, str]) -> None:
+def _be_welcome(display: str, environment: Mapping[str, str]) -> tuple[int, int] | None:
     """Ask in a process of its own: nothing but its end stops xcb_connect to a silent server."""
     try:
-        code = subprocess.run(
+        done = subprocess.run(
             [sys.executable, '-I', '-S', '-c', WELCOME_PROBE],
             env=dict(environment),
             stdin=subprocess.DEVNULL,
             capture_output=True,
+            text=True,
             timeout=WELCOME_TIMEOUT_S,
             check=False,
-        ).returncode
+        )
     except subprocess.TimeoutExpired:
         raise IbcError(
             f'no window: what answers at DISPLAY={display} does not speak like an X server; '
             f'{REMEDY}'
         ) from None
-    if code == REFUSED:  # any other failure, such as a missing libxcb, tells nothing
+    if done.returncode == REFUSED:  # any other failure, such as a missing libxcb, tells nothing
         raise IbcError(
             f'no window: the X server at DISPLAY={display} does not let this user in; set '
             'XAUTHORITY to the file with its cookie, or allow the user with xhost'
         )
+    size = re.fullmatch(r'(\d+) (\d+)\n', done.stdout)
+    return (int(size[1]), int(size[2])) if size else None
 
 
 def _answers(host: str, number: int) -> bool:

@@ -10,17 +10,18 @@ from collections.abc import Iterator
 
 import pytest
 
-SCREEN = '1500x1000x24'
+SCREEN = '1500x1000'
+SMALL_SCREEN = '1366x768'
 TITLE = 'teleop_mouse'
 
 
 class Desktop:
     """An Xvfb display and one persistent xdotool."""
 
-    def __init__(self) -> None:
+    def __init__(self, screen: str = SCREEN) -> None:
         # Xvfb picks a free display number itself and says which.
         self._server = subprocess.Popen(
-            ['Xvfb', '-displayfd', '1', '-screen', '0', SCREEN, '-nolisten', 'tcp'],
+            ['Xvfb', '-displayfd', '1', '-screen', '0', f'{screen}x24', '-nolisten', 'tcp'],
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
@@ -51,6 +52,18 @@ class Desktop:
                 return
             time.sleep(0.1)
         pytest.fail('the window did not appear')
+
+    def window_size(self) -> tuple[int, int]:
+        """Width and height of the window [px]."""
+        done = subprocess.run(
+            ['xdotool', 'getwindowgeometry', '--shell', self.window],
+            env=self.env(os.environ),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        facts = dict(line.split('=') for line in done.stdout.split())
+        return int(facts['WIDTH']), int(facts['HEIGHT'])
 
     def do(self, command: str) -> None:
         """Send one xdotool command, such as `mousedown 1`."""
@@ -113,10 +126,19 @@ def request_close(display_name: str, window: int) -> None:
 
 @pytest.fixture
 def desktop() -> Iterator[Desktop]:
+    yield from _desktop(SCREEN)
+
+
+@pytest.fixture
+def small_desktop() -> Iterator[Desktop]:
+    yield from _desktop(SMALL_SCREEN)
+
+
+def _desktop(screen: str) -> Iterator[Desktop]:
     for program in ('Xvfb', 'xdotool'):
         if shutil.which(program) is None:
             pytest.skip(f'{program} is not installed')
-    desktop = Desktop()
+    desktop = Desktop(screen)
     try:
         yield desktop
     finally:

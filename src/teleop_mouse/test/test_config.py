@@ -1,4 +1,5 @@
 import numpy as np
+import pydantic
 import pytest
 
 from ibc_contract.errors import IbcError
@@ -17,6 +18,12 @@ def test_the_camera_is_where_the_twin_has_it_unless_a_file_says_otherwise(tmp_pa
         camera_pose(TeleopConfig(camera_pose_file=str(path))),
         look_at((0.9, 0.1, 0.6), (0.4, 0.0, 0.02)),
     )
+
+
+@pytest.mark.parametrize('scale', [0.1, -1.0, 5.0])
+def test_a_window_that_nobody_could_read_is_refused(scale):
+    with pytest.raises(pydantic.ValidationError, match='scale'):
+        TeleopConfig(scale=scale)
 
 
 def test_a_bad_camera_pose_is_refused_by_name(tmp_path):

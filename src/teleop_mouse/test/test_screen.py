@@ -10,7 +10,7 @@ from teleop_mouse.keys import ACTIONS
 from teleop_mouse.overlay import AMBER, GREEN, RED, WHITE, Marks
 from teleop_mouse.panel import Field, Message, draw_panel
 from teleop_mouse.recorder_state import RecorderState
-from teleop_mouse.screen import Screen, render
+from teleop_mouse.screen import FRAME, Screen, fitting_scale, render
 
 SIZE = (960, 540)
 CAMERA = CameraModel(640, 360, 462, 462, 319.5, 179.5, look_at((0.8, 0.0, 0.56), (0.4, 0.0, 0.02)))
@@ -155,6 +155,24 @@ def test_the_task_is_named_until_there_is_something_to_say():
 def test_marks_behind_the_camera_are_left_out():
     behind, none = draw(marks=Marks(np.array([3.0, 0.0]))), draw(marks=Marks())
     np.testing.assert_array_equal(behind[: SIZE[1]], none[: SIZE[1]])
+
+
+@pytest.mark.parametrize('display', [(1366, 768), (1280, 720), (1024, 600), (1920, 1080), None])
+@pytest.mark.parametrize('image', [(640, 360), (424, 240), (1280, 720)])
+def test_the_whole_window_fits_on_the_screen_and_no_smaller_than_it_must_be(display, image):
+    scale = fitting_scale(image, display)
+    width, height = display or (1366, 768)
+
+    def size(scale):
+        canvas = render(
+            Screen(), (round(image[0] * scale), round(image[1] * scale)), DEFAULT_WORKSPACE
+        )
+        return canvas.shape[1] + FRAME[0], canvas.shape[0] + FRAME[1]
+
+    assert size(scale)[0] <= width
+    assert size(scale)[1] <= height
+    larger = size(scale + 0.05)
+    assert scale == 2.0 or larger[0] > width or larger[1] > height
 
 
 @pytest.mark.parametrize('width', [320, 640, 960, 1280, 2560])

@@ -69,7 +69,7 @@ def test_a_server_that_says_nothing_is_given_up(monkeypatch):
 def test_without_libxcb_it_is_enough_that_a_server_answers(monkeypatch):
     monkeypatch.setattr(window, 'WELCOME_PROBE', 'import ctypes; ctypes.CDLL("libnone.so.1")')
     with server_on_tcp(lambda connection: connection.close()) as name:
-        check_display({'DISPLAY': name})
+        assert check_display({'DISPLAY': name}) is None
 
 
 def authority(file, cookie):
@@ -102,7 +102,7 @@ def test_a_server_that_wants_a_cookie_lets_in_who_has_it(tmp_path):
 
 @pytest.mark.display
 def test_a_local_server_is_found(desktop):
-    check_display({'DISPLAY': desktop.name})
+    assert check_display({'DISPLAY': desktop.name}) == (1500, 1000)
     check_display({'DISPLAY': f'{desktop.name}.0'})
 
 

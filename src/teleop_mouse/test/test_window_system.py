@@ -87,12 +87,12 @@ class Robot(Node):
 class Session:
     """The teleoperation process between the desktop's input and the robot's topics."""
 
-    def __init__(self, ros, desktop, robot):
+    def __init__(self, ros, desktop, robot, scale=SCALE):
         self.ros, self.desktop, self.robot = ros, desktop, robot
         self.process = subprocess.Popen(
             [
                 *(sys.executable, '-m', 'teleop_mouse.node', '--ros-args'),
-                *('-p', f'max_speed:={MAX_SPEED}', '-p', f'scale:={SCALE}'),
+                *('-p', f'max_speed:={MAX_SPEED}', '-p', f'scale:={scale}'),
             ],
             env=desktop.env(ros.env),
             stderr=subprocess.PIPE,
@@ -217,6 +217,17 @@ def test_a_frozen_camera_opens_the_clutch(session, robot):
     told = len(robot.deltas)
     robot.camera_timer.reset()
     assert not session.spin(lambda: len(robot.deltas) > told, timeout=1.0)
+
+
+def test_the_whole_window_is_on_the_screen_of_a_small_laptop(ros, small_desktop, robot):
+    session = Session(ros, small_desktop, robot, scale=0.0)
+    try:
+        width, height = small_desktop.window_size()
+        assert 900 < width <= 1366
+        assert 600 < height <= 768
+        assert height > width * 360 / 640 + 80  # the bar is there too
+    finally:
+        session.stop()
 
 
 def test_a_missing_service_is_named_in_the_log(ros, desktop):
