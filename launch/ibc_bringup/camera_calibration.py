@@ -16,6 +16,7 @@ from tqdm import tqdm
 from ibc_bringup.parameter_files import config_files, node_parameters
 from ibc_contract.errors import IbcError
 from planar_arm.kinematics import Xarm6Kinematics
+from planar_arm.workspace import DEFAULT_WORKSPACE
 from realsense_capture.calibration.charuco import CharucoBoard, Sighting, place_board
 from realsense_capture.calibration.pose import PoseEstimate, solve_camera_pose
 from realsense_capture.calibration.record import (
@@ -32,6 +33,8 @@ MOVING = 0.02
 """A joint that turns faster than this is not at rest [rad/s]."""
 GOOD_PX, GOOD_TOUCH = 1.0, 0.002
 """Residuals of a calibration that is as good as it should be [px], [m]."""
+CLEARANCE = (0.003, 0.02)
+"""Height of the tool plane over the table that pushes blocks and scrapes nothing [m]."""
 USELESS_PX, USELESS_TOUCH = 5.0, 0.01
 """Residuals of one that is not stored."""
 SETTLING_S = 0.5
@@ -195,6 +198,15 @@ def judge(solution: Solution) -> list[str]:
             f'corner {worst} was touched {worst_m * 1e3:.1f} mm from where the others put it: '
             'touch it again, or the board is not level'
         )
+    if solution.touched:
+        table = float(np.mean([z for _, _, z in solution.touched.values()]))
+        over = DEFAULT_WORKSPACE.tool_height - table
+        if not CLEARANCE[0] <= over <= CLEARANCE[1]:
+            warnings.append(
+                f'the table is at z = {table * 1e3:.1f} mm, so the tool would go '
+                f'{over * 1e3:.1f} mm above it (wanted: {CLEARANCE[0] * 1e3:g} to '
+                f'{CLEARANCE[1] * 1e3:g}): change the height of the table or of the robot'
+            )
     return warnings
 
 

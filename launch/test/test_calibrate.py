@@ -235,6 +235,14 @@ def test_the_arm_is_asked_where_its_tip_is_and_never_moved(site, arm, monkeypatc
     assert controller.state.status() == before
 
 
+@pytest.mark.parametrize(('raise_mm', 'said'), [(9, '1.0 mm above it'), (-15, '25.0 mm above')])
+def test_a_table_that_the_tool_would_miss_or_scrape_is_a_warning(site, raise_mm, said, capsys):
+    touched = {i: (CORNERS[i] + (0, 0, raise_mm / 1e3)).tolist() for i in BOARD.outer_ids}
+    words = ('camera', site, '--touched', touched_file(site, touched), '--frames', 2)
+    assert calibrate(*words) == 0
+    assert said in capsys.readouterr().out
+
+
 class Desktop:
     """A screen with a mouse, and nobody's."""
 
