@@ -69,4 +69,5 @@ def _first_weight(network: EnergyNetwork) -> Tensor:
 def _score(network: EnergyNetwork, weight: Tensor, features: Tensor, actions: Tensor) -> Tensor:
     repeated = features[:, None].expand(-1, actions.shape[1], -1)
     together = torch.cat((repeated, actions), dim=-1)
-    return network.value(functional.linear(together, weight, network.observation_half.bias))
+    fused = functional.linear(together, weight, network.observation_half.bias)
+    return network.value.head(network.value.hidden(fused))[..., 0]

@@ -18,8 +18,9 @@ import pydantic
 import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor, nn
+from torch.nn import functional
 
-from implicit_bc.networks.spectral_norm import SpectralLinear
+from implicit_bc.networks.spectral_norm import SpectralLinear, used_weight
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
@@ -97,13 +98,36 @@ class ResidualLayers(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., width) -> (..., width)."""
-        for block in self.blocks:
-            first, *others = block  # type: ignore[misc]
-            y = first(self.dropout(torch.relu(x)))
-            for layer in others:
-                y = layer(self.dropout(torch.relu_(y)))
-            x = y.add_(x)
+        for block in self.linears():
+            x = self._inside(block, x).add_(x)
         return x
+
+    def with_head(self, x: Tensor, head: nn.Linear) -> Tensor:
+        """Return `head(self(x))` with a layer less: the head takes the last one's place.
+
+        Nothing but a sum lies between the two, so that h (x + W y + b) = h x + (h W) y + h b: one
+        product with h W (outputs, inputs of the last layer) instead of W.
+        """
+        blocks = self.linears()
+        if not blocks:
+            return head(x)
+        *others, last = blocks[-1]
+        for block in blocks[:-1]:
+            x = self._inside(block, x).add_(x)
+        y = self._rectified(self._inside(others, x), inplace=True)
+        outer = used_weight(head)
+        bias = functional.linear(last.bias, outer, head.bias)
+        return functional.linear(x, outer) + functional.linear(y, outer @ used_weight(last), bias)
+
+    def _inside(self, layers: Sequence[nn.Linear], x: Tensor) -> Tensor:
+        """Apply ReLU, dropout and a layer at a time."""
+        y = layers[0](self._rectified(x))
+        for layer in layers[1:]:
+            y = layer(self._rectified(y, inplace=True))
+        return y
+
+    def _rectified(self, x: Tensor, inplace: bool = False) -> Tensor:
+        return self.dropout(functional.relu(x, inplace=inplace))
 
     def linears(self) -> list[list[nn.Linear]]:
         """Return the dense layers of each block in order."""
@@ -137,4 +161,6 @@ class ValueNetwork(nn.Module):
 
     def forward(self, fused: Tensor) -> Tensor:
         """Score `fused`, which is overwritten."""
+        if isinstance(self.hidden, ResidualLayers):
+            return self.hidden.with_head(fused, self.head)[..., 0]
         return self.head(self.hidden(fused))[..., 0]

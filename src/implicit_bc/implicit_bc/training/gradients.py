@@ -14,6 +14,7 @@ import copy
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from queue import SimpleQueue
 
 import numpy as np
 import torch
@@ -30,6 +31,8 @@ that an operation finds its input there and leaves its output there."""
 FEWEST = 4
 """Observations of a micro-batch on a CPU, even if too large for the cache: with fewer, what is done
 once per micro-batch begins to count."""
+GROUPS_PER_THREAD = 4
+"""Sums that a batch is dealt into: a thread that is held up leaves the rest of them to others."""
 FLOAT_BYTES = 4
 
 
@@ -65,7 +68,10 @@ def micro_batches_of(
     """
     share = -(-batch // processes.count)
     if size is None and model.low.device.type == 'cpu':
-        size = max(FEWEST, CACHE_BYTES // _largest_activation(model))
+        fitting = max(FEWEST, CACHE_BYTES // _largest_activation(model))
+        size = -(
+            -share // max(1, round(share / fitting))
+        )  # of equal size, rather than a small rest
     size = min(size or share, share)
     parts = micro_batches(batch, size, processes)
     if not parts:
@@ -91,6 +97,12 @@ def _largest_activation(model: Model) -> int:
     return FLOAT_BYTES * numbers
 
 
+Pieces = Sequence[tuple[MicroBatch, Tensor, Tensor]]
+"""Micro-batches with their observations and actions."""
+Sum = tuple[dict[str, Tensor], list[Tensor]]
+"""Losses and gradients."""
+
+
 class Gradients:
     """Takes the gradients of a model's losses, batch by batch."""
 
@@ -112,12 +124,15 @@ class Gradients:
         # Dropout draws from a generator that all threads would share, in no certain order.
         self._drops = any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules())
         # With fewer parts than threads, the threads are better used inside the operations.
-        self._lanes = threads if len(parts) >= threads and not self._drops else 1
-        self._pool = ThreadPoolExecutor(self._lanes, 'gradients') if self._lanes > 1 else None
+        threads = threads if len(parts) >= threads and not self._drops else 1
+        self._pool = ThreadPoolExecutor(threads, 'gradients') if threads > 1 else None
+        self._groups = min(len(parts), GROUPS_PER_THREAD * threads) if threads > 1 else 1
         # Copies with a training mode of their own, which a chain of samples switches while it runs,
         # around the same tensors.
         shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
-        self._models = [copy.deepcopy(model, dict(shared)) for _ in range(self._lanes)]
+        self._models: SimpleQueue[Model] = SimpleQueue()
+        for _ in range(threads):
+            self._models.put(copy.deepcopy(model, dict(shared)))
 
     def close(self) -> None:
         """End the threads."""
@@ -134,19 +149,11 @@ class Gradients:
         """
         sizes = [len(part) for part in self._parts]
         pieces = list(zip(self._parts, observation.split(sizes), action.split(sizes), strict=True))
-        if self._pool is None:
-            sums = [self._lane(self._models[0], step, pieces)]
+        groups = [pieces[i :: self._groups] for i in range(self._groups)]
+        if self._pool:
+            sums = self._in_threads(self._pool, step, groups)
         else:
-            threads = torch.get_num_threads()
-            torch.set_num_threads(1)
-            try:
-                lanes = [
-                    self._pool.submit(self._lane, model, step, pieces[i :: self._lanes])
-                    for i, model in enumerate(self._models)
-                ]
-                sums = [lane.result() for lane in lanes]
-            finally:
-                torch.set_num_threads(threads)
+            sums = [self._sum(step, groups[0])]
         losses, gradients = sums[0]
         for more_losses, more_gradients in sums[1:]:
             losses = {name: loss + more_losses[name] for name, loss in losses.items()}
@@ -155,10 +162,27 @@ class Gradients:
             parameter.grad = gradient
         return losses
 
-    def _lane(
-        self, model: Model, step: int, pieces: Sequence[tuple[MicroBatch, Tensor, Tensor]]
-    ) -> tuple[dict[str, Tensor], list[Tensor]]:
+    def _in_threads(
+        self, pool: ThreadPoolExecutor, step: int, groups: Sequence[Pieces]
+    ) -> list[Sum]:
+        """Sum each group, in whatever order threads come to them."""
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            begun = [pool.submit(self._sum, step, group) for group in groups]
+            return [sum.result() for sum in begun]
+        finally:
+            torch.set_num_threads(threads)
+
+    def _sum(self, step: int, pieces: Pieces) -> Sum:
         """Losses and gradients of some micro-batches, weighted by their size and summed."""
+        model = self._models.get()
+        try:
+            return self._sum_with(model, step, pieces)
+        finally:
+            self._models.put(model)
+
+    def _sum_with(self, model: Model, step: int, pieces: Pieces) -> Sum:
         losses: dict[str, Tensor] = {}
         gradients: list[Tensor] = []
         generator = torch.Generator(model.low.device)
