@@ -16,10 +16,11 @@ with contextlib.suppress(ImportError):
 
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
-# Domains 1 to 100 keep the DDS ports below Linux's ephemeral range; the process id keeps
-# test runs on one machine apart.
-_domains = itertools.cycle(range(1, 101))
-for _ in range(os.getpid() % 100):
+# Up to 100 the DDS ports stay below Linux's ephemeral range, up to 49 the domains are left to
+# people; the process id keeps test runs on one machine apart.
+DOMAINS = range(50, 101)
+_domains = itertools.cycle(DOMAINS)
+for _ in range(os.getpid() % len(DOMAINS)):
     next(_domains)
 
 

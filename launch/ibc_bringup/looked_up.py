@@ -26,11 +26,31 @@ def in_twin(values: Values) -> bool:
     return bool(values['sim'])
 
 
-def demonstration_seed(_: Values) -> int:
-    """Return a seed whose layouts no evaluation uses."""
-    from xarm_twin.tasks import DEMONSTRATION_SEED
+def recording_seed(values: Values) -> int:
+    """Return a seed whose layouts no evaluation uses and no episode in `root:=` shows yet."""
+    from ibc_contract.bag_metadata import read_information
+    from ibc_contract.episode_reader import find_episodes
+    from ibc_contract.episode_writer import DISCARDED
+    from ibc_contract.errors import BadEpisode
+    from xarm_twin.tasks import RECORDING_SEED
 
-    return DEMONSTRATION_SEED
+    root = Path(str(values['root']))
+    seed = RECORDING_SEED - 1
+    for folder in (root, root / DISCARDED):
+        for episode in find_episodes(folder) if folder.is_dir() else ():
+            try:
+                facts = EpisodeInfo.from_strings(
+                    read_information(episode)['custom_data'], str(episode)
+                )
+            except (BadEpisode, KeyError):
+                continue  # not ours, or damaged
+            seed = max(seed, facts.seed or 0)
+    return seed + 1
+
+
+def seed_of_run(values: Values) -> int:
+    """Return 0, or for what a person corrects and records a seed that no evaluation uses."""
+    return recording_seed(values) if values['record'] and not values['trials'] else 0
 
 
 def task_of_bag(values: Values) -> str:

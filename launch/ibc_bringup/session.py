@@ -13,15 +13,16 @@ from ibc_bringup.stacks import find_stack
 from ibc_bringup.up import process_group, ros_environment
 from ibc_contract.errors import IbcError
 
-DOMAINS = 100
-"""ROS domains 1 to 100 keep their ports below Linux's ephemeral range."""
+DOMAINS = range(50, 101)
+"""ROS domains of graphs that are nobody's but their own; 0 to 49 are left to people. Those above
+100 have ports in Linux's ephemeral range."""
 LOGGED = re.compile(r'^\[[A-Z]+\] \[[\d.]+\] \[[\w.]+\]: ')
 """What ROS puts before a message."""
 
 
 def private_environment() -> dict[str, str]:
     """Environment of a graph of its own, unless ROS_DOMAIN_ID was chosen by hand."""
-    return {'ROS_DOMAIN_ID': str(1 + os.getpid() % DOMAINS), **ros_environment()}
+    return {'ROS_DOMAIN_ID': str(DOMAINS[os.getpid() % len(DOMAINS)]), **ros_environment()}
 
 
 def run_to_end(

@@ -7,9 +7,10 @@ from ibc_bringup.arguments import Argument
 from ibc_bringup.looked_up import (
     camera_pose_of_site,
     camera_reference_of_site,
-    demonstration_seed,
     in_twin,
+    recording_seed,
     seed_of_bag,
+    seed_of_run,
     task_names,
     task_of_bag,
     task_of_model,
@@ -36,7 +37,6 @@ ROOT = Argument('root', 'folder that receives the episodes', default='bags')
 OPERATOR = Argument('operator', 'who shows the task; stored in each episode', default='')
 NAMESPACE = Argument('namespace', 'ROS namespace of every node', default='')
 SEEDS = (0, 2**31)
-SEED = Argument('seed', "seed of the twin's first layout", default=0, kind=int, span=SEEDS)
 RENDERER = Argument(
     'renderer', 'what draws the camera image', 'auto', choices=lambda: ('auto', 'egl', 'tiny')
 )
@@ -74,18 +74,19 @@ STACKS = {
             'record demonstrations with the mouse, or with the scripted demonstrator',
             (
                 *COMMON,
-                Argument(
-                    'seed',
-                    "seed of the twin's first layout; one that no evaluation uses if left out",
-                    demonstration_seed,
-                    kind=int,
-                    span=SEEDS,
-                ),
                 RENDERER,
                 CAMERA_REFERENCE,
                 CAMERA_POSE,
                 TASK,
                 ROOT,
+                Argument(
+                    'seed',
+                    "seed of the twin's first layout; if left out: behind those in root, from "
+                    '2000000 on',
+                    recording_seed,
+                    kind=int,
+                    span=SEEDS,
+                ),
                 OPERATOR,
                 Argument('demonstrator', 'the script shows the task (twin only)', False, kind=bool),
                 Argument('episodes', 'how many it shows', 5, kind=int, span=(1, 100_000)),
@@ -104,7 +105,6 @@ STACKS = {
             'let a trained policy move the arm',
             (
                 *COMMON,
-                SEED,
                 RENDERER,
                 CAMERA_REFERENCE,
                 Argument('model', 'name of a bundle in models/, or its folder', required=True),
@@ -145,6 +145,14 @@ STACKS = {
                     kind=bool,
                 ),
                 ROOT,
+                Argument(
+                    'seed',
+                    "seed of the twin's first layout; if left out: 0, or as in teleop_record where "
+                    'a person records',
+                    seed_of_run,
+                    kind=int,
+                    span=SEEDS,
+                ),
                 OPERATOR,
             ),
             (

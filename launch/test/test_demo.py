@@ -11,6 +11,7 @@ from ibc_bringup import demo
 from ibc_bringup.bundles import ModelCard
 from ibc_bringup.demo import DemoPlan, best_card, run_demo
 from ibc_bringup.ros_trials import RESULTS, VIDEO
+from ibc_bringup.session import private_environment
 from ibc_bringup.trials import Trial, write_trials
 from ibc_bringup.video import Mp4Writer
 from ibc_contract.errors import IbcError
@@ -151,3 +152,16 @@ def test_a_display_that_keeps_the_window_out_is_told_one_that_is_not_there_is_no
 def test_no_time_is_refused(tmp_path):
     with pytest.raises(IbcError, match='no time for a trial'):
         DemoPlan(tmp_path, seconds=0.0)
+
+
+@pytest.mark.parametrize('process', [1, 49, 50, 100, 4711, 99_999])
+def test_a_graph_of_its_own_keeps_off_the_domains_of_people(monkeypatch, process):
+    monkeypatch.delenv('ROS_DOMAIN_ID', raising=False)
+    monkeypatch.setattr('os.getpid', lambda: process)
+    # The first-run guide leaves 0 to 49 to people; above 100 ports may be taken by anybody.
+    assert 50 <= int(private_environment()['ROS_DOMAIN_ID']) <= 100
+
+
+def test_a_domain_that_was_chosen_by_hand_stays(monkeypatch):
+    monkeypatch.setattr('ibc_bringup.session.ros_environment', lambda: {'ROS_DOMAIN_ID': '7'})
+    assert private_environment()['ROS_DOMAIN_ID'] == '7'

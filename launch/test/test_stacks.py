@@ -18,7 +18,10 @@ from ibc_bringup.stack_checks import check_camera, check_mouse
 from ibc_bringup.stacks import STACKS, find_stack
 from ibc_bringup.up import process_group
 from ibc_contract.contract import load_contract
+from ibc_contract.episode_info import new_episode_info
+from ibc_contract.episode_writer import EpisodeWriter
 from ibc_contract.errors import IbcError
+from xarm_twin.tasks import DEMONSTRATION_SEED, RECORDING_SEED
 
 
 @pytest.fixture(autouse=True)
@@ -66,6 +69,33 @@ def test_on_the_robot_a_person_lets_the_policy_act(monkeypatch):
     robot = {'sim': 'false', 'robot_ip': '10.0.0.5'}
     assert enabled(**robot) is False
     assert enabled(**robot, enabled='true') is True
+
+
+def record(root, seed):
+    info = new_episode_info('push_red', load_contract(), 'ros', 1_700_000_000_000_000_000)
+    return EpisodeWriter(root, dataclasses.replace(info, seed=seed))
+
+
+def test_no_layout_is_recorded_twice_nor_one_that_evaluations_or_generated_bags_show(tmp_path):
+    def seed(stack='teleop_record', **given):
+        return calls(stack, task='push_red', **given)['xarm_twin'].parameters['seed']
+
+    root = tmp_path / 'bags'
+    assert seed(root=str(root)) == RECORDING_SEED > DEMONSTRATION_SEED + 100_000
+    record(root / 'generated', DEMONSTRATION_SEED + 99).close()
+    record(root, RECORDING_SEED + 4).close()
+    record(root, None).close()
+    assert seed(root=str(root)) == RECORDING_SEED + 5
+    record(root, RECORDING_SEED + 5).discard()
+    broken = record(root, RECORDING_SEED + 6).close()
+    (broken / 'metadata.yaml').write_text('{')
+    assert seed(root=str(root)) == RECORDING_SEED + 6
+    assert seed(root=str(root), seed='3') == 3
+    # What a person corrects is recorded to be trained on; trials are an evaluation.
+    policy = {'stack': 'run_policy', 'model': 'm'}
+    assert seed(**policy) == 0
+    assert seed(**policy, record='true', root=str(root)) == RECORDING_SEED + 6
+    assert seed(**policy, record='true', root=str(root), trials='2') == 0
 
 
 def test_the_demonstrator_takes_the_place_of_the_mouse():

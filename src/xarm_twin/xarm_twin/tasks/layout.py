@@ -13,6 +13,9 @@ BOARD_TOP = 0.02
 
 DEMONSTRATION_SEED = 1_000_000
 """Layouts of seeds from here on are for demonstrations; those below are left to evaluations."""
+RECORDING_SEED = 2_000_000
+"""First layout of what is recorded in real time, apart from what is generated: an episode in the
+training data and one that is held out must not show the same layout."""
 
 MAX_DRAWS = 2000
 _SIGNS = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)], dtype=float)
