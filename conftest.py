@@ -14,6 +14,13 @@ import pytest
 with contextlib.suppress(ImportError):
     import launch  # noqa: F401
 
+# Hypothesis gives an example 0.2 s, which a busy machine exceeds at any time.
+with contextlib.suppress(ImportError):
+    import hypothesis
+
+    hypothesis.settings.register_profile('any_machine', deadline=None)
+    hypothesis.settings.load_profile('any_machine')
+
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 # Up to 100 the DDS ports stay below Linux's ephemeral range, up to 49 the domains are left to

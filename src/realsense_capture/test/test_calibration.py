@@ -103,7 +103,7 @@ def test_the_pose_of_the_twins_camera_is_recovered(tmp_path):
 # Touching corners.
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(
     st.tuples(st.floats(-0.5, 0.5), st.floats(-0.5, 0.5)),
     st.floats(-3.1, 3.1),

@@ -1,7 +1,7 @@
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from realsense_capture.stamps import MAX_AGE_NS, MAX_AHEAD_NS, StampMapper
@@ -148,7 +148,6 @@ def test_global_time_is_refused_while_librealsense_still_follows_a_clock_that_wa
     assert host.map(host.now / MS - 10) is not None
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(0, 1e10), st.integers(0, 10**9), st.integers(-(10**13), 10**13)),
