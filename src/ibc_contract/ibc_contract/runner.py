@@ -45,6 +45,20 @@ class _Interrupts:
             signal.signal(number, signal.SIG_IGN)
 
 
+def _spin(node: Node, interrupts: _Interrupts) -> int:
+    """Spin until an interrupt or the node's `exit_code`; return the exit code."""
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        # spin() would wait in C, where Python never sees a signal.
+        while rclpy.ok() and not interrupts.count and getattr(node, 'exit_code', None) is None:
+            executor.spin_once(timeout_sec=0.1)
+    finally:
+        # One that is left to the garbage collector finds its context gone, and says so.
+        executor.shutdown(timeout_sec=0.0)
+    return getattr(node, 'exit_code', None) or 0
+
+
 def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int:
     """Spin `make_node()` until SIGINT, SIGTERM or its `exit_code` is set; return the exit code.
 
@@ -65,12 +79,7 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
         if interrupts.count:
             return code
         node = make_node()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        # spin() would wait in C, where Python never sees a signal.
-        while rclpy.ok() and not interrupts.count and getattr(node, 'exit_code', None) is None:
-            executor.spin_once(timeout_sec=0.1)
-        code = getattr(node, 'exit_code', None) or 0
+        code = _spin(node, interrupts)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except IbcError as error:

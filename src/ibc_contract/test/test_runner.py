@@ -19,6 +19,9 @@ from ibc_contract.errors import IbcError
 from ibc_contract.runner import run
 
 
+kept = []
+
+
 class Probe(Node):
     exit_code = None
 
@@ -34,6 +37,8 @@ class Probe(Node):
             self.create_timer(0.05, self.finish)
         if how == 'fail':
             self.create_timer(0.05, self.fail)
+        if how == 'trip':
+            self.create_timer(0.05, self.trip)
         print('ready', flush=True)
 
     def finish(self):
@@ -41,6 +46,10 @@ class Probe(Node):
 
     def fail(self):
         self.exit_code = 7
+
+    def trip(self):
+        kept.append(self.executor)
+        raise IbcError('the arm is gone')
 
     def close(self):
         time.sleep(0.5)
@@ -55,7 +64,10 @@ class EndsSlowly:
 last = EndsSlowly()  # deleted after the interpreter has given up its signal handlers
 
 
-sys.exit(run(Probe))
+code = run(Probe)
+for executor in kept:
+    executor.spin_once(timeout_sec=0.0)  # raises if only its context has been shut down
+sys.exit(code)
 """
 
 
@@ -160,3 +172,11 @@ def test_a_bug_keeps_its_traceback(start):
     assert process.returncode == 2
     assert 'RuntimeError: a bug' in err
     assert 'Traceback' in err
+
+
+def test_after_an_error_in_a_callback_the_executor_is_shut_down_before_its_context(start):
+    # One that is not is collected some time later, and prints a traceback below the error.
+    process = start('trip')
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, err) == (1, 'error: the arm is gone\n')
+    assert out == 'ready\nclosed\n'
