@@ -15,7 +15,8 @@ from ibc_bringup.ports import free_twin_ports
 from ibc_contract import topics
 from ibc_contract.contract import load_contract
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
-from xarm_twin.generate import Recipe, generate_episodes
+from xarm_twin.generate import generate_episodes
+from xarm_twin.recipe import Recipe
 
 IBC = [sys.executable, '-m', 'ibc_bringup.main']
 TIMEOUT_S = 240

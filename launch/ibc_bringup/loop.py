@@ -32,7 +32,8 @@ from ibc_contract.episode_writer import DISCARDED
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle_files import add_result, read_description
 from implicit_bc.training.config import load_config
-from xarm_twin.generate import Recipe, generate_episodes
+from xarm_twin.generate import generate_episodes
+from xarm_twin.recipe import Recipe
 from xarm_twin.tasks import DEMONSTRATION_SEED, get_task
 
 PLAN = 'plan.json'

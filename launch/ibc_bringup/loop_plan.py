@@ -50,7 +50,7 @@ class LoopPlan:
     def check(self) -> None:
         """Raise IbcError unless task and preset exist and fit: minutes before they are needed."""
         from implicit_bc.training.config import load_config
-        from xarm_twin.generate import Recipe
+        from xarm_twin.recipe import Recipe
         from xarm_twin.tasks import get_task
 
         get_task(self.task)
@@ -79,6 +79,6 @@ class LoopPlan:
 def loop_presets() -> list[str]:
     """Names of the presets that learn from what the loop records."""
     from implicit_bc.training.config import load_config
-    from xarm_twin.generate import Recipe
+    from xarm_twin.recipe import Recipe
 
     return [name for name in preset_names() if load_config(name).contract == Recipe.contract]

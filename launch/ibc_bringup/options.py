@@ -47,6 +47,21 @@ class Parser(argparse.ArgumentParser):
         return super().format_help()
 
 
+def add_hand_options(parser: argparse.ArgumentParser) -> None:
+    """Add what the hand of the scripted demonstrator is like."""
+    parser.add_argument(
+        '--noise',
+        type=number(0, 1),
+        metavar='X',
+        help='noise of the demonstrator, 0 to 1 (0)',
+    )
+    parser.add_argument(
+        '--multimodal',
+        action='store_true',
+        help='the demonstrator passes obstacles on either side, not on the nearest',
+    )
+
+
 def whole(minimum: int, maximum: int = 2**31 - 1) -> Callable[[str], int]:
     """Return a type of arguments: whole numbers within these bounds."""
 

@@ -27,8 +27,9 @@ SCRIPTED = ('demonstrator', 'random', 'nothing')
 class DemonstratorPolicy:
     """The scripted demonstrator, acting on the environment's ground truth."""
 
-    def __init__(self, task: str, noise: float = 0.0) -> None:
-        self._demonstrator = make_demonstrator(task, np.random.default_rng(0), noise)
+    def __init__(self, task: str, noise: float = 0.0, multimodal: bool = False) -> None:
+        rng = np.random.default_rng(0)
+        self._demonstrator = make_demonstrator(task, rng, noise, multimodal)
 
     def reset(self, rng: np.random.Generator) -> None:
         """Begin an episode with a hand drawn from `rng`."""
@@ -59,18 +60,25 @@ def contestant(
     task: str | None = None,
     renderer: RendererChoice = 'auto',
     steadiness: Mapping[str, float] | None = None,
+    hand: Mapping[str, Any] | None = None,
 ) -> Contestant:
     """Find what `name` means on `task` (a model's own task by default); IbcError if nothing.
 
     `steadiness` replaces fields of that in a model's `policy.yaml`; the scripted ones have none.
+    `hand` is what the demonstrator's is like: `noise` and `multimodal`.
     """
+    if hand and name != 'demonstrator':
+        raise IbcError(f'{name} is not the demonstrator: leave out {", ".join(hand)}')
     if name in SCRIPTED:
         if steadiness:
             raise IbcError(f'{name} is no model: leave out {", ".join(steadiness)}')
         if task is None:
             raise IbcError(f'{name} needs a task: add --task NAME')
         return Contestant(
-            name, task, partial(_scripted, name, task), partial(PlanarTaskEnv, task, BLIND_CONTRACT)
+            name,
+            task,
+            partial(_scripted, name, task, hand or {}),
+            partial(PlanarTaskEnv, task, BLIND_CONTRACT),
         )
     from ibc_bringup.bundles import read_card
 
@@ -101,9 +109,9 @@ def _trained_alone(path: Path, contract: str) -> Policy:
     return _trained(path, contract)
 
 
-def _scripted(name: str, task: str) -> Policy:
+def _scripted(name: str, task: str, hand: Mapping[str, Any]) -> Policy:
     if name == 'demonstrator':
-        return DemonstratorPolicy(task)
+        return DemonstratorPolicy(task, **hand)
     if name == 'random':
         return RandomPolicy(load_contract(BLIND_CONTRACT).max_delta_m)
     return DoNothingPolicy()

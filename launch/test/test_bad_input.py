@@ -140,7 +140,7 @@ def test_a_folder_of_episodes_with_other_options(refused, tmp_path):
     before = sorted(tmp_path.rglob('*'))
     code, line = refused(*words, '--noise', '0.5')
     assert code == 1
-    assert 'was made with other options (generated, noise 0,' in line
+    assert 'was made with other options (push_red; generated, noise 0,' in line
     assert sorted(tmp_path.rglob('*')) == before
 
 

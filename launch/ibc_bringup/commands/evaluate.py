@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from ibc_bringup.looked_up import task_names
-from ibc_bringup.options import OneOf, number, whole
+from ibc_bringup.options import OneOf, add_hand_options, number, whole
 
 
 def add_parser(subparsers: Any) -> None:
@@ -42,6 +42,14 @@ def add_parser(subparsers: Any) -> None:
         default='auto',
         help='what draws the camera image (%(default)s)',
     )
+    _add_steadiness(parser)
+    add_hand_options(parser)
+    parser.add_argument('--json', action='store_true', help='print one JSON object')
+    parser.add_argument('--save', action='store_true', help='note the result in the model card')
+    parser.set_defaults(run=run)
+
+
+def _add_steadiness(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--warm-start',
         type=whole(0),
@@ -54,9 +62,6 @@ def add_parser(subparsers: Any) -> None:
         metavar='E',
         help="energy by which another mode must be better to be taken (the model's: 0)",
     )
-    parser.add_argument('--json', action='store_true', help='print one JSON object')
-    parser.add_argument('--save', action='store_true', help='note the result in the model card')
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -75,7 +80,9 @@ def run(arguments: argparse.Namespace) -> int:
     steadiness = {name: value for name, value in asked.items() if value is not None}
     if arguments.save and steadiness:
         raise IbcError('--save notes what the model does as it is: write steadiness to policy.yaml')
-    chosen = contestant(arguments.policy, arguments.task, arguments.renderer, steadiness)
+    hand = {'noise': arguments.noise, 'multimodal': arguments.multimodal}
+    hand = {name: value for name, value in hand.items() if value}
+    chosen = contestant(arguments.policy, arguments.task, arguments.renderer, steadiness, hand)
     workers = arguments.workers or os.cpu_count() or 1
     summary = chosen.evaluate(arguments.episodes, arguments.seed, workers).to_dict()
     if arguments.save and arguments.policy not in SCRIPTED:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ibc_bringup.looked_up import task_names
-from ibc_bringup.options import OneOf, number, whole
+from ibc_bringup.options import OneOf, add_hand_options, number, whole
 
 
 def add_parser(subparsers: Any) -> None:
@@ -43,13 +43,15 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         '--workers', type=whole(0), default=0, metavar='N', help='processes (0: one per core)'
     )
+    add_hand_options(parser)
+    _add_lead_in(parser)
     parser.add_argument(
-        '--noise',
-        type=number(0, 1),
-        default=0.0,
-        metavar='X',
-        help='noise of the demonstrator, 0 to 1 (%(default)g)',
+        '--contract', default='planar_rgb', help='contract to record under (planar_rgb)'
     )
+    parser.set_defaults(run=run)
+
+
+def _add_lead_in(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--lead-in',
         type=number(0, 600),
@@ -64,13 +66,6 @@ def add_parser(subparsers: Any) -> None:
         help='let this trained model play before the episode begins, instead of the unsteady hand: '
         'the demonstration then shows how to mend what the model does wrong',
     )
-    parser.add_argument(
-        '--contract', default='planar_rgb', help='contract to record under (planar_rgb)'
-    )
-    parser.add_argument(
-        '--multimodal', action='store_true', help='pass obstacles on either side, not the nearest'
-    )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -80,14 +75,15 @@ def run(arguments: argparse.Namespace) -> int:
 
     from ibc_bringup.bundles import read_card
     from ibc_bringup.policies import player
-    from xarm_twin.generate import Recipe, generate_episodes
+    from xarm_twin.generate import generate_episodes
+    from xarm_twin.recipe import Recipe
     from xarm_twin.tasks import DEMONSTRATION_SEED
 
     recipe = Recipe(
         arguments.task,
         arguments.root,
         arguments.contract,
-        arguments.noise,
+        arguments.noise or 0.0,
         arguments.multimodal,
         lead_in_s=arguments.lead_in,
     )

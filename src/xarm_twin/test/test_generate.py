@@ -7,14 +7,16 @@ import pytest
 from ibc_contract import messages, topics
 from ibc_contract.contract import load_contract
 from ibc_contract.episode_arrays import read_steps
+from ibc_contract.episode_info import new_episode_info
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
-from ibc_contract.episode_writer import mark_episode
+from ibc_contract.episode_writer import EpisodeWriter, mark_episode
 from ibc_contract.errors import IbcError
 from xarm_twin import generate
 from xarm_twin.demonstrators import make_demonstrator
 from xarm_twin.envs import PlanarTaskEnv
-from xarm_twin.generate import Recipe, Studio, generate_episodes
+from xarm_twin.generate import Studio, generate_episodes
 from xarm_twin.lead_in import UnsteadyHand, play_lead_in
+from xarm_twin.recipe import Recipe
 from xarm_twin.tasks import get_task, registry
 
 
@@ -123,6 +125,29 @@ def test_a_folder_of_other_options_is_refused(studio, tmp_path, other):
     assert recipe.note in str(error.value)
 
 
+def test_a_folder_of_another_task_or_other_seeds_of_another_recipe_is_refused(studio, tmp_path):
+    studio.record(4)
+    same = Recipe('push_red', tmp_path, contract='planar_state')
+    same.require_only_its_own()
+    for other in (
+        Recipe('insert_blue', tmp_path, contract='planar_state'),
+        Recipe('push_red', tmp_path, contract='planar_state', noise=0.5),
+        Recipe('push_red', tmp_path),
+    ):
+        with pytest.raises(IbcError, match='push_red_000004 was made with other options'):
+            generate_episodes(other, 1, seed=100)
+    assert [path.name for path in tmp_path.iterdir()] == ['push_red_000004']
+
+
+def test_recorded_episodes_and_folders_below_are_no_matter(studio, tmp_path):
+    info = new_episode_info('insert_blue', load_contract(), 'ros', 1_700_000_000_000_000_000)
+    EpisodeWriter(tmp_path, info).close()
+    studio.record(4)
+    (tmp_path / 'below').mkdir()
+    (tmp_path / 'push_red_000004').rename(tmp_path / 'below' / 'push_red_000004')
+    Recipe('push_red', tmp_path, noise=0.5).require_only_its_own()
+
+
 def test_a_failure_is_put_aside_and_not_tried_again(idle, studio, tmp_path):
     assert studio.record(0) is None
     assert find_episodes(tmp_path) == []
@@ -172,10 +197,14 @@ def test_a_lead_in_that_does_the_task_is_cut_short():
     env.close()
 
 
-def test_too_many_failures_are_said(idle, tmp_path, monkeypatch):
+def test_too_many_failures_are_said(idle, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(generate, '_SPARE_SEEDS', 0)
-    with pytest.raises(IbcError, match='only 0 of 2 demonstrations succeeded'):
-        generate_episodes(Recipe('push_red', tmp_path, contract='planar_state'), 1)
+    recipe = Recipe('push_red', tmp_path, contract='planar_state', noise=0.5, multimodal=True)
+    with pytest.raises(IbcError, match='only 0 of 6 demonstrations succeeded'):
+        generate_episodes(recipe, 3)
+    (record,) = caplog.records  # once, while there is time to stop
+    assert '5 of the first 5 demonstrations came to nothing' in record.message
+    assert record.message.endswith('ibc eval demonstrator --task push_red --noise 0.5 --multimodal')
 
 
 def test_an_interruption_leaves_nothing_half_done(tmp_path):

@@ -1,5 +1,6 @@
 """Demonstrator episodes as bags, faster than real time: in parallel, resumable, reproducible."""
 
+import logging
 import multiprocessing
 import shutil
 import signal
@@ -7,105 +8,40 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import as_completed
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from ibc_contract.contract import ImageObservation, load_contract
-from ibc_contract.episode_info import EpisodeInfo, new_episode_info
-from ibc_contract.episode_reader import EpisodeReader
-from ibc_contract.episode_writer import DISCARDED, PARTIAL, REPAIRED, EpisodeWriter
+from ibc_contract.contract import load_contract
+from ibc_contract.episode_info import new_episode_info
+from ibc_contract.episode_writer import DISCARDED, PARTIAL, EpisodeWriter
 from ibc_contract.errors import IbcError
 from ibc_contract.process_pool import spawn_pool
-from xarm_twin.camera import RendererChoice, TwinCamera, choose_renderer
-from xarm_twin.cell import TICK, TICKS_PER_SECOND
+from xarm_twin.camera import TwinCamera, choose_renderer
+from xarm_twin.cell import TICK
 from xarm_twin.demonstrators import PERIOD, make_demonstrator
 from xarm_twin.envs import PlanarTaskEnv
 from xarm_twin.lead_in import (
     BLIND_CONTRACT,
     FRAME_AGE_S,
-    PlayerFactory,
     UnsteadyHand,
     play_lead_in,
 )
+from xarm_twin.recipe import Recipe
 from xarm_twin.recording import CellRecorder
-from xarm_twin.tasks import DEMONSTRATION_SEED, get_task
+from xarm_twin.tasks import DEMONSTRATION_SEED
+
+log = logging.getLogger(__name__)
 
 OPERATOR = 'demonstrator'
 _SPARE_SEEDS = 10
+_MANY_FAILED = 5
+"""Worth a warning, where fewer succeeded."""
 _SHORTEST_S = 1.0
 """Shorter demonstrations are put aside [s]."""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What the episodes have in common."""
-
-    task: str
-    root: Path
-    contract: str = 'planar_rgb'
-    noise: float = 0.0
-    multimodal: bool = False
-    camera_hz: int = 5
-    lead_in_s: float = 0.0
-    """Longest unrecorded play before an episode begins [s]."""
-    player: PlayerFactory | None = None
-    """Who plays then; a very unsteady hand by default."""
-    player_name: str = 'a policy'
-    """What the bags call the player."""
-    frame_latency_s: tuple[float, float] = (0.03, 0.12)
-    """Range from which each episode draws the time from a frame's stamp to its arrival [s]: as
-    measured in the ROS graph."""
-    renderer: RendererChoice = 'auto'
-
-    def __post_init__(self) -> None:
-        get_task(self.task)
-        if not 1 <= self.camera_hz <= TICKS_PER_SECOND or TICKS_PER_SECOND % self.camera_hz:
-            raise IbcError(f'camera_hz is {self.camera_hz}, it must divide {TICKS_PER_SECOND}')
-
-    @property
-    def has_camera(self) -> bool:
-        """Whether the contract looks at images."""
-        return isinstance(load_contract(self.contract).observation, ImageObservation)
-
-    def name(self, seed: int) -> str:
-        """Name of the episode with this seed."""
-        return f'{self.task}_{seed:06d}'
-
-    @property
-    def note(self) -> str:
-        """What the bags say about how they were made."""
-        return (
-            f'generated, noise {self.noise:g}, multimodal {self.multimodal}, lead-in up to '
-            f'{self.lead_in_s:g} s by {self.player_name if self.player else "an unsteady hand"}'
-        )
-
-    def finished(self, seed: int) -> tuple[bool, Path | None]:
-        """Whether this seed was done before, and the episode if that shows how to do the task.
-
-        Raises:
-            IbcError: It was done by another recipe: the folder would hold a mixture.
-        """
-        name = self.name(seed)
-        places = [self.root / name, self.root / f'{name}{REPAIRED}', self.root / DISCARDED / name]
-        done = {path: self._info(path) for path in places if path.exists()}
-        shown = [p for p in done if p.parent == self.root and done[p].outcome == 'success']
-        return bool(done), shown[0] if shown else None
-
-    def _info(self, episode: Path) -> EpisodeInfo:
-        """Return what the episode says about itself; IbcError if another recipe made it."""
-        info, contract = EpisodeReader(episode).info, load_contract(self.contract)
-        note = info.note.split(' / ')[0]  # what a repair has to say comes behind
-        if (note, info.contract_hash) != (self.note, contract.hash):
-            raise IbcError(
-                f'{episode} was made with other options ({info.note}; contract '
-                f'{info.contract_name} {info.contract_hash}) than these ({self.note}; contract '
-                f'{contract.name} {contract.hash}): choose another folder, or the same options'
-            )
-        return info
 
 
 def generate_episodes(
@@ -131,7 +67,9 @@ def generate_episodes(
     if recipe.player is not None:
         recipe.player()  # what a pool's initializer raises only shows as a broken pool
     recipe.root.mkdir(parents=True, exist_ok=True)
+    recipe.require_only_its_own()
     kept: dict[int, Path] = {}
+    failed = 0
     upcoming, end = seed, seed + 2 * episodes + _SPARE_SEEDS
     with tqdm(total=episodes, desc=recipe.task, unit='episode', disable=None) as progress:
         while len(kept) < episodes and upcoming < end:
@@ -141,12 +79,30 @@ def generate_episodes(
                 if path is not None:
                     kept[done] = path
                     progress.update()
+                else:
+                    failed += 1
+                    if failed == _MANY_FAILED and failed > len(kept):
+                        _warn(recipe, failed, len(kept))
     if len(kept) < episodes:
         raise IbcError(
             f'{recipe.task}: only {len(kept)} of {end - seed} demonstrations succeeded; '
             f'{recipe.root} has them'
         )
     return [kept[number] for number in sorted(kept)]
+
+
+def _warn(recipe: Recipe, failed: int, kept: int) -> None:
+    hand = f' --noise {recipe.noise:g}' * (recipe.noise > 0) + ' --multimodal' * recipe.multimodal
+    log.warning(
+        '%s: %d of the first %d demonstrations came to nothing and lie in %s; how often such a '
+        'hand succeeds: ibc eval demonstrator --task %s%s',
+        recipe.task,
+        failed,
+        failed + kept,
+        recipe.root / DISCARDED,
+        recipe.task,
+        hand,
+    )
 
 
 def _record_all(
