@@ -16,7 +16,7 @@ def use_threads(count: int) -> None:
 
 
 def side_by_side(work: Sequence[Callable[[], Result]]) -> list[Result]:
-    """Run independent pieces of work, each on one thread; return their results in order.
+    """Run independent pieces of work, dealt out to single threads; return their results in order.
 
     Threads that share an operation wait for each other after every one of them, here only once. On
     two cores taken by other processes too, that is the difference between 22 and 16 ms for the
@@ -24,13 +24,19 @@ def side_by_side(work: Sequence[Callable[[], Result]]) -> list[Result]:
     """
     threads = torch.get_num_threads()
     if threads == 1 or len(work) < 2:
-        return [piece() for piece in work]
+        return _each(work)
+    hands = [work[i::threads] for i in range(min(threads, len(work)))]
     torch.set_num_threads(1)
     try:
-        others = [_pool(threads - 1).submit(piece) for piece in work[1:]]
-        return [work[0](), *(other.result() for other in others)]
+        others = [_pool(threads - 1).submit(_each, hand) for hand in hands[1:]]
+        done = [_each(hands[0]), *(other.result() for other in others)]
     finally:
         torch.set_num_threads(threads)
+    return [done[i % threads][i // threads] for i in range(len(work))]
+
+
+def _each(work: Sequence[Callable[[], Result]]) -> list[Result]:
+    return [piece() for piece in work]
 
 
 @cache

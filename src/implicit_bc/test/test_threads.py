@@ -17,6 +17,7 @@ def threads(request):
 def test_results_come_in_the_order_of_the_work(threads):
     assert side_by_side([lambda i=i: i * i for i in range(20)]) == [i * i for i in range(20)]
     assert side_by_side([]) == []
+    assert side_by_side([int, float, str]) == [0, 0.0, '']
     assert torch.get_num_threads() == threads
 
 
