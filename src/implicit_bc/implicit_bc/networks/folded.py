@@ -8,7 +8,7 @@ a residual network, and blocks that end in a layer W_k z_k + b_k,
 
 The last layer of every block becomes a dot product (where another block follows, it needs the layer
 too), and x is seen through its ReLU alone. Of the paper's value network for the robot, one block
-1024 -> 256 -> 256 -> 1024, that leaves 55 % of the products. A plain network has a ReLU before its
+1024 -> 256 -> 256 -> 1024, that leaves 55 % of the products behind the first layer. A plain network has a ReLU before its
 head and nothing to fold.
 
 All of it is linear algebra on the same weights: results differ by rounding. Folding them costs a
@@ -51,38 +51,37 @@ class FoldedEnergy:
             action_weight: The actions' half of its weight, A (width, A).
             value: The other layers.
         """
-        # e + A a as one product: [A e] times (a, 1).
+        head = used_weight(value.head)[0]
+        hidden, offset = value.hidden, value.head.bias.expand(len(embedded))
+        # e + A a as one product: (a, 1) times [A e].
         self._first = torch.cat(
             (action_weight.T.expand(len(embedded), -1, -1), embedded[:, None]), dim=1
         )
-        head = used_weight(value.head)[0]
-        hidden = value.hidden
         if isinstance(hidden, PlainLayers):
             self._hidden: Callable[[Tensor], Tensor] = _plain(hidden, head)
-            self._of_observation = value.head.bias.expand(len(embedded))
-            self._of_action = head.new_zeros(action_weight.shape[1])
+            slope = torch.zeros_like(action_weight[0])
         else:
             self._hidden, bias = _residual(hidden, head)
-            self._of_observation = embedded @ head + value.head.bias + bias
-            self._of_action = head @ action_weight
+            slope, offset = head @ action_weight, offset + bias + embedded @ head
+        self._affine = torch.cat((slope.expand(len(embedded), -1), offset[:, None]), dim=1)
 
     @torch.no_grad()
     def __call__(self, actions: Tensor) -> Tensor:
         """Score `actions` (B, N, A)."""
-        energies = actions @ self._of_action
-        energies += self._of_observation[:, None]
+        together = functional.pad(actions, (0, 1), value=1.0)
+        energies = torch.bmm(together, self._affine[..., None])[..., 0]
         if actions.device.type != 'cpu':
-            return energies.add_(self._nonlinear(self._first, actions))
+            return energies.add_(self._nonlinear(together, self._first))
         parts = _parts(*actions.shape[:2])
-        work = [partial(self._nonlinear, self._first[i], actions[i, j]) for i, j in parts]
+        work = [partial(self._nonlinear, together[i, j], self._first[i]) for i, j in parts]
         for part, found in zip(parts, side_by_side(work), strict=True):
             energies[part] += found
         return energies
 
-    @torch.no_grad()
-    def _nonlinear(self, first: Tensor, actions: Tensor) -> Tensor:
-        fused = torch.bmm(functional.pad(actions, (0, 1), value=1.0), first)
-        return self._hidden(fused.flatten(0, 1)).view(actions.shape[:2])
+    @torch.no_grad()  # a setting of each thread
+    def _nonlinear(self, together: Tensor, first: Tensor) -> Tensor:
+        """What ReLUs add to the energies (b, n), for (a, 1) and [A e] of some actions."""
+        return self._hidden(torch.bmm(together, first))
 
 
 def _parts(observations: int, candidates: int) -> list[tuple[slice, slice]]:
@@ -98,7 +97,7 @@ def _parts(observations: int, candidates: int) -> list[tuple[slice, slice]]:
 
 
 def _plain(layers: PlainLayers, head: Tensor) -> Callable[[Tensor], Tensor]:
-    """Return what maps fused inputs (K, width), which it overwrites, to energies (K,)."""
+    """Return what maps fused inputs (..., width), which it overwrites, to energies (...)."""
     used = [_used(layer) for layer in layers.linears()]
 
     def energies(x: Tensor) -> Tensor:
@@ -117,16 +116,17 @@ def _residual(layers: ResidualLayers, head: Tensor) -> tuple[Callable[[Tensor], 
     bias = sum((block[-1][1] @ head for block in blocks), start=head.new_zeros(()))
 
     def energies(x: Tensor) -> Tensor:
-        total = x.new_zeros(len(x))
+        total: Tensor | None = None
         for i, (block, weights) in enumerate(zip(blocks, folded, strict=True)):
             follows = i + 1 < len(blocks)
             y = torch.relu(x) if follows else x.relu_()
             for weight, offset in block[:-1]:
                 y = functional.linear(y, weight, offset).relu_()
-            total += y @ weights
+            energy = y @ weights
+            total = energy if total is None else total + energy
             if follows:
                 x += functional.linear(y, *block[-1])
-        return total
+        return x.new_zeros(x.shape[:-1]) if total is None else total
 
     return energies, bias
 
