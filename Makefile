@@ -1,8 +1,10 @@
 # Everything starts here. Each target sets up what it needs.
 PYTHON ?= python3
-# Whatever pip should install as PyTorch; on x86-64, PyPI's wheel is the CUDA build.
-TORCH ?= torch
 VENV := .venv
+# Whatever pip should install as PyTorch; on x86-64, PyPI's wheel is the CUDA build. What was asked for stays,
+# until something else is.
+HAS_TORCH := $(shell cat $(VENV)/.ready 2>/dev/null)
+TORCH ?= $(or $(HAS_TORCH),torch)
 BIN := $(VENV)/bin
 PACKAGES := src/planar_arm src/ibc_contract src/implicit_bc src/ibc_studies src/xarm_twin src/xarm_planar_driver \
             src/realsense_capture src/teleop_mouse src/demo_recorder src/ibc_policy_node models launch
@@ -20,16 +22,23 @@ export CFLAGS += -Wno-error=incompatible-pointer-types
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
+ifneq ($(TORCH),$(HAS_TORCH))
+.PHONY: $(VENV)/.ready
+OTHER_TORCH := $(HAS_TORCH)
+endif
+
 setup: $(VENV)/.ready ## Create .venv with ROS 2 Jazzy wheels, PyTorch and every package of this repository
 
 $(VENV)/.ready: constraints.txt $(wildcard docker/*.py src/*/setup.py) launch/setup.py models/setup.py
 	$(PYTHON) docker/check_system.py
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip 'setuptools<80' wheel
+# To pip, one wheel of a version is as good as another.
+	$(if $(OTHER_TORCH),$(BIN)/python -m pip uninstall --quiet --yes torch)
 	$(BIN)/python -m pip install --quiet -c constraints.txt $(TORCH)
 	$(BIN)/python -m pip install --quiet -c constraints.txt $(ROS) pytest hypothesis ruff 'pyright[nodejs]'
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation $(foreach p,$(PACKAGES),-e ./$(p))
-	@touch $@
+	@echo '$(TORCH)' > $@
 
 demo: setup ## Run the best shipped policy on the twin through the full ROS graph (writes a video and a report)
 	$(BIN)/ibc demo

@@ -1,8 +1,10 @@
 """Every package has the same skeleton and declares what it imports, for pip and for rosdep."""
 
 import ast
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -168,6 +170,35 @@ def test_what_make_installs_is_pinned():
     tools = shlex.split(lines[0])
     tools += re.search('^ROS := (.*)$', MAKEFILE.read_text(), re.MULTILINE)[1].split()
     assert {tool.split('[')[0] for tool in tools} <= pins()
+
+
+def test_another_pytorch_is_installed_when_asked_for_and_stays(tmp_path):
+    """With a stand-in for the environment's Python that notes what it is told."""
+    shutil.copy(MAKEFILE, tmp_path)
+    for file in ('constraints.txt', 'launch/setup.py', 'models/setup.py', '.venv/bin/python'):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    said = tmp_path / 'said'
+    python = tmp_path / '.venv' / 'bin' / 'python'
+    python.write_text(f'#!/bin/sh\necho "$*" >> {said}\n')
+    python.chmod(0o755)
+
+    def pytorch(*words):
+        said.write_text('')
+        environment = {'PATH': os.environ['PATH']}  # not that of a `make test` around this one
+        command = ['make', '-C', str(tmp_path), 'setup', 'PYTHON=true', *words]
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        return [
+            line.split(' --quiet ')[1] for line in said.read_text().splitlines() if 'torch' in line
+        ]
+
+    other = 'torch --index-url URL'
+    assert pytorch() == ['-c constraints.txt torch']
+    assert pytorch() == []
+    assert pytorch(f'TORCH={other}') == ['--yes torch', f'-c constraints.txt {other}']
+    assert pytorch(f'TORCH={other}') == []
+    assert pytorch() == []
+    assert pytorch('TORCH=torch') == ['--yes torch', '-c constraints.txt torch']
 
 
 def test_the_type_checker_needs_nothing_but_what_pip_installed(tmp_path):
