@@ -19,6 +19,7 @@ from ibc_contract.errors import IbcError
 from ibc_contract.messages import poses_array, stamp_ns
 from ibc_contract.ros import latched, newest
 from planar_arm import xarm6
+from planar_arm.kinematics import Xarm6Kinematics
 from xarm_twin.node import XarmTwinNode
 from xarm_twin.real_time import RealTimeTwin
 from xarm_twin.scene_state import SceneState, SceneStateClient
@@ -124,6 +125,27 @@ def test_joint_targets_move_the_arm_and_reset_leaves_it(world: World) -> None:
         twin.stop()
 
 
+def put_tool_on_a_block(world: World, seed: int) -> None:
+    """Stand the tool where the layout of `seed` has its first block."""
+    x, y = world.task.sample_layout(np.random.default_rng(seed))[0, :2]
+    kinematics = Xarm6Kinematics()
+    world.set_joint_positions(kinematics.planar((x, y), xarm6.HOME_Q))
+    kinematics.close()
+
+
+def test_no_object_is_laid_onto_the_tool(world: World) -> None:
+    put_tool_on_a_block(world, 5)
+    twin = RealTimeTwin(world)
+    before = twin.newest().objects
+    with pytest.raises(IbcError, match='layout of seed 5 has an object: call arm/home first'):
+        twin.reset(5)
+    np.testing.assert_allclose(world.object_poses(), before, atol=1e-9)
+    world.set_joint_positions(xarm6.HOME_Q)
+    twin.reset(5)
+    expected = world.task.sample_layout(np.random.default_rng(5))
+    np.testing.assert_allclose(world.object_poses(), expected, atol=1e-9)
+
+
 def test_an_error_in_the_physics_is_not_silent(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -160,6 +182,26 @@ def test_ground_truth_and_reset(
     assert ros.spin_until(lambda: len(probe.objects) >= 2, node, probe)
     layout = task.sample_layout(np.random.default_rng(4))
     np.testing.assert_allclose(poses_array(probe.objects[-1])[:, :2], layout[:, :2], atol=2e-3)
+
+
+def test_a_reset_onto_the_tool_is_refused_and_uses_no_seed_up(
+    ros: Any, make_node: Callable[..., XarmTwinNode], probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = make_node(task='push_red', seed=3)
+    assert ros.spin_until(probe.reset.service_is_ready, node, probe)
+
+    def ask() -> Trigger.Response:
+        future = probe.reset.call_async(Trigger.Request())
+        assert ros.spin_until(future.done, node, probe)
+        return future.result()
+
+    monkeypatch.setattr(World, 'tool_is_clear', lambda *_: False)
+    refused = ask()
+    assert not refused.success
+    assert 'seed 4' in refused.message
+    assert 'arm/home' in refused.message
+    monkeypatch.undo()
+    assert ask().message == 'layout of seed 4'
 
 
 def test_an_error_in_the_physics_ends_the_node_with_code_2(

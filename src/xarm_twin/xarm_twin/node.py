@@ -19,6 +19,7 @@ from std_msgs.msg import Float64, Int64
 from std_srvs.srv import Trigger
 
 from ibc_contract import topics
+from ibc_contract.errors import IbcError
 from ibc_contract.messages import float64_cdr, pose_array_cdr
 from ibc_contract.pacing import ticks
 from ibc_contract.ros import Diagnostics, declare_config, latched, newest
@@ -129,8 +130,12 @@ class XarmTwinNode(Node):
             self._score_publisher.publish(float64_cdr(self._task.score(state.objects)))
 
     def _on_reset(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        try:
+            self.twin.reset(self._seed + 1)
+        except IbcError as error:
+            response.success, response.message = False, str(error)
+            return response
         self._seed += 1
-        self.twin.reset(self._seed)
         self._seed_publisher.publish(Int64(data=self._seed))
         response.success, response.message = True, f'layout of seed {self._seed}'
         self.get_logger().info(response.message)

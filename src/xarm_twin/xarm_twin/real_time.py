@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ibc_contract.errors import IbcError
 from ibc_contract.pacing import ticks
 from xarm_twin.scene_state import SceneState
 from xarm_twin.world import World
@@ -19,6 +20,8 @@ STATE_PERIOD = 0.02
 """Time between two looks at the objects [s]; joints are looked at after every step."""
 
 JOIN_TIMEOUT = 2.0
+CLEARANCE = 0.005
+"""Objects are laid no nearer to the tool [m]."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,22 @@ class RealTimeTwin:
         self._target = np.array(q, float)
 
     def reset(self, seed: int) -> None:
-        """Place all objects anew for `seed`. The arm stays where it is."""
-        poses = self._world.task.sample_layout(np.random.default_rng(seed))
+        """Place all objects anew for `seed`. The arm stays where it is.
+
+        Raises:
+            IbcError: One of them would lie where the tool is; nothing has changed.
+        """
+        world = self._world
+        poses = world.task.sample_layout(np.random.default_rng(seed))
         with self._lock:
-            self._world.set_layout(poses)
+            before = world.object_poses()
+            world.set_layout(poses)
+            if not world.tool_is_clear(CLEARANCE):
+                world.set_layout(before)
+                raise IbcError(
+                    f'the tool is where the layout of seed {seed} has an object: '
+                    'call arm/home first'
+                )
             self._newest = self._look()
 
     def take_pace(self) -> Pace:

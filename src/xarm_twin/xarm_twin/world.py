@@ -40,7 +40,7 @@ class World:
             enableConeFriction=1,
             physicsClientId=self._client,
         )
-        self._arm, self._joints = self._load_arm()
+        self._arm, self._joints, self._tcp = self._load_arm()
         self._load_board()
         self._bodies: list[int] = []
         self._steps = 0
@@ -121,8 +121,17 @@ class World:
             row[:3], row[3:] = position, quaternion
         return poses
 
-    def _load_arm(self) -> tuple[int, list[int]]:
-        """Load the arm; return its body and the indices of its six joints."""
+    def tool_is_clear(self, gap: float) -> bool:
+        """Whether the tool is farther than `gap` [m] from every object."""
+        return not any(
+            pybullet.getClosestPoints(
+                self._arm, body, gap, linkIndexA=self._tcp, physicsClientId=self._client
+            )
+            for body in self._bodies
+        )
+
+    def _load_arm(self) -> tuple[int, list[int], int]:
+        """Load the arm; return its body and the indices of its six joints and of its tool."""
         body = pybullet.loadURDF(
             xarm6_with_tool_urdf(),
             useFixedBase=True,
@@ -137,7 +146,7 @@ class World:
             if link != tcp:
                 pybullet.setCollisionFilterGroupMask(body, link, 0, 0, physicsClientId=self._client)
         self._set_friction(body, self._scene.physics.tool_friction, tcp)
-        return body, [index[name] for name in xarm6.JOINT_NAMES]
+        return body, [index[name] for name in xarm6.JOINT_NAMES], tcp
 
     def _load_board(self) -> None:
         board = self._scene.board
