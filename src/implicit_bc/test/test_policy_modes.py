@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ibc_contract.errors import IbcError
-from implicit_bc.methods import Autoregressive, DerivativeFree, MeanSquaredError
+from implicit_bc.methods import Autoregressive, DerivativeFree, Langevin, MeanSquaredError
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.policy import LearnedPolicy
@@ -98,7 +98,9 @@ def test_the_landscape_is_the_energy_over_the_box_of_actions(policy):
     assert shown.energies[0, column] == pytest.approx(10 * 4 + 1.5, abs=0.1)
 
 
-@pytest.mark.parametrize('method', [DerivativeFree(), Autoregressive()], ids=lambda m: m.kind)
+@pytest.mark.parametrize(
+    'method', [DerivativeFree(), Autoregressive(), Langevin()], ids=lambda m: m.kind
+)
 def test_the_landscape_of_a_network_has_the_energies_of_its_decisions(method):
     policy = untrained(method)
     decided = policy.infer(seen(0.3), rng())

@@ -8,8 +8,8 @@ a residual network, and blocks that end in a layer W_k z_k + b_k,
 
 The last layer of every block becomes a dot product (where another block follows, it needs the layer
 too), and x is seen through its ReLU alone. Of the paper's value network for the robot, one block
-1024 -> 256 -> 256 -> 1024, that leaves 55 % of the products behind the first layer. A plain network has a ReLU before its
-head and nothing to fold.
+1024 -> 256 -> 256 -> 1024, that leaves 55 % of the products behind the first layer. A plain network
+has a ReLU before its head and nothing to fold.
 
 All of it is linear algebra on the same weights: results differ by rounding. Folding them costs a
 few products of a vector and a matrix, so that it is done anew for every decision, and no copy can
