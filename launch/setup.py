@@ -15,7 +15,7 @@ setup(
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
         (f'share/{NAME}/launch', sorted(glob('*.launch.py'))),
-        (f'share/{NAME}/config', sorted(glob('config/*'))),
+        (f'share/{NAME}/config', sorted(glob('config/*.*'))),
     ],
     install_requires=[
         'ibc_contract',

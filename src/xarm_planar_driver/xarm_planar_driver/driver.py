@@ -48,7 +48,11 @@ class PlanarDriver:
         self._gate = SafetyGate(limits, workspace)
         self._arbiter = Arbiter(config.teleop_hold)
         settings = MotionSettings(
-            config.period, config.home_speed, config.home_joint_speed, config.collision_sensitivity
+            config.period,
+            config.home_speed,
+            # As with the speed in the plane: a site that lowers its limits goes home more slowly.
+            min(config.home_joint_speed, limits.max_joint_speed),
+            config.collision_sensitivity,
         )
         self._motion = ArmMotion(
             self._arm, self._kinematics, self._gate, workspace, self._arbiter, settings
