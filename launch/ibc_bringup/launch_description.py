@@ -89,6 +89,7 @@ def _node(call: NodeCall) -> Node:
         name=process.name,
         namespace=call.namespace,
         parameters=[*files, values],
+        ros_arguments=['--enclave', call.enclave],
         output='screen',
         emulate_tty=True,
         exec_name=process.name,  # in the log, instead of the prefix's

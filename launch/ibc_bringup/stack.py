@@ -75,6 +75,11 @@ class NodeCall:
         """What a person does after it was killed."""
         return self.process.if_killed.format(**self.parameters)
 
+    @property
+    def enclave(self) -> str:
+        """Whose keys the node has where ROS's security is on; else it is only a name."""
+        return '/'.join(['', *filter(None, [self.namespace]), self.process.name])
+
     def command(self) -> list[str]:
         """The command line that starts the node without ROS's own launch."""
         command = [
@@ -83,6 +88,8 @@ class NodeCall:
             'ibc_bringup.bare_start',
             self.process.module,
             '--ros-args',
+            '--enclave',
+            self.enclave,
         ]
         command += ['-r', f'__node:={self.process.name}']
         if self.namespace:

@@ -363,6 +363,14 @@ def test_strings_keep_their_type_on_the_command_line():
     assert shlex.join(command).count('--ros-args') == 1
 
 
+def test_every_node_has_an_enclave_of_its_own():
+    found = calls('teleop_record')
+    assert {call.enclave for call in found.values()} == {f'/{name}' for name in found}
+    driver = calls('teleop_record', namespace='left')['xarm_planar_driver']
+    assert driver.enclave == '/left/xarm_planar_driver'
+    assert shlex.join(driver.command()).count('--enclave /left/xarm_planar_driver') == 1
+
+
 def test_every_module_and_parameter_file_exists():
     for stack in STACKS.values():
         for process in stack.processes:
