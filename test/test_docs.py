@@ -13,6 +13,8 @@ from ibc_bringup.arguments import parse_assignments
 from ibc_bringup.main import parser
 from ibc_bringup.stacks import STACKS
 from ibc_contract import topics
+from xarm_twin.envs import env_id
+from xarm_twin.tasks import TASK_NAMES
 
 ROOT = Path(__file__).resolve().parents[1]
 GUIDES = [ROOT / 'README.md', ROOT / 'docker' / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
@@ -156,6 +158,11 @@ def test_every_name_on_the_wire_is_described():
     for name, value in vars(topics).items():
         if name.isupper() and isinstance(value, str):
             assert f'`{value}`' in text, value
+
+
+def test_every_environment_is_named():
+    text = (ROOT / 'docs' / 'training.md').read_text()
+    assert [task for task in TASK_NAMES if f'`{env_id(task)}`' not in text] == []
 
 
 def test_recorded_topics_are_described():

@@ -104,6 +104,11 @@ class Loop:
             'better_than_baselines': not self.doubt(),
         }
 
+    @property
+    def _training(self) -> Path:
+        """Folder of the training run; a bundle is called after its run."""
+        return self.folder / self.plan.task
+
     def _part(self, name: str, what: str, work: Callable[[], dict[str, Any]]) -> None:
         if name in self.results:
             say(f'{name}: done before')
@@ -162,7 +167,7 @@ class Loop:
         return {'episodes': len(paths)}
 
     def _train(self) -> dict[str, Any]:
-        folder = self.folder / 'train'
+        folder = self._training
         overrides = {'seed': self.plan.seed, 'time_limit_s': self.plan.train_seconds}
         if (folder / DESCRIPTION).is_file():
             run, resume = open_run(folder), True
@@ -179,7 +184,7 @@ class Loop:
 
     def _evaluator(self, name: str) -> Callable[[], dict[str, Any]]:
         def work() -> dict[str, Any]:
-            bundle = self.folder / 'train' / 'bundle'
+            bundle = self._training / 'bundle'
             chosen = contestant(str(bundle) if name == 'trained' else name, self.plan.task)
             workers = os.cpu_count() or 1
             summary = chosen.evaluate(self.plan.evaluated, EVALUATION_SEED, workers)
@@ -190,7 +195,7 @@ class Loop:
         return work
 
     def _run(self) -> dict[str, Any]:
-        bundle = self.folder / 'train' / 'bundle'
+        bundle = self._training / 'bundle'
         trials = try_model(
             str(bundle), self.plan.task, self.folder, RUN_TRIALS, self.plan.run_seconds
         )

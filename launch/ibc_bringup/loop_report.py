@@ -24,8 +24,8 @@ Results = Mapping[str, Mapping[str, Any]]
 
 def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -> Path:
     """Write the page; return its path."""
-    run = open_run(folder / 'train')
-    made = read_description(folder / 'train' / 'bundle')['provenance']
+    run = open_run(folder / plan['task'])
+    made = read_description(run.bundle)['provenance']
     rates = [
         (label, results[name]['success_rate'], *results[name]['wilson95'])
         for name, label in {'trained': 'trained policy', **RIVALS}.items()
@@ -121,7 +121,7 @@ def loop_table(results: Results) -> Table:
     steps = {
         'record': data_steps['recorded'],
         'generate': data_steps['generated'],
-        'train': results['train']['steps'],
+        'train': f'{results["train"]["steps"]} updates',
     }
     labels = {
         'record': 'recorded through ROS 2',

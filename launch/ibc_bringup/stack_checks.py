@@ -83,11 +83,20 @@ def check_camera(values: Values) -> None:
 
 def check_model(values: Values) -> None:
     """Raise IbcError unless the policy can run."""
-    from ibc_bringup.bundles import check_bundle, find_bundle
+    from ibc_bringup.bundles import check_bundle, find_bundle, read_card
 
-    contract = check_bundle(find_bundle(str(values['model'])))
+    bundle = find_bundle(str(values['model']))
+    contract = check_bundle(bundle)
     if contract.observation.kind == 'state' and not values['sim']:
         raise IbcError(
             f'model {values["model"]} sees the poses of the objects ({contract.name}), which only '
             'the twin knows: add sim:=true, or take a model that sees images'
+        )
+    tasks = read_card(str(bundle)).tasks
+    if values['task'] not in tasks:
+        log.warning(
+            'model %s was trained for %s, not for %s',
+            values['model'],
+            ', '.join(tasks),
+            values['task'],
         )

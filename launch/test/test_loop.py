@@ -44,7 +44,7 @@ def test_the_table_has_a_row_per_part_with_its_interval():
     table = loop_table(RESULTS)
     rows = {row[0]: row[1:] for row in table.rows}
     assert rows['recorded through ROS 2'] == ('3', '150', '70', '')
-    assert rows['training'] == ('103', '4000', '240', '')
+    assert rows['training'] == ('103', '4000 updates', '240', '')
     assert rows['random moves, evaluated'] == ('20', '1500', '60', '0.80 [0.58, 0.92]')
     assert rows['trained policy through ROS 2'][-1] == '1 of 2'
     assert len(rows) == len(RESULTS)

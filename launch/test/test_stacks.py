@@ -14,7 +14,7 @@ from ibc_bringup.checks import ONLY_ROBOT, Finding
 from ibc_bringup.parameter_files import config_path
 from ibc_bringup.ports import free_twin_ports
 from ibc_bringup.stack import From
-from ibc_bringup.stack_checks import check_camera, check_mouse
+from ibc_bringup.stack_checks import check_camera, check_model, check_mouse
 from ibc_bringup.stacks import STACKS, find_stack
 from ibc_bringup.up import process_group
 from ibc_contract.contract import load_contract
@@ -292,6 +292,14 @@ def test_a_model_that_sees_what_only_the_twin_knows_is_refused_on_the_robot(monk
     given = {'model': 'mine', 'task': 'push_red', 'sim': 'false', 'robot_ip': '10.0.0.5'}
     with pytest.raises(IbcError, match=r'poses of the objects \(planar_state\)'):
         stack.check(stack.values(given))
+
+
+def test_a_task_that_the_model_was_not_trained_for_is_said(caplog):
+    values = {'model': 'push_red_then_green', 'task': 'push_red_then_green', 'sim': True}
+    check_model(values)
+    assert not caplog.messages
+    check_model({**values, 'task': 'push_red'})
+    assert 'was trained for push_red_then_green, not for push_red' in caplog.text
 
 
 def test_a_model_of_another_contract_is_refused_before_the_arm_moves(tmp_path, monkeypatch):
