@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 from ibc_contract.errors import IbcError
+from implicit_bc.benchmarks.growth import bench_growth
 from implicit_bc.benchmarks.training import compare_steps, paper_settings
 from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
 from implicit_bc.networks.energy import NetworkConfig
@@ -54,3 +55,12 @@ def test_a_device_that_does_not_exist(one_line):
     with pytest.raises(IbcError, match="device 'cuda:77'") as error:
         compare_steps(SMALL_STATES, 1, 'cuda:77')
     one_line(error.value)
+
+
+def test_memory_of_the_plain_step_grows_with_its_size_and_ours_stays():
+    small, large = bench_growth(((64, 128), (256, 128)), progress=False)
+    assert (small['candidates'], large['candidates']) == (64 * 129, 256 * 129)
+    # of every candidate, 9 activations of 128 floats are kept for the backward pass
+    kept_mb = 9 * 128 * 4 * 192 * 129 / 1e6
+    assert large['plain']['peak_mb'] - small['plain']['peak_mb'] > 0.7 * kept_mb
+    assert large['here']['peak_mb'] < 0.5 * large['plain']['peak_mb']

@@ -24,6 +24,9 @@ def add_parser(benchmarks: Any) -> None:
         '--threads', type=whole(0), default=0, metavar='N', help="CPU threads (0: PyTorch's choice)"
     )
     parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1 (%(default)s)')
+    parser.add_argument(
+        '--growth', action='store_true', help='instead: time and memory against the size of a step'
+    )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.set_defaults(run=run)
 
@@ -35,6 +38,8 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.threads:
         use_threads(arguments.threads)
+    if arguments.growth:
+        return _growth(arguments)
     result = bench_training(arguments.rounds, arguments.device)
     if arguments.json:
         sys.stdout.write(json.dumps(result) + '\n')
@@ -46,5 +51,23 @@ def run(arguments: argparse.Namespace) -> int:
             f'{name:<8}{of["batch"]} x {1 + of["negatives"]} candidates: '
             f'{of["steps_per_s"]:.3f} steps/s, plain {of["plain_steps_per_s"]:.3f}; '
             f'{of["speedup"]:.2f} times faster\n'
+        )
+    return 0
+
+
+def _growth(arguments: argparse.Namespace) -> int:
+    from implicit_bc.benchmarks.growth import bench_growth
+
+    rows = bench_growth(device=arguments.device)
+    if arguments.json:
+        sys.stdout.write(json.dumps({'benchmark': 'train-growth', 'sizes': rows}) + '\n')
+        return 0
+    sys.stdout.write(f'{"candidates":>12}{"CPU":>9}{"peak":>9}{"plain":>9}{"peak":>9}\n')
+    for row in rows:
+        here, plain = row['here'], row['plain']
+        sys.stdout.write(
+            f'{row["batch"]} x {1 + row["negatives"]:<4}'.rjust(12)
+            + f'{here["cpu_s"]:>7.2f} s{here["peak_mb"]:>6.0f} MB'
+            f'{plain["cpu_s"]:>7.2f} s{plain["peak_mb"]:>6.0f} MB\n'
         )
     return 0

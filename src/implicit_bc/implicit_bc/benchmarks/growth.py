@@ -1,0 +1,117 @@
+"""How time and memory of a training step grow with the batch and the counter-examples."""
+
+import ctypes
+import dataclasses
+import gc
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from ibc_contract.errors import IbcError
+from implicit_bc.benchmarks.training import (
+    SEED,
+    make_batch,
+    make_sides,
+    paper_settings,
+    plain_step,
+)
+from implicit_bc.training.checkpoint import TrainState
+from implicit_bc.training.gradients import Gradients, micro_batches_of
+from implicit_bc.training.update import update
+
+SIZES = ((128, 64), (128, 128), (128, 256), (256, 256), (512, 256))
+"""Batch and counter-examples: candidates from 8 320 to 131 584."""
+STATUS, CLEAR = Path('/proc/self/status'), Path('/proc/self/clear_refs')
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one step takes."""
+
+    wall_s: float
+    cpu_s: float
+    """Of all threads: does not count waiting for other programs."""
+    peak_mb: float
+    """Memory beyond what there was before the step [10^6 bytes]."""
+
+
+@dataclass(frozen=True)
+class Growth:
+    """What a step of one size takes, here and plainly."""
+
+    batch: int
+    negatives: int
+    candidates: int
+    here: Cost
+    plain: Cost
+
+
+def bench_growth(
+    sizes: Sequence[tuple[int, int]] = SIZES, device: str = 'cpu', progress: bool = True
+) -> list[dict[str, Any]]:
+    """Take a step of the paper's state setting at every size, here and plainly.
+
+    Args:
+        sizes: Batch and counter-examples of each.
+        device: Where both run.
+        progress: Show a progress bar if there is a terminal.
+
+    Raises:
+        IbcError: The system does not tell how much memory was used; no such device.
+    """
+    bar = tqdm(sizes, 'growth', unit='size', disable=None if progress else True)
+    return [asdict(_measured(batch, negatives, device)) for batch, negatives in bar]
+
+
+def _measured(batch: int, negatives: int, device: str) -> Growth:
+    setting = dataclasses.replace(paper_settings()[0], batch=batch, negatives=negatives)
+    here, plain = make_sides(setting, device)
+    observation, action = make_batch(setting, here.model)
+    state = TrainState(here.model, here.optimizer)
+    parts = micro_batches_of(here.model, batch, None)
+    gradients = Gradients(here.model, batch, parts, SEED)
+    steps = (
+        lambda: update(state, gradients, observation, action),
+        lambda: plain_step(plain, setting, observation, action),
+    )
+    costs = [_cost(step, here.model.low.device) for step in steps]
+    gradients.close()
+    return Growth(batch, negatives, batch * (1 + negatives), *costs)
+
+
+def _cost(step: Callable[[], Any], device: torch.device) -> Cost:
+    """Measure `step`, which is done once before."""
+    step()
+    gc.collect()
+    on_gpu = device.type == 'cuda'
+    if on_gpu:
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated() if on_gpu else _reset_peak()
+    started, busy = time.perf_counter(), time.process_time()
+    step()
+    if on_gpu:
+        torch.cuda.synchronize()
+    wall_s, cpu_s = time.perf_counter() - started, time.process_time() - busy
+    peak = torch.cuda.max_memory_allocated() if on_gpu else _status('VmHWM')
+    return Cost(round(wall_s, 4), round(cpu_s, 4), round((peak - before) / 1e6, 1))
+
+
+def _reset_peak() -> int:
+    """Begin a new peak of resident memory; return what is resident now [bytes]."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)  # what was freed but kept for later would hide the peak
+        CLEAR.write_text('5')  # proc(5): resets VmHWM to VmRSS
+    except (OSError, AttributeError) as error:  # not Linux with glibc
+        raise IbcError(f'peak memory cannot be measured on this system: {error}') from None
+    return _status('VmRSS')
+
+
+def _status(name: str) -> int:
+    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(name))
+    return 1024 * int(line.split()[1])
