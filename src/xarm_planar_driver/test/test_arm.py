@@ -17,7 +17,10 @@ from xarm_planar_driver.safeguards import Safeguards
 from xarm_twin.controller import EmulatedController, Identity, LagPlant
 
 FENCE = Fence((0.15, -0.3, 0.02), (0.65, 0.3, 0.2))
-SAFEGUARDS = Safeguards.around(xarm6.HOME_Q, FENCE, load_safety_limits(), sensitivity=4)
+
+
+def safeguards_at(q: np.ndarray) -> Safeguards:
+    return Safeguards.around(q, FENCE, load_safety_limits(), sensitivity=4)
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def arm(emulator):
 
 
 def test_streams_in_servo_mode_and_reads_what_is_measured(arm, emulator, wait_for):
-    arm.enable(SAFEGUARDS, clear_errors=True)
+    arm.enable(safeguards_at, clear_errors=True)
     target = xarm6.HOME_Q + 0.002
     arm.send_joints(target)
 
@@ -44,42 +47,42 @@ def test_streams_in_servo_mode_and_reads_what_is_measured(arm, emulator, wait_fo
 def test_enabling_clears_an_old_error_only_when_told_and_does_not_move(arm, emulator):
     emulator.state.fault(31)
     with pytest.raises(ArmFault, match='not ready: controller error C31'):
-        arm.enable(SAFEGUARDS, clear_errors=False)
+        arm.enable(safeguards_at, clear_errors=False)
     assert emulator.state.snapshot().error == 31
-    arm.enable(SAFEGUARDS, clear_errors=True)
+    arm.enable(safeguards_at, clear_errors=True)
     np.testing.assert_allclose(arm.joint_states()[0], xarm6.HOME_Q, atol=1e-5)
 
 
 def test_stop_makes_the_arm_refuse_until_enabled_again(arm):
-    arm.enable(SAFEGUARDS, clear_errors=True)
+    arm.enable(safeguards_at, clear_errors=True)
     arm.stop()
     with pytest.raises(ArmFault, match='refused to move: controller state 4'):
         arm.send_joints(xarm6.HOME_Q)
-    arm.enable(SAFEGUARDS, clear_errors=True)
+    arm.enable(safeguards_at, clear_errors=True)
     arm.send_joints(xarm6.HOME_Q)
 
 
 def test_a_controller_error_is_told_by_number_and_name(arm, emulator):
-    arm.enable(SAFEGUARDS, clear_errors=True)
+    arm.enable(safeguards_at, clear_errors=True)
     emulator.state.fault(31)
     with pytest.raises(ArmFault, match=r'C31 \w+'):
         arm.send_joints(xarm6.HOME_Q)
 
 
 def test_a_step_that_is_too_large_faults_the_controller(arm):
-    arm.enable(SAFEGUARDS, clear_errors=True)
+    arm.enable(safeguards_at, clear_errors=True)
     with pytest.raises(ArmFault, match='controller error C'):
         arm.send_joints(xarm6.HOME_Q + np.array((1.0, 0, 0, 0, 0, 0)))
 
 
 def test_numbers_that_are_not_finite_never_leave(arm):
-    arm.enable(SAFEGUARDS, clear_errors=True)
+    arm.enable(safeguards_at, clear_errors=True)
     with pytest.raises(ArmError, match='refused to send'):
         arm.send_joints(np.full(6, np.nan))
 
 
 def test_a_dropped_connection_is_lost(arm, emulator):
-    arm.enable(SAFEGUARDS, clear_errors=True)
+    arm.enable(safeguards_at, clear_errors=True)
     emulator.stop()
     time.sleep(0.5)
     with pytest.raises(ArmLost, match='lost the connection'):
@@ -90,7 +93,7 @@ def test_a_frozen_link_is_silent_after_the_timeout_of_replies_not_of_setting_up(
     monkeypatch.setattr('xarm_planar_driver.arm.SETUP_TIMEOUT', 60.0)
     arm = XarmArm('127.0.0.1', cable.port)
     arm.connect()
-    arm.enable(SAFEGUARDS, clear_errors=True)
+    arm.enable(safeguards_at, clear_errors=True)
     cable.frozen.set()
     begin = time.monotonic()
     with pytest.raises(ArmSilent, match='did not answer'):
@@ -111,7 +114,7 @@ def test_before_connecting_and_after_disconnecting_nothing_works(arm):
 def test_the_sdk_prints_nothing_and_leaves_the_socket_default_alone(emulator, capfd):
     arm = XarmArm(emulator.host, emulator.port)
     arm.connect()
-    arm.enable(SAFEGUARDS, clear_errors=True)
+    arm.enable(safeguards_at, clear_errors=True)
     arm.stop()
     with pytest.raises(ArmFault):
         arm.send_joints(xarm6.HOME_Q)
@@ -203,7 +206,7 @@ def test_unknown_errors_still_have_a_number():
 
 
 def test_the_controller_keeps_fence_and_limits_by_itself(arm, emulator):
-    arm.enable(SAFEGUARDS, clear_errors=True)
+    arm.enable(safeguards_at, clear_errors=True)
     settings = emulator.state.settings
     assert settings.tcp_boundary == (650, 150, 300, -300, 200, 20)
     assert (settings.fence, settings.reduced_mode, settings.collision_sensitivity) == (1, 1, 4)
@@ -224,7 +227,7 @@ def test_limits_that_the_controller_does_not_take_are_noticed(arm, emulator, mon
 
     monkeypatch.setattr(emulator.state, 'configure', ignore_fence)
     with pytest.raises(ArmFault, match='did not take its safety limits: the fence is off'):
-        arm.enable(SAFEGUARDS, clear_errors=True)
+        arm.enable(safeguards_at, clear_errors=True)
     assert emulator.state.snapshot().enabled == 0
 
 

@@ -9,15 +9,15 @@ import pytest
 from planar_arm import xarm6
 from planar_arm.safety import load_safety_limits
 from xarm_planar_driver.driver_status import Level
-from xarm_planar_driver.motion import Request
+from xarm_planar_driver.motion import LARGEST_LAG, Request
 from xarm_twin.controller import EmulatedController, LagPlant
 
 
 class HeldArm(LagPlant):
     """An arm that something can hold where it is."""
 
-    def __init__(self) -> None:
-        super().__init__(xarm6.HOME_Q)
+    def __init__(self, q=xarm6.HOME_Q) -> None:
+        super().__init__(q)
         self.held = False
 
     def set_joint_targets(self, q) -> None:
@@ -72,3 +72,18 @@ def test_an_arm_that_follows_does_not_make_the_setpoint_wait(active):
         time.sleep(0.2)
     assert active.settles_at(0.25, 0.0)
     assert not active.interventions
+
+
+def test_on_the_way_home_too_commands_wait_for_the_arm(connect, wait_for):
+    arm = HeldArm(np.array([0.4, -0.6, -0.5, 0.1, 1.0, 0.2]))
+    with EmulatedController(arm) as emulator:
+        under_test = connect(emulator)
+        at_home = under_test.driver.enable(10.0)
+        arm.held = True
+        assert wait_for(lambda: under_test.interventions.get('setpoint_waits_for_tool', 0) > 20)
+        lag = np.abs(emulator.state.snapshot().q_command - arm.joint_positions()).max()
+        assert 0.8 * LARGEST_LAG < lag < LARGEST_LAG + 0.02
+        assert not at_home.done()
+        arm.held = False
+        assert at_home.result(30.0).success
+        assert under_test.settles_at(0.0, 0.0)

@@ -38,11 +38,13 @@ class WatchedArm:
         self.motion: ArmMotion
         self._kinematics = kinematics
 
-    def enable(self, safeguards, clear_errors):
-        assert safeguards.fence.contains(self._kinematics.forward(self.q).position)
+    def enable(self, safeguards_at, clear_errors):
+        tool = self._kinematics.forward(self.q).position
+        assert safeguards_at(self.q).fence.contains(tool)
         if self.refuses:
             raise ArmFault('refuses')
         self.stopped = False
+        return self.q.copy()
 
     def stop(self):
         self.stopped = True
@@ -142,7 +144,7 @@ def play(motion, arm, history):
                 motion.tick(t, StatusReport(heard, state=1, mode=1, error=0, warning=0))
             except ArmSilent:
                 assert arm.is_mute or arm.loses
-            motion.measured(arm.tool)
+            motion.measured(arm.q, arm.tool)
             if t - max(heard, enabled) > LONGEST_WITHOUT_REPORT + SETTINGS.period:
                 assert motion.phase in (Phase.IDLE, Phase.STOPPED)
         assert arm.stopped == (motion.phase in (Phase.IDLE, Phase.STOPPED))

@@ -6,7 +6,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -90,12 +90,15 @@ class XarmArm:
         self.disconnect()
         self.connect()
 
-    def enable(self, safeguards: Safeguards, clear_errors: bool) -> None:
-        """Set `safeguards`, release the brakes and enter servo mode; the arm holds where it is.
+    def enable(self, safeguards_at: Callable[[Vector], Safeguards], clear_errors: bool) -> Vector:
+        """Set safeguards, release the brakes and enter servo mode; the arm holds where it is.
 
         Args:
-            safeguards: Limits for the controller.
+            safeguards_at: Limits for a controller whose arm stands at these joints (6,) [rad].
             clear_errors: Whether a person has seen to what an error says.
+
+        Returns:
+            The measured joints that it holds, (6,) [rad].
 
         Raises:
             ArmFault: The controller is in error, is not ready after that, for instance by an
@@ -110,8 +113,9 @@ class XarmArm:
             error = self._controller_error()
             if error:  # pressed e-stop, collision: nothing that follows would be taken
                 raise ArmFault(f'arm at {self.address} is not ready: {_reason(error, _STOP)}')
-            self._set_safeguards(api, safeguards)
-            self._enter_servo_mode(api)
+            q, _ = self.joint_states()
+            self._set_safeguards(api, safeguards_at(q))
+            return self._enter_servo_mode(api)
         finally:
             api.set_timeout(REPLY_TIMEOUT)
 
@@ -126,7 +130,7 @@ class XarmArm:
                 'no other program sets them, and the firmware'
             )
 
-    def _enter_servo_mode(self, api: Any) -> None:
+    def _enter_servo_mode(self, api: Any) -> Vector:
         self._expect(
             ('motion_enable', api.motion_enable(True)),
             ('set_mode', api.set_mode(SERVO_MODE)),
@@ -138,7 +142,9 @@ class XarmArm:
         if error or state not in _MOVABLE_STATES:
             raise ArmFault(f'arm at {self.address} is not ready: {_reason(error, state)}')
         # A resumed arm jumps to the newest point it was given: make that the measured one.
-        self.send_joints(self.joint_states()[0])
+        q, _ = self.joint_states()
+        self.send_joints(q)
+        return q
 
     def _expect(self, *calls: tuple[str, int]) -> None:
         for name, code in calls:

@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 
 Vector = npt.NDArray[np.float64]
 
+LARGEST_LAG = 0.15
+"""How far commanded joints run ahead of measured ones on the way to the plane [rad]: three
+times what a delay of 0.1 s makes at 0.5 rad/s."""
+
 
 class Phase(StrEnum):
     """What the arm is doing."""
@@ -96,7 +100,7 @@ class ArmMotion:
         self._servo = PlanarServo(kinematics, gate, workspace)
         self._path: Iterator[Vector] = iter(())
         self._q = np.zeros(xarm6.JOINTS)
-        self._tool = np.zeros(2)
+        self._q_measured, self._tool = self._q, np.zeros(2)
         self._unanswered: Vector | None = None
         """Joint positions that were sent and may not have arrived."""
         self._going_home = False
@@ -148,9 +152,9 @@ class ArmMotion:
         if self._servo.command(command.delta, t, duration, age).accepted:
             self._arbiter.note(command, now_ns)
 
-    def measured(self, tool: Vector) -> None:
-        """Take note of where the tool is, (2,) [m] in its plane: the setpoint waits for it."""
-        self._tool = tool
+    def measured(self, q: Vector, tool: Vector) -> None:
+        """Take note of joints (6,) [rad] and tool (2,) [m] in its plane: commands wait for them."""
+        self._q_measured, self._tool = q, tool
 
     def tick(self, t: float, report: StatusReport | None) -> Vector | None:
         """Send the joint positions of the tick at `t` [s]; return the setpoint (2,) [m], if any.
@@ -205,9 +209,9 @@ class ArmMotion:
         Raises:
             ArmLost: The connection is gone again.
         """
-        self.reason = reason
-        log.info('connected again; once the arm may move, call arm/reset')
         self._halt()
+        self.reason = reason  # who reads it finds the arm stopped
+        log.info('connected again; once the arm may move, call arm/reset')
 
     def shut_down(self) -> None:
         """Leave the arm stopped; errors no longer matter."""
@@ -263,15 +267,11 @@ class ArmMotion:
 
     def _arm_up(self, answer: Answer, clear_errors: bool) -> None:
         """Enable the arm; then hold on the plane where it is, or set out for home."""
-        q, _ = self._arm.joint_states()
-        fence = fence_around(self._kinematics, self._workspace, q)
-        sensitivity = self._settings.collision_sensitivity
-        safeguards = Safeguards.around(q, fence, self._gate.limits, sensitivity)
-        self._arm.enable(safeguards, clear_errors)
+        self._q = self._arm.enable(self._safeguards_at, clear_errors)
         self._watch.restart()
         self._unanswered = None
         self._arbiter.forget()
-        self._q, _ = self._arm.joint_states()
+        self._q_measured = self._q
         self._tool = self._kinematics.forward(self._q).position[:2]
         try:
             self._servo.start(self._q)
@@ -290,11 +290,20 @@ class ArmMotion:
         self.reason = ''
         self._waiting.append(answer)
 
+    def _safeguards_at(self, q: Vector) -> Safeguards:
+        fence = fence_around(self._kinematics, self._workspace, q)
+        sensitivity = self._settings.collision_sensitivity
+        return Safeguards.around(q, fence, self._gate.limits, sensitivity)
+
     def _go_home(self, t: float) -> None:
         self._going_home = True
         self._servo.goto(xarm6.HOME_XY, t, self._settings.home_speed)
 
     def _step_path(self) -> None:
+        if np.abs(self._q_measured - self._q).max() > LARGEST_LAG:  # something is in its way
+            self._gate.interventions['setpoint_waits_for_tool'] += 1
+            self._send(self._q)
+            return
         q = next(self._path, None)
         if q is None:
             self._servo.start(self._q)

@@ -210,7 +210,7 @@ class ServoLoop:
         q, velocities = self._arm.joint_states()
         self._stats.worst_reply = max(self._stats.worst_reply, time.monotonic() - asked)
         tcp = self._kinematics.forward(q)
-        self._motion.measured(tcp.position[:2])
+        self._motion.measured(q, tcp.position[:2])
         self._on_tick(
             TickReport(
                 phase=self._motion.phase,
