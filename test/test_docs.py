@@ -170,3 +170,11 @@ def test_recorded_topics_are_described():
     for topic, message_type in topics.EPISODE_TOPICS.items():
         assert f'`/{topic}`' in text, topic
         assert message_type in text, message_type
+
+
+def test_the_tests_that_the_reliability_guide_names_exist():
+    guide = ROOT / 'docs' / 'reliability.md'
+    named = re.findall(r'\[`(test_\w+)`\]\(([^)]+)\)', guide.read_text())
+    assert named
+    for name, path in named:
+        assert f'def {name}(' in (guide.parent / path).read_text(), name
