@@ -7,11 +7,12 @@ from implicit_bc.samplers import (
     DerivativeFreeConfig,
     LangevinConfig,
     ModesConfig,
+    cluster,
     find_modes,
     langevin_minimize,
     minimize,
 )
-from implicit_bc.samplers.modes import CLUSTERED
+from implicit_bc.samplers.modes import BLOCK, CLUSTERED
 
 LOW, HIGH = torch.tensor([-1.0, -1.0]), torch.tensor([1.0, 1.0])
 WELLS = torch.tensor([[-0.5, 0.0], [0.5, 0.0]])
@@ -129,3 +130,14 @@ def test_a_single_candidate_is_the_only_mode():
 def test_senseless_constants_are_refused(bad):
     with pytest.raises(ValueError, match='Input should be'):
         ModesConfig(**bad)
+
+
+@pytest.mark.parametrize('count', [1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 7])
+def test_blocks_of_candidates_find_what_all_distances_would(count):
+    points = torch.rand(count, 2, generator=torch.Generator().manual_seed(count)) * 2 - 1
+    found = cluster(points, two_wells(points), radius=0.2)
+    for row, point in enumerate(found.candidates):
+        better = torch.linalg.vector_norm(found.candidates[:row] - point, dim=1)
+        near = row > 0 and bool(better.min() <= 0.2)
+        follows = int(better.argmin()) if near else row
+        assert found.mode[row] == (found.mode[follows] if near else row)

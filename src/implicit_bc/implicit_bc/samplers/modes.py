@@ -9,7 +9,9 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 
 CLUSTERED = 2048
-"""Candidates that are clustered at most; time and memory grow with the square."""
+"""Candidates that are clustered at most; time grows with the square."""
+BLOCK = 128
+"""Candidates whose distances are computed at a time: they fit a cache."""
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
@@ -92,11 +94,20 @@ def find_modes(candidates: Tensor, energies: Tensor, config: ModesConfig) -> tup
 
 def _roots(candidates: Tensor, radius: float) -> Tensor:
     """Index (N,) of the mode that each of `candidates` (N, A), best first, ends at."""
-    distance = torch.cdist(candidates, candidates, compute_mode='donot_use_mm_for_euclid_dist')
-    not_better = torch.ones_like(distance, dtype=torch.bool).triu()
-    distance = distance.masked_fill(not_better | (distance > radius), torch.inf)
-    nearest, root = distance.min(dim=1)
-    root = torch.where(nearest.isinf(), torch.arange(len(root), device=root.device), root)
+    root = torch.arange(len(candidates), device=candidates.device)
+    for start in range(0, len(candidates), BLOCK):
+        block = candidates[start : start + BLOCK]
+        # Only better ones, which come before: less than half of all distances.
+        distance = torch.cdist(
+            block,
+            candidates[: start + len(block)],
+            compute_mode='donot_use_mm_for_euclid_dist',
+        )
+        not_better = torch.ones(len(block), len(block), dtype=torch.bool, device=root.device).triu()
+        distance[:, start:].masked_fill_(not_better, torch.inf)
+        nearest, better = distance.min(dim=1)
+        alone = root[start : start + len(block)]
+        root[start : start + len(block)] = torch.where(nearest <= radius, better, alone)
     while not torch.equal(root, root[root]):
         root = root[root]
     return root
