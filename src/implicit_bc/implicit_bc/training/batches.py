@@ -11,6 +11,7 @@ from implicit_bc.training.augmentation import random_shifts, shift_frames
 from implicit_bc.training.config import TrainConfig
 from implicit_bc.training.data import TrainingData
 from implicit_bc.training.data_checks import require_batch
+from implicit_bc.training.device_data import DeviceData, fits
 from implicit_bc.training.gradients import MicroBatch
 
 
@@ -45,6 +46,7 @@ def batches(
     loaded while the last one is learned from: copying frames leaves most of a machine idle.
     """
     order = data_order(rows, config.batch_size, config.seed, step)
+    on_device = DeviceData(data, device) if fits(data, device) else None
     mine = np.concatenate([np.arange(part.start, part.stop) for part in parts])
 
     def load(step: int) -> tuple[Tensor, Tensor]:
@@ -53,6 +55,8 @@ def batches(
         if config.random_shift_px and data.spaces.has_images:
             rng = np.random.default_rng((config.seed, step))
             shifts = random_shifts(len(batch), config.random_shift_px, rng)[mine]
+        if on_device is not None:
+            return on_device.batch(batch[mine], shifts)
         return load_batch(data, batch[mine], device, shifts)
 
     with ThreadPoolExecutor(1, 'batches') as loader:

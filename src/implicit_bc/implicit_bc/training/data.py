@@ -25,6 +25,11 @@ class TrainingData(Protocol):
         ...
 
     @property
+    def index(self) -> np.ndarray:
+        """(N, T) rows of `observations` that a step sees, oldest first."""
+        ...
+
+    @property
     def spaces(self) -> Spaces:
         """Shapes of observations and actions."""
         ...

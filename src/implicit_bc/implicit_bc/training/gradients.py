@@ -14,6 +14,7 @@ import copy
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from queue import SimpleQueue
 
 import numpy as np
@@ -23,6 +24,7 @@ from torch import Tensor, nn
 from ibc_contract.errors import IbcError
 from implicit_bc.methods import Model
 from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
+from implicit_bc.training.cuda_graph import GraphedGradient, graphed
 from implicit_bc.training.processes import ALONE, Processes
 
 CACHE_BYTES = 2**20
@@ -127,6 +129,13 @@ class Gradients:
         threads = threads if len(parts) >= threads and not self._drops else 1
         self._pool = ThreadPoolExecutor(threads, 'gradients') if threads > 1 else None
         self._groups = min(len(parts), GROUPS_PER_THREAD * threads) if threads > 1 else 1
+        # Small networks wait for their kernels to be launched; large ones do not gain.
+        self._may_record = (
+            device.type == 'cuda'
+            and len(parts) == 1
+            and not (model.spaces.has_images or self._drops)
+        )
+        self._graph: GraphedGradient | None = None
         # Copies with a training mode of their own, which a chain of samples switches while it runs,
         # around the same tensors.
         shared = {id(tensor): tensor for tensor in (*model.parameters(), *model.buffers())}
@@ -185,28 +194,47 @@ class Gradients:
     def _sum_with(self, model: Model, step: int, pieces: Pieces) -> Sum:
         losses: dict[str, Tensor] = {}
         gradients: list[Tensor] = []
-        generator = torch.Generator(model.low.device)
         for part, observation, action in pieces:
             seed = draw_seed(self._seed, step, part.number)
-            generator.manual_seed(seed)
-            if self._drops:
-                torch.manual_seed(seed)
-            weight = len(part) / self._batch
-            found = model.losses(observation, action, generator)
-            taken = torch.autograd.grad(
-                weight * found['loss'],
-                self._parameters,
-                allow_unused=True,
-                materialize_grads=True,
-            )
+            found, taken = self._of_part(model, part, observation, action, seed)
             if gradients:
                 torch._foreach_add_(gradients, taken)
             else:
-                gradients = list(taken)
+                gradients = taken
             for name, loss in found.items():
-                share = weight * loss.detach()
-                losses[name] = losses[name] + share if name in losses else share
+                losses[name] = losses[name] + loss if name in losses else loss
         return losses, gradients
+
+    def _of_part(
+        self, model: Model, part: MicroBatch, observation: Tensor, action: Tensor, seed: int
+    ) -> Sum:
+        """Losses and gradients of a micro-batch, weighted by its size."""
+        take = partial(self._take, model, len(part) / self._batch)
+        if not self._may_record:
+            generator = torch.Generator(action.device).manual_seed(seed)
+            if self._drops:
+                torch.manual_seed(seed)
+            return take(observation, action, generator)
+        if self._graph is None:
+            self._graph = graphed(take, observation, action)
+            self._may_record = self._graph is not None
+        if self._graph is None:
+            return self._of_part(model, part, observation, action, seed)
+        return self._graph(observation, action, seed)
+
+    def _take(
+        self,
+        model: Model,
+        weight: float,
+        observation: Tensor,
+        action: Tensor,
+        generator: torch.Generator,
+    ) -> Sum:
+        losses = model.losses(observation, action, generator)
+        gradients = torch.autograd.grad(
+            weight * losses['loss'], self._parameters, allow_unused=True, materialize_grads=True
+        )
+        return {name: weight * loss.detach() for name, loss in losses.items()}, list(gradients)
 
 
 def draw_seed(seed: int, step: int, number: int) -> int:
