@@ -110,6 +110,7 @@ TRIALS = Process(
         'episodes': From('trials'),
         'seconds': From('seconds'),
         'video': From('video'),
+        'scene_port': From('scene_port'),
         'results': From('results'),
         'record': From('record'),
     },

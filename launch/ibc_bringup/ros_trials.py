@@ -73,7 +73,7 @@ def trials_section(trials: Sequence[Trial], folder: Path, title: str) -> Section
     video = folder / VIDEO
     return Section(
         title,
-        'Filmed by the twin’s camera while the policy node, the 100 Hz driver and the emulated '
+        'Left what the policy’s camera sees, right the whole arm, while the policy node, the 100 Hz driver and the emulated '
         'arm controller ran as separate processes over ROS 2.',
         table=trials_table(trials),
         video=video if video.is_file() else None,

@@ -23,6 +23,7 @@ from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Float64, Int64
 from std_srvs.srv import SetBool, Trigger
 
+from ibc_bringup.overview import Overview
 from ibc_bringup.trials import Trial, write_trials
 from ibc_bringup.video import Mp4Writer, with_caption
 from ibc_contract import topics
@@ -33,6 +34,7 @@ from ibc_contract.ros import ACQUAINTANCE_S, declare_config, latched, newest, st
 from ibc_contract.runner import run
 
 DRIVER = 'xarm_planar_driver'
+TWIN_HOST = '127.0.0.1'
 FILM_HZ = 10
 SERVICE_TIMEOUT_S = 60.0
 POLL_S = 0.02
@@ -56,6 +58,14 @@ class TrialsConfig:
         ),
     ] = 0.0
     video: Annotated[str, Field(description='MP4 file to write; empty: none')] = ''
+    scene_port: Annotated[
+        int,
+        Field(
+            ge=0,
+            le=65535,
+            description='where the twin tells its state, for a film of the whole arm; 0: none',
+        ),
+    ] = 0
     results: Annotated[str, Field(description='JSON file to write; empty: none')] = ''
     record: Annotated[
         bool, Field(description='have demo_recorder keep each trial, marked by how it ended')
@@ -77,6 +87,7 @@ class TrialsNode(Node):
         self._driver = status_name(self, 'arm', DRIVER)
         self._trials: list[Trial] = []
         self._film = Mp4Writer(Path(self._config.video), FILM_HZ) if self._config.video else None
+        self._overview: Overview | None = None
         self.create_subscription(
             CompressedImage, topics.CAMERA_COMPRESSED, self._keep_frame, newest()
         )
@@ -106,6 +117,8 @@ class TrialsNode(Node):
         self._thread.join(timeout=3.0)  # the trial under way is noted there
         if self._film is not None:
             self._film.close()
+        if self._overview is not None:
+            self._overview.close()
 
     def _work(self) -> None:
         try:
@@ -122,6 +135,8 @@ class TrialsNode(Node):
 
     def _run_trials(self) -> None:
         self._write_results()
+        if self._film is not None and self._config.scene_port:
+            self._overview = Overview(self._config.task, TWIN_HOST, self._config.scene_port)
         self._wait_for_services()
         end = math.inf
         while len(self._trials) < self._config.episodes:
@@ -200,6 +215,8 @@ class TrialsNode(Node):
             f'score {score:.2f}',
         )
         frame: np.ndarray = decode_jpeg(self._jpeg)
+        if self._overview is not None:
+            frame = self._overview.beside(frame)
         self._film.add(with_caption(frame, words, done=score >= 1.0))
 
     def _keep_frame(self, message: CompressedImage) -> None:

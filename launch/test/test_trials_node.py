@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -25,6 +26,8 @@ from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.images import encode_jpeg
 from ibc_contract.ros import newest
+from xarm_twin.scene_state import SceneState, SceneStateServer
+from xarm_twin.world import World
 
 RECORDER = (
     topics.RECORDER_START,
@@ -108,6 +111,29 @@ def test_each_trial_begins_at_home_with_a_new_layout_and_ends_at_success(start, 
     assert stand_in.calls == once * 2
     frames, _ = imageio_ffmpeg.count_frames_and_secs(str(node_file(node, 'video')))
     assert frames >= 6
+
+
+def test_the_film_shows_the_whole_arm_beside_the_cameras_picture(start, ros):
+    blocks = World('push_red', seed=1)
+    with SceneStateServer('127.0.0.1', 0) as scene:
+        q, _ = blocks.joint_states()
+        node, stand_in = start([0.0] * 40 + [1.0], scene_port=scene.port)
+
+        def ended():
+            scene.publish(SceneState(time.time_ns(), q, blocks.object_poses(), 'push_red'))
+            return node.exit_code is not None
+
+        assert ros.spin_until(ended, node, stand_in, timeout=30.0)
+    blocks.close()
+    node.close()
+    reader = imageio_ffmpeg.read_frames(str(node_file(node, 'video')))
+    width, height = next(reader)['size']
+    assert (width, height) == (160 + 70, 90)
+    last = np.frombuffer(list(reader)[-1], np.uint8).reshape(height, width, 3)
+    assert last[30:, :150].max() < 40  # the stand-in's camera is blind
+    beside = last[30:, 160:].reshape(-1, 3).astype(int)
+    assert (beside.min(axis=1) > 150).mean() > 0.02  # the white arm
+    assert ((beside[:, 0] - beside[:, 2]) > 40).mean() > 0.05  # the board
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,7 @@ class SceneConfig:
 
     board: BoardConfig
     camera: CameraConfig
+    overview: CameraConfig
     physics: PhysicsConfig
 
 
