@@ -73,8 +73,8 @@ def trials_section(trials: Sequence[Trial], folder: Path, title: str) -> Section
     video = folder / VIDEO
     return Section(
         title,
-        'Left what the policy’s camera sees, right the whole arm, while the policy node, the 100 Hz '
-        'driver and the emulated arm controller ran as separate processes over ROS 2.',
+        'Left what the policy’s camera sees, right the whole arm, while the policy node, the '
+        '100 Hz driver and the emulated arm controller ran as separate processes over ROS 2.',
         table=trials_table(trials),
         video=video if video.is_file() else None,
     )
