@@ -12,18 +12,21 @@ from ibc_bringup.parameter_files import config_path
 from ibc_bringup.process_group import Command, ProcessGroup, Sink
 from ibc_bringup.stack import Stack
 
+REACH = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92)
 
 
 def missing_settings(base: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return what this project sets for its nodes and `base` does not.
 
-    Discovery stays on this machine and images travel through shared memory, unless somebody chose
-    otherwise.
+    Nodes look for others, and listen, on this machine alone, and images travel through shared
+    memory, unless somebody chose otherwise.
     """
+    reach = base.get(REACH, 'LOCALHOST')
+    profile = 'fastdds_shm.xml' if reach == 'LOCALHOST' else 'fastdds_network.xml'
     settings = {
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        'FASTRTPS_DEFAULT_PROFILES_FILE': str(config_path('fastdds_shm.xml')),
+        REACH: reach,
+        'FASTRTPS_DEFAULT_PROFILES_FILE': str(config_path(profile)),
         'PYTHONUNBUFFERED': '1',
     }
     return {name: value for name, value in settings.items() if name not in base}
