@@ -77,12 +77,18 @@ def test_what_the_image_refers_to_is_installed_there(dockerfile):
 
 
 def test_services_use_the_image_and_known_commands(services):
-    assert set(services) == {'demo', 'train', 'robot'}
+    assert set(services) == {'demo', 'train', 'robot', 'robot-gpu'}
     for service in services.values():
         build = service['build']
         assert ((DOCKER / build['context']).resolve() / build['dockerfile']).is_file()
         assert '..:/work' in service['volumes']
     assert (ROOT / 'launch' / services['robot']['command'][3]).is_file()
+
+
+def test_a_robot_with_a_gpu_is_the_same_robot(services):
+    robot, with_gpu = services['robot'], dict(services['robot-gpu'])
+    assert with_gpu.pop('deploy') == services['train']['deploy']
+    assert {**with_gpu, 'profiles': robot['profiles']} == robot
 
 
 def test_services_parse_their_commands(services):
