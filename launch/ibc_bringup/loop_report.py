@@ -53,20 +53,22 @@ def write_loop_report(folder: Path, plan: Mapping[str, Any], results: Results) -
         f'From nothing to a policy: {shown} demonstrations, '
         f'{duration_text(results["train"]["seconds"])} of training, then '
         f'{trained["episodes"]} layout{"s" * (trained["episodes"] > 1)} that it had not seen.',
-        {
-            'success of the trained policy, 95 % interval [{:.2f}, {:.2f}]'.format(
-                *trained['wilson95']
-            ): f'{trained["success_rate"]:.2f}',
-            **{
-                f'success of {"the " * (name not in BASELINES)}{label}': (
-                    f'{results[name]["success_rate"]:.2f}'
-                )
-                for name, label in RIVALS.items()
-            },
-        },
+        _headline(results),
         sections,
         doubt(results),
     ).write(folder / 'report.html')
+
+
+def _headline(results: Results) -> dict[str, str]:
+    """Success rates, each with what it is of."""
+    trained = results['trained']
+    low, high = trained['wilson95']
+    label = f'success of the trained policy, 95 % interval [{low:.2f}, {high:.2f}]'
+    rates = {label: f'{trained["success_rate"]:.2f}'}
+    for name, rival in RIVALS.items():
+        article = '' if name in BASELINES else 'the '
+        rates[f'success of {article}{rival}'] = f'{results[name]["success_rate"]:.2f}'
+    return rates
 
 
 def training_section(run: TrainingRun, made: Mapping[str, Any]) -> Section:

@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -21,6 +20,7 @@ from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from ibc_contract.errors import BadEpisode, DamagedEpisode, IbcError
 from ibc_contract.process_pool import spawn_pool
 from implicit_bc.dataset import SCHEMA, Dataset, DatasetMeta, EpisodeEntry, load_dataset, read_meta
+from implicit_bc.dataset_files import merge_parts, part_file, write_array
 
 log = logging.getLogger(__name__)
 
@@ -83,9 +83,7 @@ def build_dataset(
         results = _convert_all(paths, contract, options, new, workers)
         pairs = zip(paths, results, strict=True)
         left_out = {str(path): result for path, result in pairs if isinstance(result, LeftOut)}
-        if not leave_out_damaged:
-            _refuse_damaged(left_out, bag_roots)
-        _report(left_out, len(results), bag_roots)
+        _report(left_out, len(results), bag_roots, leave_out_damaged)
         excluded = {path: result.reason for path, result in left_out.items()}
         _join(new, results, contract, fingerprint, excluded)
         if cache_dir.exists():
@@ -192,7 +190,7 @@ def _save_part(
     digest = hashlib.sha256()
     for name, array in arrays.items():
         digest.update(np.ascontiguousarray(array).data)
-        _write(_part(stem, name), array.dtype, array.shape, [array])
+        write_array(part_file(stem, name), array.dtype, array.shape, [array])
     return EpisodeEntry(
         path=str(path),
         task=steps.info.task,
@@ -212,10 +210,6 @@ def _shorten(actions: np.ndarray, limit: float) -> tuple[np.ndarray, int]:
     return (actions / np.maximum(excess, 1.0)).astype(np.float32), int((excess > 1 + 1e-6).sum())
 
 
-def _part(stem: Path, name: str) -> Path:
-    return stem.with_name(f'{stem.name}-{name}.npy')
-
-
 def _join(
     folder: Path,
     results: Sequence[EpisodeEntry | LeftOut],
@@ -226,7 +220,7 @@ def _join(
     """Make one dataset of the files of single episodes."""
     used = [(i, result) for i, result in enumerate(results) if isinstance(result, EpisodeEntry)]
     entries = tuple(entry for _, entry in used)
-    _merge(folder, [i for i, _ in used], entries)
+    merge_parts(folder, [i for i, _ in used], entries)
     digests = ''.join([contract.hash, *(entry.digest for entry in entries)])
     DatasetMeta(
         contract=contract.to_dict(),
@@ -236,48 +230,6 @@ def _join(
         episodes=entries,
         excluded=excluded,
     ).save(folder)
-
-
-def _merge(folder: Path, numbers: Sequence[int], entries: Sequence[EpisodeEntry]) -> None:
-    """Join the files of single episodes, one at a time, and remove them."""
-    stems = [folder / f'{i:06d}' for i in numbers]
-    steps, samples = [e.steps for e in entries], [e.samples for e in entries]
-    first_samples = np.cumsum([0, *samples[:-1]]).tolist()
-    nothing = [0] * len(entries)
-    for name, lengths, offsets in (
-        ('observations', samples, nothing),
-        ('index', steps, first_samples),
-        ('actions', steps, nothing),
-    ):
-        files = [_part(stem, name) for stem in stems]
-        first = np.load(files[0], mmap_mode='r')
-        shape = (sum(lengths), *first.shape[1:])
-        _write(folder / f'{name}.npy', first.dtype, shape, _parts(files, offsets))
-    numbering = np.repeat(np.arange(len(steps), dtype=np.int32), steps)
-    _write(folder / 'episode.npy', numbering.dtype, numbering.shape, [numbering])
-
-
-def _parts(files: Sequence[Path], offsets: Sequence[int]) -> Iterator[np.ndarray]:
-    """Yield the array in each file plus its offset; remove the file once it has been used."""
-    for file, offset in zip(files, offsets, strict=True):
-        part = np.load(file)
-        yield part + offset if offset else part
-        file.unlink()
-
-
-def _write(
-    path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], parts: Iterable[np.ndarray]
-) -> None:
-    """Write an .npy file of `shape` whose rows come in `parts`.
-
-    By plain writes: on a full disk a memory map dies of SIGBUS, and `np.save` does not say why.
-    """
-    with path.open('wb') as file:
-        described = np.lib.format.dtype_to_descr(dtype)
-        header = {'descr': described, 'fortran_order': False, 'shape': shape}
-        np.lib.format.write_array_header_1_0(file, header)
-        for part in parts:
-            file.write(np.ascontiguousarray(part).data)
 
 
 def _refuse_damaged(left_out: Mapping[str, LeftOut], roots: Sequence[Path]) -> None:
@@ -290,7 +242,11 @@ def _refuse_damaged(left_out: Mapping[str, LeftOut], roots: Sequence[Path]) -> N
         )
 
 
-def _report(left_out: Mapping[str, LeftOut], episodes: int, roots: Sequence[Path]) -> None:
+def _report(
+    left_out: Mapping[str, LeftOut], episodes: int, roots: Sequence[Path], leave_out_damaged: bool
+) -> None:
+    if not leave_out_damaged:
+        _refuse_damaged(left_out, roots)
     unusable = [result.reason for result in left_out.values() if result.reason != FAILURE]
     where = ', '.join(str(root) for root in roots)
     if not episodes:

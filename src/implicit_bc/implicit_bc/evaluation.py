@@ -123,9 +123,8 @@ def evaluate(
         raise IbcError(f'{episodes} episodes: at least 1 is needed')
     start = time.monotonic()
     seeds = range(seed, seed + episodes)
-    bar = partial(
-        tqdm, total=episodes, desc='evaluate', unit='episode', disable=None if progress else True
-    )
+    hidden = None if progress else True
+    bar = partial(tqdm, total=episodes, desc='evaluate', unit='episode', disable=hidden)
     workers = min(workers, episodes)
     # Made here in any case: what a pool's initializer raises only shows as a broken pool.
     policy, env = policy_factory(), env_factory()

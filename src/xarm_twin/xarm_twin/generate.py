@@ -62,12 +62,7 @@ def generate_episodes(
         IbcError: The folder has episodes of another recipe; too many demonstrations failed; the
             player cannot be made.
     """
-    if recipe.has_camera:
-        recipe = replace(recipe, renderer=choose_renderer(recipe.renderer))
-    if recipe.player is not None:
-        recipe.player()  # what a pool's initializer raises only shows as a broken pool
-    recipe.root.mkdir(parents=True, exist_ok=True)
-    recipe.require_only_its_own()
+    recipe = _prepared(recipe)
     kept: dict[int, Path] = {}
     failed = 0
     upcoming, end = seed, seed + 2 * episodes + _SPARE_SEEDS
@@ -89,6 +84,17 @@ def generate_episodes(
             f'{recipe.root} has them'
         )
     return [kept[number] for number in sorted(kept)]
+
+
+def _prepared(recipe: Recipe) -> Recipe:
+    """Make the folder, settle the renderer; IbcError for what would fail in every worker."""
+    if recipe.has_camera:
+        recipe = replace(recipe, renderer=choose_renderer(recipe.renderer))
+    if recipe.player is not None:
+        recipe.player()  # what a pool's initializer raises only shows as a broken pool
+    recipe.root.mkdir(parents=True, exist_ok=True)
+    recipe.require_only_its_own()
+    return recipe
 
 
 def _warn(recipe: Recipe, failed: int, kept: int) -> None:

@@ -1,0 +1,56 @@
+"""The arrays of a dataset cache on disk: one file each per episode, then joined."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from implicit_bc.dataset import EpisodeEntry
+
+
+def part_file(stem: Path, name: str) -> Path:
+    """Name the file of one array of one episode."""
+    return stem.with_name(f'{stem.name}-{name}.npy')
+
+
+def merge_parts(folder: Path, numbers: Sequence[int], entries: Sequence[EpisodeEntry]) -> None:
+    """Join the files of single episodes, one at a time, and remove them."""
+    stems = [folder / f'{i:06d}' for i in numbers]
+    steps, samples = [e.steps for e in entries], [e.samples for e in entries]
+    first_samples = np.cumsum([0, *samples[:-1]]).tolist()
+    nothing = [0] * len(entries)
+    for name, lengths, offsets in (
+        ('observations', samples, nothing),
+        ('index', steps, first_samples),
+        ('actions', steps, nothing),
+    ):
+        files = [part_file(stem, name) for stem in stems]
+        first = np.load(files[0], mmap_mode='r')
+        shape = (sum(lengths), *first.shape[1:])
+        write_array(folder / f'{name}.npy', first.dtype, shape, _parts(files, offsets))
+    numbering = np.repeat(np.arange(len(steps), dtype=np.int32), steps)
+    write_array(folder / 'episode.npy', numbering.dtype, numbering.shape, [numbering])
+
+
+def _parts(files: Sequence[Path], offsets: Sequence[int]) -> Iterator[np.ndarray]:
+    """Yield the array in each file plus its offset; remove the file once it has been used."""
+    for file, offset in zip(files, offsets, strict=True):
+        part = np.load(file)
+        yield part + offset if offset else part
+        file.unlink()
+
+
+def write_array(
+    path: Path, dtype: np.dtype[Any], shape: tuple[int, ...], parts: Iterable[np.ndarray]
+) -> None:
+    """Write an .npy file of `shape` whose rows come in `parts`.
+
+    By plain writes: on a full disk a memory map dies of SIGBUS, and `np.save` does not say why.
+    """
+    with path.open('wb') as file:
+        described = np.lib.format.dtype_to_descr(dtype)
+        header = {'descr': described, 'fortran_order': False, 'shape': shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        for part in parts:
+            file.write(np.ascontiguousarray(part).data)
