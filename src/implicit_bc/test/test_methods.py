@@ -16,7 +16,8 @@ from implicit_bc.methods import (
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.samplers import AutoregressiveConfig, DerivativeFreeConfig, LangevinConfig
-from implicit_bc.scaling import NormalizationConfig
+from implicit_bc.scaling import NormalizationConfig, Scaling
+from implicit_bc.spaces import Spaces
 from implicit_bc.training.config import LearningRate, TrainConfig, config_from_dict
 from implicit_bc.training.data import ArrayData
 from implicit_bc.training.trainer import fit
@@ -106,6 +107,18 @@ def test_the_gradient_penalty_is_reported_and_bounds_the_slope(tmp_path):
     assert steepest(bound) < 1.5 < steepest(free)
     losses = bound.losses(observation, action[:, 0], torch.Generator().manual_seed(0))
     assert set(losses) == {'loss', 'info_nce', 'gradient_penalty'}
+
+
+def test_uniform_counter_examples_join_those_of_the_chains():
+    method = Langevin(negatives=3, uniform_negatives=5, gradient_penalty=None)
+    scaling = Scaling.of_data(
+        np.zeros((2, 1)), np.array([[-1.0], [1.0]]), NormalizationConfig(), (-1.0, 1.0)
+    )
+    model = method.model(Spaces((1, 1), 1), NetworkConfig(value=ValueConfig(8, 2)), scaling)
+    torch.nn.init.zeros_(model.network.value.head.weight)  # all candidates are as good
+    observation, action = torch.zeros(4, 1, 1), torch.zeros(4, 1)
+    loss = model.losses(observation, action, torch.Generator().manual_seed(0))['loss']
+    assert float(loss.detach()) == pytest.approx(np.log(1 + 3 + 5), abs=1e-5)
 
 
 @pytest.mark.parametrize(

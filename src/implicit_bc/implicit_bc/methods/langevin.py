@@ -30,7 +30,10 @@ class Langevin:
 
     kind: Literal['langevin'] = 'langevin'
     negatives: Annotated[int, Field(ge=1)] = 8
-    """Counter-examples per demonstrated action: 8 in D.1, 64 in D.3."""
+    """Counter-examples per demonstrated action that are ends of chains: 8 in D.1, 64 in D.3."""
+    uniform_negatives: Annotated[int, Field(ge=0)] = 0
+    """As many more where no chain begins: none in the paper, a fraction to be chosen in the
+    released code. Each costs one evaluation where a chain costs `sampler.iterations` and slopes."""
     sampler: LangevinConfig = LangevinConfig()
     gradient_penalty: GradientPenaltyConfig | None = GradientPenaltyConfig()
 
@@ -48,7 +51,10 @@ class LangevinModel(JointEnergyModel):
         """InfoNCE against chains that start anywhere, and what steep energies cost."""
         embedded = self.embed(observation)
         negatives = self._chain_ends(embedded.detach(), generator)
-        candidates = torch.cat((self.action(action)[:, None], negatives), dim=1)
+        uniform = uniform_actions(
+            self.low, self.high, len(action), self.method.uniform_negatives, generator
+        )
+        candidates = torch.cat((self.action(action)[:, None], negatives, uniform), dim=1)
         penalty = self.method.gradient_penalty
         if penalty is None or not torch.is_grad_enabled():
             return {'loss': info_nce(self.network.score(embedded, candidates))}
