@@ -11,7 +11,10 @@ from ibc_bringup.options import Parser
 from ibc_contract.errors import IbcError
 from planar_arm.errors import PlanarArmError
 
-TALKING = ('ibc_bringup', 'ibc_contract', 'implicit_bc', 'planar_arm', 'xarm_twin', 'demo_recorder')
+TALKING = (
+    'ibc_bringup', 'ibc_contract', 'ibc_studies', 'implicit_bc', 'planar_arm', 'xarm_twin',
+    'demo_recorder',
+)  # fmt: skip
 """Packages whose progress is shown; of everybody else's, only warnings."""
 
 

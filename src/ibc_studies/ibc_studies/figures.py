@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.figure import Figure
 
 from ibc_studies.comparison import Row
 from ibc_studies.coordinates import SPAN, hull
@@ -20,6 +21,9 @@ COLORS = {
     'mixture_density': '#54278f',
     'nearest_neighbor': '#737373',
 }
+
+
+_ERROR_SCALE, _ERROR_COLORS = LogNorm(0.1, 30.0), 'viridis'
 
 
 def draw_functions(answers: Sequence[Answers], path: Path) -> None:
@@ -74,8 +78,9 @@ def draw_coordinates(rows: Sequence[CoordinateRow], shown: Sequence[Found], path
     for i, policy in enumerate(policies):
         for j, count in enumerate(mapped):
             (found,) = (f for f in shown if (f.policy, len(f.trained.images)) == (policy, count))
-            _draw_map(right, maps[i, j], found)
-            maps[i, j].set_title(f'{policy.replace("_", " ")}, {count} images', fontsize=8)
+            _draw_map(maps[i, j], found)
+            maps[i, j].set_title(f'{policy.replace("_", " ")}\n{count} images', fontsize=8)
+    right.colorbar(ScalarMappable(_ERROR_SCALE, _ERROR_COLORS), ax=maps, label='error [px]')
     _save(figure, path)
 
 
@@ -95,11 +100,9 @@ def _draw_errors(axes: Axes, rows: Sequence[CoordinateRow], policies: Sequence[s
     axes.spines[['top', 'right']].set_visible(False)
 
 
-def _draw_map(figure: SubFigure, axes: Axes, found: Found) -> None:
+def _draw_map(axes: Axes, found: Found) -> None:
     u, v = SPAN * found.test.coordinates.T
-    dots = axes.scatter(
-        u, v, c=found.distance, s=6, norm=LogNorm(0.1, 30), cmap='viridis', linewidths=0
-    )
+    axes.scatter(u, v, c=found.distance, s=6, norm=_ERROR_SCALE, cmap=_ERROR_COLORS, linewidths=0)
     corners = SPAN * hull(found.trained.coordinates)
     axes.fill(*corners.T, fill=False, edgecolor='#737373', linestyle=':')
     axes.scatter(*(SPAN * found.trained.coordinates.T), c='#d7301f', s=14, marker='x')
@@ -107,7 +110,6 @@ def _draw_map(figure: SubFigure, axes: Axes, found: Found) -> None:
     axes.invert_yaxis()
     axes.set_xticks([])
     axes.set_yticks([])
-    figure.colorbar(dots, ax=axes, label='error [px]')
 
 
 def _save(figure: Figure, path: Path) -> None:

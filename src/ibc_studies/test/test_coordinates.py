@@ -61,7 +61,8 @@ def test_a_hull_holds_its_points_and_their_mixtures(corners, weights):
     assert not in_hull([np.max(corners, axis=0) + np.array((1, 0))], corners).any()
 
 
-def test_study_compares_by_number_of_images_and_goes_on_where_it_stopped(tmp_path):
+def test_study_compares_by_number_of_images_and_goes_on_where_it_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr('ibc_studies.coordinates_study.TEST_IMAGES', 40)
     preset = load_preset('coordinates', 'quick')
     policies = {
         name: replace(
