@@ -29,7 +29,7 @@ from teleop_mouse.keys import QUIT, find_key
 from teleop_mouse.overlay import Marks
 from teleop_mouse.pointer import Lead, Point, Pointer, board_point
 from teleop_mouse.recorder_state import RecorderState
-from teleop_mouse.screen import FROZEN_S, Screen, fitting_scale, render
+from teleop_mouse.screen import FROZEN_S, PolicyState, Screen, fitting_scale, render
 from teleop_mouse.service_keys_node import ServiceKeys
 from teleop_mouse.window import Window, check_display
 
@@ -42,7 +42,7 @@ SETPOINT_TIMEOUT_S = 0.5
 WINDOW_TIMEOUT_S = 0.5
 """A window that is stuck for longer cannot tell that the button was released."""
 NO_IMAGE_SIZE = (640, 360)
-DRIVER = 'xarm_planar_driver'
+DRIVER, POLICY = 'xarm_planar_driver', 'ibc_policy'
 
 
 class TeleopMouse(Node):
@@ -79,6 +79,8 @@ class TeleopMouse(Node):
         self._offered = frozenset((QUIT,))
         self._arm_trouble = self._arm_warning = ''
         self._driver = status_name(self, 'arm', DRIVER)
+        self._policy = PolicyState()
+        self._policy_status = status_name(self, 'policy', POLICY)
         self._view: CameraModel | None = None
         self._pointer = Pointer()
         self._window_turn_s = time.monotonic()
@@ -123,6 +125,13 @@ class TeleopMouse(Node):
                 said = {status.level: status.message}
                 self._arm_trouble = said.get(DiagnosticStatus.ERROR, '')
                 self._arm_warning = said.get(DiagnosticStatus.WARN, '')
+            elif status.name == self._policy_status:
+                enabled = any(
+                    (pair.key, pair.value) == ('enabled', 'True') for pair in status.values
+                )
+                self._policy = PolicyState(
+                    status.message, enabled, status.level == DiagnosticStatus.OK
+                )
 
     # What the newest messages say now.
 
@@ -229,6 +238,7 @@ class TeleopMouse(Node):
             recorder=self._recorder,
             arm_trouble=self._arm_trouble,
             arm_warning=self._arm_warning,
+            policy=self._policy,
             message=self._keys.message(),
             offered=self._offered,
         )

@@ -35,6 +35,16 @@ SMALL_SCREEN = (1366, 768)
 
 
 @dataclass(frozen=True)
+class PolicyState:
+    """What the policy node says of itself; an empty text: nothing."""
+
+    text: str = ''
+    enabled: bool = False
+    well: bool = True
+    """Nothing keeps it from acting in time."""
+
+
+@dataclass(frozen=True)
 class Screen:
     """One moment of the window."""
 
@@ -53,6 +63,7 @@ class Screen:
     """Why the driver has stopped the arm; empty while it has not."""
     arm_warning: str = ''
     """What the driver warns of, as of a tool that does not follow."""
+    policy: PolicyState = field(default_factory=PolicyState)
     message: Message = field(default_factory=Message)
     offered: frozenset[str] = ACTIONS
     """Actions of the keys that can do something now."""
@@ -87,9 +98,11 @@ def render(screen: Screen, size: tuple[int, int], workspace: Workspace) -> np.nd
         if screen.view is not None:
             draw_marks(image, screen.view, workspace, screen.marks)
     draw_banners(image, _banners(screen))
-    fields = (_recorder(screen), _camera(screen), _arm(screen), _mouse(screen))
+    fields = (_recorder(screen), _camera(screen), _arm(screen), _mouse(screen), *_policy(screen))
     message = screen.message
-    if not message.text and screen.recorder.task:
+    if not message.text and not screen.policy.well:
+        message = Message(f'policy: {screen.policy.text}', colour=AMBER)
+    elif not message.text and screen.recorder.task:
         message = Message(f'task: {screen.recorder.task}', colour=GREY)
     return np.vstack([image, draw_panel(width, fields, message, screen.offered)])
 
@@ -139,6 +152,16 @@ def _mouse(screen: Screen) -> Field:
     if screen.speed is None:
         return Field('mouse', 'hold to lead', GREY, share=5)
     return Field('mouse', f'leading {screen.speed:.2f} m/s', GREEN, lamp=True, share=5)
+
+
+def _policy(screen: Screen) -> tuple[Field, ...]:
+    """The field of the policy, where there is one."""
+    policy = screen.policy
+    if not policy.text:
+        return ()
+    colour = AMBER if not policy.well else GREEN if policy.enabled else GREY
+    text = 'acting' if policy.enabled else 'watching'
+    return (Field('policy', text, colour, lamp=policy.enabled, share=4),)
 
 
 def _no_camera(width: int, height: int) -> np.ndarray:

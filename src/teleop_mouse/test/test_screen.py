@@ -10,7 +10,7 @@ from teleop_mouse.keys import ACTIONS
 from teleop_mouse.overlay import AMBER, GREEN, RED, WHITE, Marks
 from teleop_mouse.panel import Field, Message, draw_panel
 from teleop_mouse.recorder_state import RecorderState
-from teleop_mouse.screen import FRAME, Screen, fitting_scale, render
+from teleop_mouse.screen import FRAME, PolicyState, Screen, fitting_scale, render
 
 SIZE = (960, 540)
 CAMERA = CameraModel(640, 360, 462, 462, 319.5, 179.5, look_at((0.8, 0.0, 0.56), (0.4, 0.0, 0.02)))
@@ -132,6 +132,24 @@ def test_troubles_of_arm_and_recorder_are_shown_one_below_the_other():
     both = draw(arm_trouble='stopped', recorder=recorder)[: SIZE[1], SIZE[0] - 10]
     assert has(both[None, :10], RED)
     assert has(both[None, 10:80], AMBER)
+
+
+def test_whether_the_policy_acts_is_shown_as_long_as_there_is_one():
+    bar = slice(SIZE[1], SIZE[1] + 30)
+    acting, watching, late, none = (
+        draw(policy=policy)[bar, 760:]
+        for policy in (
+            PolicyState('acting', enabled=True),
+            PolicyState('watching'),
+            PolicyState('no fresh frame', enabled=True, well=False),
+            PolicyState(),
+        )
+    )
+    assert has(acting, GREEN)
+    assert not has(watching, GREEN)
+    assert has(late, AMBER)
+    assert not has(none, AMBER)
+    assert (watching != none).any()
 
 
 def test_keys_that_can_do_nothing_are_faint_and_stay_where_they_are():

@@ -75,7 +75,7 @@ def test_consecutive_setpoints_keep_the_speed(active, wait_for):
     for _ in range(6):
         active.move(0.05, 0.0)
         time.sleep(0.2)
-    wait_for(lambda: active.newest.setpoint_xy[0] > 0.4)
+    assert wait_for(lambda: active.newest.setpoint_xy[0] > 0.4)
     points = np.array([r.setpoint_xy for r in active.reports if r.setpoint_xy is not None])
     steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
     assert steps.max() <= load_safety_limits().max_tcp_speed * 0.01 * 1.001
