@@ -10,6 +10,7 @@ from implicit_bc.methods.langevin import Langevin
 from implicit_bc.methods.mean_squared_error import MeanSquaredError
 from implicit_bc.methods.method import ImplicitModel, Model
 from implicit_bc.methods.mixture_density import MixtureDensity
+from implicit_bc.methods.ranking import Ranking
 
 
 def _kind(method: Any) -> str:
@@ -22,12 +23,13 @@ Method = Annotated[
     | Annotated[Autoregressive, Tag('autoregressive')]
     | Annotated[Langevin, Tag('langevin')]
     | Annotated[MeanSquaredError, Tag('mean_squared_error')]
-    | Annotated[MixtureDensity, Tag('mixture_density')],
+    | Annotated[MixtureDensity, Tag('mixture_density')]
+    | Annotated[Ranking, Tag('ranking')],
     Discriminator(
         _kind,
         custom_error_type='unknown_method',
         custom_error_message='unknown kind; known: derivative_free, autoregressive, langevin, '
-        'mean_squared_error, mixture_density',
+        'mean_squared_error, mixture_density, ranking',
     ),
 ]
 """Constants of a method; `kind` in YAML says of which one."""
@@ -41,4 +43,5 @@ __all__ = [
     'Method',
     'MixtureDensity',
     'Model',
+    'Ranking',
 ]

@@ -58,7 +58,7 @@ class MixtureDensityModel(ImplicitModel):
         self, observation: Tensor, action: Tensor, generator: torch.Generator
     ) -> Mapping[str, Tensor]:
         """Negative log likelihood of normalized actions."""
-        mixture = self._mixture(observation, self.method.training_temperature, 1.0)
+        mixture = self.mixture(observation, self.method.training_temperature, 1.0)
         return {'loss': -mixture.log_prob(self.action(action)).mean()}
 
     def decide(
@@ -70,8 +70,8 @@ class MixtureDensityModel(ImplicitModel):
     ) -> Samples:
         """The likeliest of some draws; the released code acts by a single one."""
         method = self.method
-        mixture = self._mixture(observation, method.test_temperature, method.test_variance_exponent)
-        candidates = _draw(mixture, method.samples, generator).clamp(self.low, self.high)
+        mixture = self.mixture(observation, method.test_temperature, method.test_variance_exponent)
+        candidates = draw_actions(mixture, method.samples, generator).clamp(self.low, self.high)
         energies = -mixture.log_prob(candidates.transpose(0, 1)).T
         chosen = energies.argmin(dim=1)
         best = candidates[torch.arange(len(candidates), device=candidates.device), chosen]
@@ -79,14 +79,15 @@ class MixtureDensityModel(ImplicitModel):
 
     def landscape(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Negative log likelihoods (B, N) of raw `actions` (B, N, A)."""
-        mixture = self._mixture(
+        mixture = self.mixture(
             observation, self.method.test_temperature, self.method.test_variance_exponent
         )
         return -mixture.log_prob(self.action(actions).transpose(0, 1)).T
 
-    def _mixture(
-        self, observation: Tensor, temperature: float, exponent: float
+    def mixture(
+        self, observation: Tensor, temperature: float = 1.0, exponent: float = 1.0
     ) -> MixtureSameFamily:
+        """Distribution of normalized actions at `observation` (B, T, ...)."""
         with self.encoding():
             output = self.network(self.prepare(observation))
         components, action = self.method.components, self.spaces.action
@@ -101,7 +102,7 @@ class MixtureDensityModel(ImplicitModel):
         )
 
 
-def _draw(mixture: MixtureSameFamily, count: int, generator: torch.Generator) -> Tensor:
+def draw_actions(mixture: MixtureSameFamily, count: int, generator: torch.Generator) -> Tensor:
     """Draw (B, count, A) with `generator`, which torch.distributions does not take."""
     probabilities = mixture.mixture_distribution.probs
     component = torch.multinomial(probabilities, count, replacement=True, generator=generator)
