@@ -123,9 +123,13 @@ class ArrayData:
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
 
-    @cached_property
+    @property
     def index(self) -> np.ndarray:
         """(N, T) rows of `observations` that a step sees, oldest first."""
+        return self._index
+
+    @cached_property
+    def _index(self) -> np.ndarray:
         rows = np.arange(len(self.episode))
         first = np.maximum.accumulate(np.where(np.diff(self.episode, prepend=-1) != 0, rows, 0))
         ages = np.arange(self.history - 1, -1, -1)
