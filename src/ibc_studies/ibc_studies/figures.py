@@ -1,5 +1,6 @@
 """Figures of the studies."""
 
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -61,7 +62,7 @@ def draw_success(rows: Sequence[Row], paper: str, path: Path) -> None:
     axes.set_yticks(range(len(rows)), [row.policy.replace('_', ' ') for row in reversed(rows)])
     axes.set_xlim(0.0, 1.0)
     axes.set_xlabel('success')
-    axes.set_title(f'paper: {paper}', fontsize=8, loc='left')
+    axes.set_title(textwrap.fill(f'paper: {paper}', 70), fontsize=8, loc='left')
     axes.spines[['top', 'right']].set_visible(False)
     _save(figure, path)
 
