@@ -17,6 +17,7 @@ from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.samplers import DerivativeFreeConfig
+from implicit_bc.tensors import load_tensors, save_tensors
 from implicit_bc.training.augmentation import random_shifts, shift_frames
 from implicit_bc.training.batches import data_order
 from implicit_bc.training.checkpoint import checkpoints
@@ -161,7 +162,7 @@ def test_a_run_directory_is_not_overwritten(points, tmp_path, one_line):
     one_line(error.value)
 
 
-@pytest.mark.parametrize('what', ['configuration', 'dataset', 'damage'])
+@pytest.mark.parametrize('what', ['configuration', 'dataset', 'version', 'damage'])
 def test_what_does_not_fit_is_not_resumed(points, tmp_path, one_line, what):
     config = dataclasses.replace(TINY, steps=5)
     quietly(config, points, tmp_path)
@@ -173,6 +174,11 @@ def test_what_does_not_fit_is_not_resumed(points, tmp_path, one_line, what):
             meta = dataclasses.replace(points.meta, hash='other')
             points = dataclasses.replace(points, meta=meta)
             expected = 'dataset feed, this is other'
+        case 'version':
+            folder = checkpoints(tmp_path)[-1]
+            tensors = load_tensors(folder, 'trainer')
+            save_tensors(folder, 'trainer', tensors | {'random': torch.zeros(4)})
+            expected = "'random' is of no use here, another version has written it"
         case _:
             file = checkpoints(tmp_path)[-1] / 'trainer.safetensors'
             file.write_bytes(file.read_bytes()[:100])

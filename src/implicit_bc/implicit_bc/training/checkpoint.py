@@ -8,6 +8,7 @@ state.json            step, seconds, configuration, dataset hash
 
 import json
 import os
+import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +95,7 @@ def restore_checkpoint(
     """Fill `state` from a checkpoint.
 
     Raises:
-        IbcError: It belongs to another configuration or dataset, or is damaged; named.
+        IbcError: It belongs to another configuration, dataset or version, or is damaged; named.
     """
     try:
         facts = json.loads((path / 'state.json').read_text())
@@ -108,7 +109,13 @@ def restore_checkpoint(
     parameters = list(state.model.parameters())
     moments: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
-        _, number, name = key.split('.')
+        match = re.fullmatch(r'adam\.(\d+)\.(\w+)', key)
+        if match is None or int(match[1]) >= len(parameters):
+            raise IbcError(
+                f'{path / "trainer.safetensors"}: {key!r} is of no use here, another version has '
+                'written it: start a new run'
+            )
+        number, name = match.groups()
         if tensor.dim():
             # The fused Adam walks memory: moments must have the strides of their parameter,
             # which for convolutions are channels-last.
