@@ -149,3 +149,16 @@ def test_demo_leaves_film_and_report_when_it_is_interrupted(tmp_path, ros):
     assert (told['episodes'], told['stopped']) == (0, 1)
     assert_film(Path(told['video']))
     assert 'data:video/mp4;base64,' in Path(told['report']).read_text()
+
+
+def test_bench_driver(tmp_path, ros):
+    torch.manual_seed(0)
+    model, folder = make_bundle(tmp_path / 'tiny'), tmp_path / 'bench'
+    words = ('--model', str(model), '--seconds', '3', '--folder', str(folder), '--json')
+    told = json.loads(ibc(ros.env, 'bench', 'driver', *words).stdout)
+    assert 10 < told['ticks'] <= 301
+    assert told['commands'] >= 1
+    assert 0.0 <= told['tick_p50_ms'] <= told['tick_p99_ms'] <= told['tick_max_ms']
+    assert told['late_ticks'] <= told['ticks']
+    assert told['command_to_wire_p99_ms'] >= 10.0  # it waits for a tick at least
+    assert told['realtime_granted'] == (told['realtime_priority'] == 'granted')

@@ -50,10 +50,16 @@ def test_old_reports_are_no_reports():
 
 
 def test_values_for_the_operator():
-    status = replace(FINE, interventions={'command_stale': 4}, ignored={'policy_while_teleop': 7})
+    lateness = [150, 0, 0, 0, 0, 3, 0, 1]
+    stats = replace(FINE.stats, lateness=lateness)
+    status = replace(
+        FINE, stats=stats, interventions={'command_stale': 4}, ignored={'policy_while_teleop': 7}
+    )
     values = status.values(now=102.0)
     assert values['rate_hz'] == '100.0'
     assert values['worst_late_ms'] == '0.50'
+    assert values['lateness'] == '<0.1 ms: 150, <5 ms: 3, >=10 ms: 1'
+    assert str(values['realtime_priority']) == 'not asked for'
     assert values['report_age_s'] == '0.10'
     assert values['gate_command_stale'] == 4
     assert values['ignored_policy_while_teleop'] == 7

@@ -1,5 +1,6 @@
 """Whose command counts: the human always wins."""
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -29,6 +30,8 @@ class Command:
     """(2,) [m] in the plane of `link_base`; not yet checked."""
     stamp_ns: int
     """When the command was made, ROS time."""
+    received: float = field(default_factory=time.monotonic)
+    """When it arrived here, on the monotonic clock [s]."""
 
 
 @dataclass

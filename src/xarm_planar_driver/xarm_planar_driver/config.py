@@ -47,6 +47,13 @@ class DriverConfig:
         int,
         Field(ge=0, le=90, description='SCHED_FIFO priority of the servo thread where allowed'),
     ] = 50
+    lock_memory: Annotated[
+        bool,
+        Field(description='keep the memory of the start from being swapped out, where allowed'),
+    ] = False
+    timing_file: Annotated[
+        str, Field(description='JSON file for the lateness of every tick, at the end; empty: none')
+    ] = ''
     autostart: Annotated[
         bool, Field(description='configure and activate without a lifecycle manager')
     ] = True

@@ -1,8 +1,10 @@
 """One connected arm with everything that moves it: what the node configures and cleans up."""
 
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 
 from planar_arm.errors import PlanarArmError
 from planar_arm.kinematics import Xarm6Kinematics
@@ -14,8 +16,11 @@ from xarm_planar_driver.config import DriverConfig
 from xarm_planar_driver.driver_status import DriverStatus
 from xarm_planar_driver.errors import ArmError, ArmFault
 from xarm_planar_driver.motion import ArmMotion, MotionSettings, Outcome, Phase, Request
-from xarm_planar_driver.servo_loop import ServoLoop, TickReport
+from xarm_planar_driver.servo_loop import LATE, ServoLoop, TickReport
 from xarm_planar_driver.status_reports import VENDOR_PORT, StatusReports
+from xarm_planar_driver.timing_log import TimingLog
+
+log = logging.getLogger(__name__)
 
 _POLL = 0.01
 
@@ -57,6 +62,8 @@ class PlanarDriver:
         self._motion = ArmMotion(
             self._arm, self._kinematics, self._gate, workspace, self._arbiter, settings
         )
+        self._timing_file = config.timing_file
+        self._timing = TimingLog() if config.timing_file else None
         self._loop = ServoLoop(
             self._arm,
             self._motion,
@@ -67,6 +74,8 @@ class PlanarDriver:
             on_end,
             clock_ns,
             config.realtime_priority,
+            config.lock_memory,
+            self._timing,
         )
         self._loop.start()
         self._waits = 0
@@ -107,6 +116,8 @@ class PlanarDriver:
     def close(self) -> None:
         """Stop the arm and disconnect. Bounded in time."""
         self._loop.close()
+        if self._timing is not None:
+            self._write(self._timing)
         self._reports.close()
         self._arm.disconnect()
         self._kinematics.close()
@@ -123,4 +134,13 @@ class PlanarDriver:
             waited=self._waits - before,
             interventions=dict(self._gate.interventions),
             ignored=dict(self._arbiter.ignored),
+            priority=self._loop.priority_right,
+            memory=self._loop.memory_right,
         )
+
+    def _write(self, timing: TimingLog) -> None:
+        rights = self._loop.priority_right, self._loop.memory_right
+        try:
+            timing.write(Path(self._timing_file), LATE, *rights)
+        except OSError as error:  # the arm is stopped all the same
+            log.error('timing_file %s: %s', self._timing_file, error.strerror)

@@ -6,7 +6,8 @@ from enum import IntEnum
 
 from xarm_planar_driver.arm import describe_error
 from xarm_planar_driver.motion import Phase
-from xarm_planar_driver.servo_loop import LoopStats
+from xarm_planar_driver.real_time import NOT_ASKED, Right
+from xarm_planar_driver.servo_loop import LATENESS_EDGES, LoopStats
 from xarm_planar_driver.status_reports import StatusReport
 
 SLOW_REPLY = 0.02
@@ -38,6 +39,10 @@ class DriverStatus:
     """By the safety gate, since the start."""
     ignored: dict[str, int]
     """Commands that did not count, since the start."""
+    priority: Right = NOT_ASKED
+    """SCHED_FIFO of the servo thread."""
+    memory: Right = NOT_ASKED
+    """Lock of the process's memory."""
 
     def judge(self, now: float | None = None) -> tuple[Level, str]:
         """Return the level and one line for a person; `now` is `time.monotonic()` [s]."""
@@ -70,6 +75,9 @@ class DriverStatus:
             'missed_ticks': stats.missed,
             'silent_ticks': stats.silent,
             'worst_late_ms': f'{stats.worst_late * 1e3:.2f}',
+            'lateness': _histogram(stats.lateness),
+            'realtime_priority': self.priority,
+            'memory_lock': self.memory,
             'waiting_ticks': self.waited,
             'worst_work_ms': f'{stats.worst_work * 1e3:.2f}',
             'worst_reply_ms': f'{stats.worst_reply * 1e3:.2f}',
@@ -90,3 +98,10 @@ class DriverStatus:
         if self.report is None:
             return float('inf')
         return (time.monotonic() if now is None else now) - self.report.received
+
+
+def _histogram(counts: list[int]) -> str:
+    """Say how many ticks were late by how much, leaving out what is empty."""
+    edges = [f'{edge * 1e3:g}' for edge in LATENESS_EDGES]
+    names = [f'<{edge} ms' for edge in edges] + [f'>={edges[-1]} ms']
+    return ', '.join(f'{name}: {n}' for name, n in zip(names, counts, strict=True) if n)

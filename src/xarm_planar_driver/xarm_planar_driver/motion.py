@@ -138,19 +138,21 @@ class ArmMotion:
             finally:  # who hears of it finds the arm stopped
                 answer(Outcome(False, str(error)))
 
-    def command(self, command: Command, t: float, now_ns: int) -> None:
-        """Let `command` move the goal at time `t` [s], ROS time `now_ns`, if it may."""
+    def command(self, command: Command, t: float, now_ns: int) -> bool:
+        """Let `command` move the goal at time `t` [s], ROS time `now_ns`, if it may; say so."""
         if self.phase is not Phase.ACTIVE or self._going_home:
             self._arbiter.ignored[f'{command.source}_while_{self.activity}'] += 1
-            return
+            return False
         if not self._arbiter.admit(command, now_ns):
-            return
+            return False
         if self._arbiter.active is not command.source:
             self._servo.hold(t)  # what the other source still wanted no longer counts
         duration = self._arbiter.ramp_duration(command)
         age = (now_ns - command.stamp_ns) * 1e-9
-        if self._servo.command(command.delta, t, duration, age).accepted:
+        accepted = self._servo.command(command.delta, t, duration, age).accepted
+        if accepted:
             self._arbiter.note(command, now_ns)
+        return accepted
 
     def measured(self, q: Vector, tool: Vector) -> None:
         """Take note of joints (6,) [rad] and tool (2,) [m] in its plane: commands wait for them."""

@@ -2,13 +2,13 @@
 
 import contextlib
 import logging
-import os
 import threading
 import time
+from bisect import bisect
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,10 @@ from xarm_planar_driver.arbitration import Command
 from xarm_planar_driver.arm import XarmArm
 from xarm_planar_driver.errors import ArmLost, ArmSilent
 from xarm_planar_driver.motion import ArmMotion, Outcome, Phase, Request
+from xarm_planar_driver.real_time import NOT_ASKED, lock_memory, take_priority
 from xarm_planar_driver.reconnection import Reconnection
 from xarm_planar_driver.status_reports import StatusReports
+from xarm_planar_driver.timing_log import TimingLog
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ LONGEST_SILENCE = 2.0
 """An arm that answers nothing for this long is gone [s]; without points it holds meanwhile."""
 LATE = 1e-3
 """A tick that begins later than this after its deadline counts as late [s]."""
+LATENESS_EDGES = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
+"""Between the bins of the histogram of lateness [s]."""
 NOT_CONNECTED = 'the driver is not connected to an arm: to stop it, use the emergency stop'
 _QUEUED_COMMANDS = 16
 _JOIN_TIMEOUT = 3.0
@@ -65,6 +69,8 @@ class LoopStats:
     """Ticks without a reply from the arm."""
     worst_late: float = 0.0
     """[s]"""
+    lateness: list[int] = field(default_factory=lambda: [0] * (len(LATENESS_EDGES) + 1))
+    """Ticks by how late they began, whole periods included; LATENESS_EDGES lie between."""
     worst_work: float = 0.0
     """Longest tick [s]."""
     worst_reply: float = 0.0
@@ -85,8 +91,14 @@ class ServoLoop:
         on_end: Callable[[Exception], None],
         clock_ns: Callable[[], int] = time.time_ns,
         priority: int = 0,
+        memory_lock: bool = False,
+        timing: TimingLog | None = None,
     ) -> None:
         """Callbacks run in the loop's thread; `priority` is a SCHED_FIFO one, 0 for none.
+
+        `memory_lock` keeps the process's memory from being swapped out. Both are asked for when the
+        loop starts; `priority_right` and `memory_right` say what came of it. `timing` takes down
+        every tick.
 
         `on_end` is called when the loop ends by itself, with what ended it. A lost connection
         does not: the motion is stopped, and the loop connects again.
@@ -100,6 +112,10 @@ class ServoLoop:
         self._on_end = on_end
         self._clock_ns = clock_ns
         self._priority = priority
+        self._memory_lock = memory_lock
+        self._timing = timing
+        self.priority_right = NOT_ASKED
+        self.memory_right = NOT_ASKED
         self._commands: deque[Command] = deque(maxlen=_QUEUED_COMMANDS)
         self._requests: deque[tuple[Request, Future[Outcome]]] = deque()
         self._stop = threading.Event()
@@ -137,7 +153,9 @@ class ServoLoop:
         return stats
 
     def _run(self) -> None:
-        self._raise_priority()
+        self.priority_right = take_priority(self._priority)
+        self.memory_right = lock_memory(self._memory_lock)
+        log.info('SCHED_FIFO %s; memory lock %s', self.priority_right, self.memory_right)
         self._heard = time.monotonic()
         try:
             for deadline, missed in ticks(self._period, self._stop):
@@ -183,6 +201,10 @@ class ServoLoop:
             stats.missed += missed
             stats.late += late > LATE
             stats.worst_late = max(stats.worst_late, late)
+            since_due = late + missed * self._period
+            stats.lateness[bisect(LATENESS_EDGES, since_due)] += 1
+            if self._timing is not None:
+                self._timing.tick(deadline, since_due)
         try:
             self._exchange(deadline)
             self._heard = time.monotonic()
@@ -203,8 +225,13 @@ class ServoLoop:
             return  # by now `t` may be long past
         now_ns = self._clock_ns()
         while self._commands:
-            self._motion.command(self._commands.popleft(), t, now_ns)
+            command = self._commands.popleft()
+            accepted = self._motion.command(command, t, now_ns)
+            if accepted and self._timing is not None:
+                self._timing.accepted(command.received)
         setpoint = self._motion.tick(t, self._reports.newest())
+        if self._timing is not None:
+            self._timing.answered(time.monotonic(), follows=setpoint is not None)
         measured_ns = self._clock_ns()
         asked = time.monotonic()
         q, velocities = self._arm.joint_states()
@@ -228,11 +255,3 @@ class ServoLoop:
             while True:
                 _, future = self._requests.popleft()
                 future.set_result(Outcome(False, NOT_CONNECTED))
-
-    def _raise_priority(self) -> None:
-        if not self._priority:
-            return
-        try:
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(self._priority))
-        except OSError as error:
-            log.info('no real-time priority (%s): ticks may come late on a busy machine', error)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ibc_bringup.commands.bench import candidates, inference, train
+from ibc_bringup.commands.bench import candidates, driver, inference, train
 
-ALL = (inference, candidates, train)
+ALL = (inference, candidates, train, driver)
 
 
 def add_parser(subparsers: Any) -> None:
