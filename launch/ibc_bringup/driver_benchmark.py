@@ -28,9 +28,7 @@ def bench_driver(folder: Path, seconds: float, model: str | None = None) -> dict
     Raises:
         IbcError: The stack failed, or the driver has taken down too little; there is no such model.
     """
-    from torch import device
-
-    from implicit_bc.benchmarks.machine import device_name
+    from implicit_bc.benchmarks.machine import processor
 
     card, task = choose(DemoPlan(folder, model))
     folder = folder.resolve()
@@ -60,7 +58,7 @@ def bench_driver(folder: Path, seconds: float, model: str | None = None) -> dict
         raise IbcError(f'the driver has not written {timing}: see {folder / LOG}') from None
     return {
         **summary(log, seconds),
-        'device': device_name(device('cpu')),
+        'device': f'{processor()}, {os.cpu_count()} cores',
         'load_average': os.getloadavg()[0],
     }
 

@@ -11,10 +11,11 @@ def device_name(device: torch.device) -> str:
     """Name of the processor or GPU behind `device`, with the CPU threads in use."""
     if device.type == 'cuda':
         return torch.cuda.get_device_name(device)
-    return f'{_processor()}, {torch.get_num_threads()} of {os.cpu_count()} cores'
+    return f'{processor()}, {torch.get_num_threads()} of {os.cpu_count()} cores'
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Name of this machine's processor."""
     try:
         lines = Path('/proc/cpuinfo').read_text().splitlines()
     except OSError:  # not Linux
