@@ -160,5 +160,5 @@ def test_bench_driver(tmp_path, ros):
     assert told['commands'] >= 1
     assert 0.0 <= told['tick_p50_ms'] <= told['tick_p99_ms'] <= told['tick_max_ms']
     assert told['late_ticks'] <= told['ticks']
-    assert told['command_to_wire_p99_ms'] >= 10.0  # it waits for a tick at least
+    assert 0.0 < told['command_to_wire_p50_ms'] <= told['command_to_wire_p99_ms']
     assert told['realtime_granted'] == (told['realtime_priority'] == 'granted')

@@ -54,7 +54,7 @@ def test_the_driver_writes_it_when_it_closes(emulator, connect, tmp_path, wait_f
     content = json.loads(path.read_text())
     assert len(content['deadline_s']) == len(content['late_s']) > 20
     (to_wire,) = content['command_to_wire_s']
-    assert 0.01 <= to_wire < 5.0  # it waits for a tick at least
+    assert 0.0 < to_wire < 5.0
     assert content['realtime_granted'] is False
 
 
