@@ -71,9 +71,8 @@ def micro_batches_of(
     share = -(-batch // processes.count)
     if size is None and model.low.device.type == 'cpu':
         fitting = max(FEWEST, CACHE_BYTES // _largest_activation(model))
-        size = -(
-            -share // max(1, round(share / fitting))
-        )  # of equal size, rather than a small rest
+        count = max(1, round(share / fitting))
+        size = -(-share // count)  # of equal size, rather than a small rest
     size = min(size or share, share)
     parts = micro_batches(batch, size, processes)
     if not parts:
