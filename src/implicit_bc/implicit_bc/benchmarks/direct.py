@@ -12,30 +12,11 @@ from torch.nn import functional
 
 from implicit_bc.methods.derivative_free import DerivativeFreeModel
 from implicit_bc.networks.energy import EnergyNetwork
-from implicit_bc.samplers import NO_DEADLINE, Deadline, Energy, Samples, minimize
+from implicit_bc.samplers import Energy
 
 
 class DirectModel(DerivativeFreeModel):
     """The derivative-free model with the direct formulation of its energy."""
-
-    def decide(
-        self,
-        observation: Tensor,
-        generator: torch.Generator,
-        start: Tensor | None = None,
-        deadline: Deadline = NO_DEADLINE,
-    ) -> Samples:
-        """Algorithm 1 of the paper, ending in a true argmin."""
-        return minimize(
-            self.energy(observation),
-            self.low,
-            self.high,
-            len(observation),
-            self.method.sampler,
-            generator,
-            start,
-            deadline,
-        )
 
     def energy(self, observation: Tensor) -> Energy:
         """Energy at raw observations (B, T, ...), encoded in every evaluation."""

@@ -15,6 +15,7 @@ from implicit_bc.samplers import (
     NO_DEADLINE,
     Deadline,
     DerivativeFreeConfig,
+    Energy,
     Samples,
     minimize,
     uniform_actions,
@@ -62,7 +63,7 @@ class DerivativeFreeModel(JointEnergyModel):
     ) -> Samples:
         """Algorithm 1 of the paper, ending in a true argmin."""
         return minimize(
-            self.network.folded(self.embed(observation)),
+            self.energy(observation),
             self.low,
             self.high,
             len(observation),
@@ -71,3 +72,7 @@ class DerivativeFreeModel(JointEnergyModel):
             start,
             deadline,
         )
+
+    def energy(self, observation: Tensor) -> Energy:
+        """Energy of normalized actions at raw observations (B, T, ...), encoded beforehand."""
+        return self.network.folded(self.embed(observation))
