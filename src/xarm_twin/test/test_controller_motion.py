@@ -135,7 +135,11 @@ def test_inverse_finds_the_joints_next_to_where_it_starts(seed):
     tool = from_pose_mm((0.0, 0.0, 152.4, 0.0, 0.0, 0.0))
     found = inverse_mm(flange_transform_mm(q) @ tool, q + chance.normal(0, 0.02, 6), tool)
     assert found is not None
-    np.testing.assert_allclose(found, q, atol=1e-5)
+    np.testing.assert_allclose(
+        flange_transform_mm(found) @ tool, flange_transform_mm(q) @ tool, atol=1e-4
+    )
+    # Near a stretched wrist a pose that is exact to 0.1 um leaves the joints this uncertain.
+    np.testing.assert_allclose(found, q, atol=1e-3)
 
 
 def test_what_is_out_of_reach_has_no_joints():
