@@ -136,16 +136,30 @@ def test_every_row_belongs_to_one_part_of_one_process(batch, size, processes):
     assert max(map(len, parts)) <= size
 
 
-def test_batches_are_cut_to_a_core_s_cache():
-    model = make(DerivativeFree(negatives=256), width=128, depth=8, kind='residual')
-    size = len(micro_batches_of(model, 512, None)[0])
-    assert size == 8  # a megabyte in each layer
-    assert len(micro_batches_of(make(MeanSquaredError()), 64, None)) == 1
-    images = Spaces((2, 90, 120, 3), 2)
-    config = NetworkConfig(image=ConvMaxPoolConfig(), value=ValueConfig(width=16, depth=1))
+def make_on_images(method, width):
+    spaces = Spaces((2, 90, 120, 3), 2)
+    config = NetworkConfig(image=ConvMaxPoolConfig(), value=ValueConfig(width=width, depth=1))
     scaling = dataclasses.replace(SCALING, observation=Affine((0.0,) * 3, (1.0,) * 3))
-    on_images = MeanSquaredError().model(images, config, scaling)
-    assert len(micro_batches_of(on_images, 128, None)[0]) == 4
+    return method.model(spaces, config, scaling)
+
+
+@pytest.mark.parametrize(
+    ('negatives', 'width', 'states', 'images'),
+    [
+        (256, 128, 8, 8),  # a megabyte in each layer
+        (256, 1024, 8, 8),  # more than that, as the fewest that are worth it
+        (64, 256, 16, 16),
+        (8, 64, 64, 16),  # images have convolutions, too
+    ],
+)
+def test_batches_are_cut_to_a_core_s_cache(negatives, width, states, images):
+    method = DerivativeFree(negatives=negatives)
+    assert len(micro_batches_of(make(method, width=width), 64, None)[0]) == states
+    assert len(micro_batches_of(make_on_images(method, width), 64, None)[0]) == images
+
+
+def test_without_candidates_states_are_not_cut():
+    assert len(micro_batches_of(make(MeanSquaredError()), 512, None)) == 1
 
 
 def test_more_processes_than_parts_are_refused(one_line):

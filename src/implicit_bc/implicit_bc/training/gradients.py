@@ -23,16 +23,18 @@ from torch import Tensor, nn
 
 from ibc_contract.errors import IbcError
 from implicit_bc.methods import Model
-from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
 from implicit_bc.training.cuda_graph import GraphedGradient, graphed
 from implicit_bc.training.processes import ALONE, Processes
 
 CACHE_BYTES = 2**20
-"""Largest activation of a micro-batch on a CPU: half of a present core's second-level cache, so
-that an operation finds its input there and leaves its output there."""
-FEWEST = 4
+"""Activations of a layer for a micro-batch's candidates on a CPU: half of a present core's
+second-level cache, so that an operation finds its input there and leaves its output there."""
+FEWEST = 8
 """Observations of a micro-batch on a CPU, even if too large for the cache: with fewer, what is done
 once per micro-batch begins to count."""
+MOST_IMAGES = 16
+"""Images in a micro-batch on a CPU, even if there are few candidates: the activations of
+convolutions do not fit the cache, and more of them take memory without being faster."""
 GROUPS_PER_THREAD = 4
 """Sums that a batch is dealt into: a thread that is held up leaves the rest of them to others."""
 FLOAT_BYTES = 4
@@ -70,8 +72,7 @@ def micro_batches_of(
     """
     share = -(-batch // processes.count)
     if size is None and model.low.device.type == 'cpu':
-        fitting = max(FEWEST, CACHE_BYTES // _largest_activation(model))
-        count = max(1, round(share / fitting))
+        count = max(1, round(share / _suiting_a_cpu(model)))
         size = -(-share // count)  # of equal size, rather than a small rest
     size = min(size or share, share)
     parts = micro_batches(batch, size, processes)
@@ -83,19 +84,12 @@ def micro_batches_of(
     return parts
 
 
-def _largest_activation(model: Model) -> int:
-    """Bytes that an observation takes in the widest layer, roughly."""
+def _suiting_a_cpu(model: Model) -> int:
+    """Observations of a micro-batch on a CPU."""
     candidates = 1 + getattr(model.method, 'negatives', 0)
-    numbers = candidates * model.network_config.value.width
-    if model.spaces.has_images:
-        height, width = model.spaces.observation[1:3]
-        image = model.network_config.image
-        if isinstance(image, ConvMaxPoolConfig):
-            first = image.widths[0] * (height // image.stem_stride) * (width // image.stem_stride)
-        else:
-            first = image.width * height * width
-        numbers = max(numbers, first)
-    return FLOAT_BYTES * numbers
+    fitting = CACHE_BYTES // (FLOAT_BYTES * candidates * model.network_config.value.width)
+    most = MOST_IMAGES if model.spaces.has_images else fitting
+    return max(FEWEST, min(fitting, most))
 
 
 Pieces = Sequence[tuple[MicroBatch, Tensor, Tensor]]
