@@ -17,6 +17,7 @@ TWIN = Process(
         'report_port_base': From('report_port_base'),
         'scene_port': From('scene_port'),
         'fault_port': From('fault_port'),
+        'arm_delay': From('arm_delay'),
     },
     when={'sim': True},
 )
@@ -31,6 +32,7 @@ CAMERA = Process(
         'source': 'twin',
         'scene_port': From('scene_port'),
         'renderer': From('renderer'),
+        'twin_delay': From('camera_delay'),
     },
     robot_parameters={'source': 'device', 'reference_image': From('camera_reference')},
     check=check_camera,

@@ -47,6 +47,21 @@ PORTS = (
     Argument('scene_port', "sends the scene to the twin's camera", 15600, kind=int, span=PORT),
     Argument('fault_port', 'where `ibc twin fault` reaches it', 15700, kind=int, span=PORT),
 )
+DELAYS = (0.0, 0.5)
+ARM_DELAY = Argument(
+    'arm_delay',
+    "dead time of the twin's arm, to try what it does [s]",
+    0.0,
+    kind=float,
+    span=DELAYS,
+)
+CAMERA_DELAY = Argument(
+    'camera_delay',
+    "by how much the twin's pictures are older than their stamps, likewise [s]",
+    0.0,
+    kind=float,
+    span=DELAYS,
+)
 CONFIG_DIR = Argument(
     'config_dir',
     "folder of this site's YAML files; each replaces ours of the same name",
@@ -64,7 +79,7 @@ CAMERA_REFERENCE = Argument(
     'calibrate camera SITE has stored in config_dir:=SITE',
     camera_reference_of_site,
 )
-COMMON = (SIM, ROBOT_IP, NAMESPACE, CONFIG_DIR, *PORTS)
+COMMON = (SIM, ROBOT_IP, NAMESPACE, CONFIG_DIR, *PORTS, ARM_DELAY)
 
 STACKS = {
     stack.name: stack
@@ -75,6 +90,7 @@ STACKS = {
             (
                 *COMMON,
                 RENDERER,
+                CAMERA_DELAY,
                 CAMERA_REFERENCE,
                 CAMERA_POSE,
                 TASK,
@@ -106,6 +122,7 @@ STACKS = {
             (
                 *COMMON,
                 RENDERER,
+                CAMERA_DELAY,
                 CAMERA_REFERENCE,
                 Argument('model', 'name of a bundle in models/, or its folder', required=True),
                 Argument(

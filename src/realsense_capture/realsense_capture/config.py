@@ -73,6 +73,15 @@ class CaptureConfig:
         Field(description='how the twin is drawn: egl needs a GPU to be fast, tiny always works'),
     ] = 'auto'
 
+    twin_delay: Annotated[
+        float,
+        Field(
+            ge=0.0,
+            le=0.5,
+            description="the twin's pictures are so much older than their stamps, by hand [s]",
+        ),
+    ] = 0.0
+
     @property
     def camera_serial(self) -> str:
         """Serial number as it stands on the camera."""
@@ -123,4 +132,5 @@ def make_source(config: CaptureConfig) -> FrameSource:
                 config.height,
                 config.rate_hz or TWIN_RATE_HZ,
                 config.renderer,
+                config.twin_delay,
             )

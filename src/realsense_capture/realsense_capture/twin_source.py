@@ -14,6 +14,9 @@ LOST_AFTER_S = 2.0
 class TwinSource:
     """Draws the newest state at a fixed rate; a frame's stamp is that of its state.
 
+    With a delay put in by hand it draws an older state, and stamps that so much too late: as a
+    camera that knows when a frame arrived, but not when it was exposed.
+
     The task, and with it what there is to draw, is learned from the state. Ticks that pass while
     a frame is drawn are left out, so a slow renderer lowers the rate and never the freshness.
     """
@@ -29,17 +32,22 @@ class TwinSource:
         height: int,
         rate_hz: float,
         renderer: RendererChoice = 'auto',
+        delay_s: float = 0.0,
     ) -> None:
-        """Draw `width` x `height` [px] images of the twin that serves states at `host`:`port`."""
+        """Draw `width` x `height` [px] images of the twin that serves states at `host`:`port`.
+
+        They are `delay_s` [s] older than their stamps say.
+        """
         self._address = (host, port)
         self._size = (width, height)
         self._period_s = 1.0 / rate_hz
         self._renderer: RendererChoice = choose_renderer(renderer)
+        self._delay_ns = round(delay_s * 1e9)
         self._never = threading.Event()
         self._client: SceneStateClient | None = None
         self._camera: TwinCamera | None = None
         self._task = ''
-        self._last_ns = 0
+        self._last_ns = self._drawn_ns = 0
         self._heard_s = 0.0
         self._missed = 0
         self._draw_s = 0.0
@@ -64,13 +72,19 @@ class TwinSource:
                 raise SourceUnavailable(f'no twin tells its state at {host}:{port}')
             return None
         self._heard_s, self._last_ns = now, state.stamp_ns
+        if self._delay_ns:
+            state = self._client.before(state.stamp_ns - self._delay_ns)
+            # None while the twin has not run for so long; the same again where states are rare.
+            if state is None or state.stamp_ns == self._drawn_ns:
+                return None
+        self._drawn_ns = state.stamp_ns
         if self._camera is None or state.task != self._task:
             self._set_up(state)
             return None
         rgb = self._camera.render(state.q, state.objects)
         self._draw_s = time.monotonic() - now
         self._missed += missed
-        return Frame(state.stamp_ns, rgb)
+        return Frame(state.stamp_ns + self._delay_ns, rgb)
 
     def intrinsics(self) -> Intrinsics:
         """Return the model of the scene's camera."""

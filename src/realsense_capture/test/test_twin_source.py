@@ -84,6 +84,23 @@ def test_a_moved_object_is_seen_moving(source, telling):
     assert (np.abs(before - after).max(axis=-1) > 40).sum() > 20
 
 
+def test_a_delay_put_in_by_hand_shows_what_was_and_does_not_say_so(server, telling):
+    source = TwinSource('127.0.0.1', server.port, WIDTH, HEIGHT, 10.0, 'tiny', delay_s=0.2)
+    source.open()
+    try:
+        before = read(source)[0].rgb.astype(int)
+        moved_ns = time.time_ns()
+        telling['make'] = lambda: make_state(time.time_ns(), shift=0.05)
+        seen_ns = next(
+            frame.stamp_ns
+            for frame in read(source, 10)
+            if (np.abs(before - frame.rgb).max(axis=-1) > 40).sum() > 20
+        )
+        assert moved_ns + 0.2e9 <= seen_ns
+    finally:
+        source.close()
+
+
 def test_the_cameras_model_is_the_scenes(source, telling):
     read(source)
     model = source.intrinsics()

@@ -125,6 +125,18 @@ def test_joint_targets_move_the_arm_and_reset_leaves_it(world: World) -> None:
         twin.stop()
 
 
+def test_a_delay_put_in_by_hand_holds_joint_targets_back(world: World) -> None:
+    twin = RealTimeTwin(world, arm_delay=0.3)
+    twin.start()
+    try:
+        told = time.monotonic()
+        twin.set_joint_targets(np.add(xarm6.HOME_Q, 0.05))
+        assert wait_until(lambda: np.abs(twin.joint_positions() - xarm6.HOME_Q).max() > 2e-3)
+        assert time.monotonic() - told >= 0.3
+    finally:
+        twin.stop()
+
+
 def put_tool_on_a_block(world: World, seed: int) -> None:
     """Stand the tool where the layout of `seed` has its first block."""
     x, y = world.task.sample_layout(np.random.default_rng(seed))[0, :2]

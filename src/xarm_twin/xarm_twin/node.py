@@ -63,6 +63,10 @@ class TwinConfig:
     fault_port: Annotated[
         int, Field(ge=0, le=65535, description='port that takes faults to inject; 0: any free')
     ] = 15700
+    arm_delay: Annotated[
+        float,
+        Field(ge=0, le=0.5, description='dead time before the arm follows, put in by hand [s]'),
+    ] = 0.0
 
     def report_ports(self) -> dict[str, int]:
         """Report ports by kind, in the vendor's order."""
@@ -105,7 +109,10 @@ class XarmTwinNode(Node):
         resources.callback(world.close)
         self.scene = resources.enter_context(SceneStateServer(config.host, config.scene_port))
         self.twin = RealTimeTwin(
-            world, self.scene.publish, lambda: self.get_clock().now().nanoseconds
+            world,
+            self.scene.publish,
+            lambda: self.get_clock().now().nanoseconds,
+            config.arm_delay,
         )
         self.controller = EmulatedController(
             self.twin, config.host, config.control_port, config.report_ports()

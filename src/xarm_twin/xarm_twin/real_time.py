@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -47,6 +48,7 @@ class RealTimeTwin:
         world: World,
         on_state: Callable[[SceneState], None] = lambda state: None,
         clock_ns: Callable[[], int] = time.time_ns,
+        arm_delay: float = 0.0,
     ) -> None:
         """Wrap `world`, which from now on belongs to the twin.
 
@@ -54,13 +56,17 @@ class RealTimeTwin:
             world: What is stepped.
             on_state: Called in the physics thread with every new scene state; must be quick.
             clock_ns: Where stamps come from [ns].
+            arm_delay: From a joint target to the motors' pull [s], a dead time put in by hand; a
+                real arm's own is not known until it is measured.
         """
         self._world = world
         self._on_state = on_state
         self._clock_ns = clock_ns
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._target: np.ndarray | None = None
+        self._arm_delay = arm_delay
+        self._targets: deque[tuple[float, np.ndarray]] = deque()
+        """Targets on their way, with when they arrive on the monotonic clock [s]."""
         self._joints = world.joint_states()
         self._newest = self._look()
         self._missed = 0
@@ -98,8 +104,8 @@ class RealTimeTwin:
         return self._joints[1]
 
     def set_joint_targets(self, q: npt.ArrayLike) -> None:
-        """Let the motors pull to `q`, shape (6,) [rad], from the next step on."""
-        self._target = np.array(q, float)
+        """Let the motors pull to `q`, shape (6,) [rad], from the next step after the delay on."""
+        self._targets.append((time.monotonic() + self._arm_delay, np.array(q, float)))
 
     def reset(self, seed: int) -> None:
         """Place all objects anew for `seed`. The arm stays where it is.
@@ -144,9 +150,9 @@ class RealTimeTwin:
             self._failed = True
 
     def _step(self) -> None:
-        target, self._target = self._target, None
-        if target is not None:
-            self._world.set_joint_targets(target)
+        now = time.monotonic()
+        while self._targets and self._targets[0][0] <= now:
+            self._world.set_joint_targets(self._targets.popleft()[1])
         self._world.step()
         self._joints = self._world.joint_states()
         self._steps += 1

@@ -9,6 +9,7 @@ import logging
 import socket
 import struct
 import threading
+from collections import deque
 from dataclasses import dataclass
 from typing import Self
 
@@ -29,6 +30,8 @@ _POSE = 7
 RETRY_S = 0.5
 """Time between a client's attempts to connect [s]."""
 
+REMEMBERED_STATES = 64
+"""States that a client keeps: more than a second of the twin's 50 a second."""
 CONNECT_TIMEOUT_S = 2.0
 SEND_TIMEOUT_S = 1.0
 JOIN_TIMEOUT_S = 2.0
@@ -150,7 +153,7 @@ class SceneStateClient:
         """Connect in the background; nothing is raised while the server is not there."""
         self._address = (host, port)
         self._changed = threading.Condition()
-        self._newest: SceneState | None = None
+        self._states: deque[SceneState] = deque(maxlen=REMEMBERED_STATES)
         self._connection: socket.socket | None = None
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name='scene reader', daemon=True)
@@ -164,16 +167,21 @@ class SceneStateClient:
     def newest(self) -> SceneState | None:
         """Return the newest state; None before the first. Its stamp says how old it is."""
         with self._changed:
-            return self._newest
+            return self._states[-1] if self._states else None
+
+    def before(self, stamp_ns: int) -> SceneState | None:
+        """Return the newest state stamped at or before `stamp_ns` [ns]; None if none is kept."""
+        with self._changed:
+            return next((s for s in reversed(self._states) if s.stamp_ns <= stamp_ns), None)
 
     def wait_newer(self, stamp_ns: int, timeout: float) -> SceneState | None:
         """Wait up to `timeout` [s] for a state stamped after `stamp_ns` [ns]; None if none came."""
 
         def is_newer() -> bool:
-            return self._newest is not None and self._newest.stamp_ns > stamp_ns
+            return bool(self._states) and self._states[-1].stamp_ns > stamp_ns
 
         with self._changed:
-            return self._newest if self._changed.wait_for(is_newer, timeout) else None
+            return self._states[-1] if self._changed.wait_for(is_newer, timeout) else None
 
     def close(self) -> None:
         """Disconnect and end the thread."""
@@ -209,5 +217,5 @@ class SceneStateClient:
                 return
             state = SceneState.unpack(data)
             with self._changed:
-                self._newest = state
+                self._states.append(state)
                 self._changed.notify_all()
