@@ -81,6 +81,16 @@ def test_nothing_is_loaded_with_pickle():
                     assert ast.unparse(node.value) == 'False', f'{package}: {path}'
 
 
+def test_no_timer_stops_for_an_hour_when_the_clock_is_set_back_by_one():
+    """rclpy's timers run on the clock that can be set, unless they are given the steady one."""
+    for package, folder in FOLDERS.items():
+        for path in folder.rglob('*.py'):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.Call) and ast.unparse(node.func) == 'self.create_timer':
+                    given = {keyword.arg for keyword in node.keywords}
+                    assert 'clock' in given, f'{package}: {path}:{node.lineno}'
+
+
 def test_no_module_shadows_launch():
     """An `__init__.py` in launch/ would hide ROS's own `launch` from the repository's root."""
     assert not (ROOT / 'launch' / '__init__.py').exists()

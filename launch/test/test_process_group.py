@@ -2,9 +2,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 from ibc_bringup.process_group import Command, Ended, ProcessGroup
+from waiting import wait_for
 
 SLEEP = 'import time; print("up", flush=True); time.sleep(60)'
 STUBBORN = (
@@ -21,13 +21,6 @@ def make_group(*commands):
     lines = []
     group = ProcessGroup(commands, lambda name, line: lines.append((name, line)), os.environ)
     return group, lines
-
-
-def wait_for(predicate, timeout=20.0):
-    deadline = time.monotonic() + timeout
-    while not predicate() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return predicate()
 
 
 def test_the_first_that_fails_is_reported_with_its_last_words():

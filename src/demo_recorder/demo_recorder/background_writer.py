@@ -29,7 +29,7 @@ class BackgroundWriter:
         self.reason = ''
         """The same in words, without the folder, which gets another name in the end."""
         self.dropped = 0
-        """Messages that are missing because the disk was too slow or failed."""
+        """Messages that are missing because the disk was too slow or writing ended early."""
         self._writer = writer
         self._limit = queue_bytes
         self._waiting = 0
@@ -81,13 +81,14 @@ class BackgroundWriter:
         try:
             self._write_until_finished()
         except IbcError as error:
-            self._fail(error)
+            self.fail(error)
         except Exception:
             log.exception('episode writer')
             reason = 'writing ended by an error of its own, see the log'
-            self._fail(RecordingFailed(f'{reason}: {self._writer.path}'))
+            self.fail(RecordingFailed(f'{reason}: {self._writer.path}'))
 
-    def _fail(self, error: IbcError) -> None:
+    def fail(self, error: IbcError) -> None:
+        """Write nothing that comes from now on; `finish` saves what came before."""
         self.reason = str(error).removesuffix(f': {self._writer.path}')
         self.failure = error
 

@@ -142,6 +142,8 @@ def _mcap_file(path: Path) -> Path:
     if not path.is_dir():
         raise BadEpisode(f'{path}: there is no such folder')
     files = sorted(path.glob('*.mcap'))
+    if not files and path.suffix == PARTIAL:
+        raise BadEpisode(f'{path}: was killed before it held anything: {AWAY}')
     if len(files) != 1:
         raise BadEpisode(
             f'{path}: is not the folder of an episode: it has {len(files)} MCAP files, not one'

@@ -1,18 +1,19 @@
 """When an episode begins and ends, and how it is labelled: the recorder without ROS.
 
 Two states, idle and recording. The outcome is a label beside them, not a state: it may be set
-before or after the episode ends. An episode that was cut off, as by a full disk, is kept but never
-a success: training would take its last action for the end of the task.
+before or after the episode ends. An episode that was cut off, as by a full disk or by a clock that
+was set, is kept but never a success: training would take its last action for the end of the task.
 """
 
 import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from demo_recorder.background_writer import BackgroundWriter
+from demo_recorder.clock_watch import ClockWatch
 from demo_recorder.stream_health import StreamHealth
 from ibc_contract.episode_info import EpisodeInfo, Outcome
 from ibc_contract.episode_writer import DISCARDED, EpisodeWriter, mark_episode
@@ -52,7 +53,8 @@ class _Take:
     writer: BackgroundWriter
     task: str
     started_ns: int
-    health: dict[str, StreamHealth]
+    clock: ClockWatch
+    health: dict[str, StreamHealth] = field(default_factory=dict)
     outcome: Outcome = 'unlabelled'
 
 
@@ -68,6 +70,7 @@ class RecordingSession:
         limits: SessionLimits,
         make_info: Callable[[int], EpisodeInfo],
         clock_ns: Callable[[], int] = time.time_ns,
+        monotonic_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         """`make_info` gets the start time [ns] and returns the facts of a new episode."""
         self.root = root
@@ -76,6 +79,7 @@ class RecordingSession:
         self._limits = limits
         self._make_info = make_info
         self._clock_ns = clock_ns
+        self._monotonic_ns = monotonic_ns
         self._take: _Take | None = None
         self._last: Path | None = None
         self._cut_off = ''
@@ -122,7 +126,10 @@ class RecordingSession:
         info = self._make_info(started_ns)
         writer = EpisodeWriter(self.root, info)
         self._take = _Take(
-            BackgroundWriter(writer, self._limits.queue_bytes), info.task, started_ns, health={}
+            BackgroundWriter(writer, self._limits.queue_bytes),
+            info.task,
+            started_ns,
+            ClockWatch(self._clock_ns, self._monotonic_ns),
         )
         self._last, self._cut_off = None, ''
         self.problem = ''
@@ -138,6 +145,7 @@ class RecordingSession:
     ) -> None:
         """Take one message; kept only while recording."""
         if self._take is not None:
+            self._heed_clock(self._take)
             health = self._take.health.setdefault(topic, StreamHealth())
             health.add(received_ns, len(data), sequence)
             self._take.writer.put(topic, received_ns, data, publish_ns)
@@ -177,8 +185,11 @@ class RecordingSession:
         return f'{self._last.name}: {outcome}'
 
     def poll(self) -> str:
-        """End the episode if writing has failed; return a line when that happened, else ''."""
-        if self._take is None or self._take.writer.failure is None:
+        """End the episode if it was cut off; return a line when that happened, else ''."""
+        if self._take is None:
+            return ''
+        self._heed_clock(self._take)
+        if self._take.writer.failure is None:
             return ''
         try:
             return self.stop()
@@ -224,6 +235,12 @@ class RecordingSession:
             if health.lost
         ]
         return found
+
+    @staticmethod
+    def _heed_clock(take: _Take) -> None:
+        """Write no further once the clock was set: times would lie twice or far apart."""
+        if by_s := take.clock.set_by_s():
+            take.writer.fail(RecordingFailed(f'the clock was set by {by_s:+.1f} s'))
 
     def _require_take(self) -> _Take:
         if self._take is None:

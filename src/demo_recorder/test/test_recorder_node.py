@@ -314,6 +314,23 @@ def test_a_disk_that_fills_up_while_recording(stage, monkeypatch):
     assert EpisodeReader(path).counts[topics.TCP_SETPOINT] == 5
 
 
+def test_a_clock_that_is_set_while_recording(stage):
+    stage.connect()
+    stage.call(topics.RECORDER_START)
+    stage.publish(5)
+    watch = stage.recorder._session._take.clock
+    watch._clock_ns = lambda: time.time_ns() - 3600 * 10**9
+    for _ in range(3):
+        stage.operator.publish_pair(999)
+    assert stage.until(lambda: stage.operator.states[-1].startswith('idle push_red - '))
+    assert 'the clock was set by -3600.0 s; cut off, 10 messages kept' in stage.operator.states[-1]
+    (path,) = find_episodes(stage.root)
+    assert EpisodeReader(path).counts[topics.TCP_SETPOINT] == 5
+    assert stage.call(topics.RECORDER_START).success
+    stage.publish(5)
+    assert stage.call(topics.RECORDER_STOP).success
+
+
 @pytest.mark.parametrize(
     ('parameters', 'reason'),
     [

@@ -69,6 +69,16 @@ def test_a_killed_recording_loses_only_what_was_not_synced(episodes):
     assert find_episodes(episodes.root) == [repaired]
 
 
+def test_a_recorder_that_starts_again_within_the_second_takes_another_name(episodes):
+    names = set()
+    for _ in range(3):  # all of them began at the same time
+        writer = episodes.begin()
+        write_in_chunks(writer)
+        names.add(repair_episode(abandon(writer)).name)
+    assert len(names) == 3
+    assert len(find_episodes(episodes.root)) == 3
+
+
 def last_chunk(content, chunks=5):
     """Where the compression field of the last chunk begins; the index repeats them all."""
     return [found.start() for found in re.finditer(b'zstd', content)][chunks - 1]

@@ -15,6 +15,7 @@ from ibc_contract.contract import load_contract
 from ibc_contract.episode_info import new_episode_info
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from ibc_contract.errors import IbcError, RecordingFailed
+from waiting import wait_for
 
 MS = 1_000_000
 START_NS = 1_700_000_000_000_000_000
@@ -28,11 +29,13 @@ class Bench:
 
     def __init__(self, root, limits=LIMITS):
         self.now_ns = START_NS
+        self.set_by_ns = 0
         contract = load_contract()
         self.session = RecordingSession(
             root,
             limits,
             lambda started_ns: new_episode_info('push_red', contract, 'ros', started_ns),
+            lambda: self.now_ns + self.set_by_ns,
             lambda: self.now_ns,
         )
 
@@ -40,7 +43,9 @@ class Bench:
         for i in range(count):
             self.now_ns += 100 * MS
             data = messages.float64_cdr(i)
-            self.session.receive(topic, self.now_ns, data, None, first_sequence + i)
+            self.session.receive(
+                topic, self.now_ns + self.set_by_ns, data, None, first_sequence + i
+            )
 
 
 @pytest.fixture
@@ -181,20 +186,13 @@ def full_disk(monkeypatch):
     return switch
 
 
-def wait_until(condition, timeout_s=10.0):
-    deadline = time.monotonic() + timeout_s
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert condition()
-
-
 def cut_off(bench, full_disk):
     """Record ten messages and let the writer fail."""
     bench.session.start()
     bench.feed(10)
-    wait_until(lambda: sum(bench.session._take.writer._writer.counts.values()) == 10)
+    assert wait_for(lambda: sum(bench.session._take.writer._writer.counts.values()) == 10)
     full_disk.set()
-    wait_until(lambda: bench.session._take.writer.failure is not None)
+    assert wait_for(lambda: bench.session._take.writer.failure is not None)
 
 
 def test_a_full_disk_ends_the_episode_and_keeps_everything(bench, full_disk, one_line):
@@ -202,9 +200,9 @@ def test_a_full_disk_ends_the_episode_and_keeps_everything(bench, full_disk, one
     session.start()
     session.mark('success')
     bench.feed(10)
-    wait_until(lambda: sum(session._take.writer._writer.counts.values()) == 10)
+    assert wait_for(lambda: sum(session._take.writer._writer.counts.values()) == 10)
     full_disk.set()
-    wait_until(lambda: session._take.writer.failure is not None)
+    assert wait_for(lambda: session._take.writer.failure is not None)
     bench.feed(5)  # too late: these are missing, and counted
     line = session.poll()
     (path,) = find_episodes(session.root)
@@ -249,7 +247,7 @@ def test_a_disk_that_fails_is_told_without_a_folder_that_is_gone(bench, monkeypa
     session.start()
     bench.feed(10)
     failing.set()
-    wait_until(lambda: session._take.writer.failure is not None)
+    assert wait_for(lambda: session._take.writer.failure is not None)
     failing.clear()
     line = session.poll()
     (path,) = find_episodes(session.root)
@@ -303,6 +301,53 @@ def test_an_episode_that_was_cut_off_is_never_a_success(bench, full_disk, one_li
     assert outcomes(bench) == ['success']
 
 
+@pytest.mark.parametrize('seconds', [3600, 0.5, -0.5, -3600])
+def test_a_clock_that_is_set_ends_the_episode_before_anything_is_stamped_by_it(
+    bench, seconds, one_line
+):
+    session = bench.session
+    session.start()
+    bench.feed(10)
+    session.mark('success')
+    bench.set_by_ns = round(seconds * 1e9)
+    bench.feed(3)
+    line = session.poll()
+    (path,) = find_episodes(session.root)
+    assert line == (
+        f'the clock was set by {seconds:+.1f} s; cut off, 10 messages kept, 3 lost, '
+        f'no success any more: {path}'
+    )
+    reader = EpisodeReader(path)
+    assert reader.counts == {topics.TWIN_SCORE: 10}
+    assert reader.duration_s == pytest.approx(0.9)
+    session.start()
+    bench.feed(5)
+    assert '5 messages' in session.stop()
+    assert len(find_episodes(session.root)) == 2
+
+
+def test_a_clock_that_is_set_while_nothing_comes_is_noticed(bench):
+    bench.session.start()
+    assert bench.session.poll() == ''
+    bench.set_by_ns = 60 * 10**9
+    assert bench.session.poll().startswith('the clock was set by +60.0 s; cut off, 0 messages kept')
+
+
+def test_a_clock_that_is_slewed_is_none_that_was_set(bench):
+    bench.session.start()
+    for _ in range(100):
+        bench.set_by_ns += MS  # ten times what NTP does
+        bench.feed(1)
+    assert '100 messages' in bench.session.stop()
+
+
+def test_a_clock_that_was_set_while_idle_is_of_no_concern(bench):
+    bench.set_by_ns = -60 * 10**9
+    bench.session.start()
+    bench.feed(3)
+    assert '3 messages' in bench.session.stop()
+
+
 def test_a_slow_disk_never_blocks_the_receiver(episodes):
     writer = episodes.begin()
     release = threading.Event()
@@ -329,7 +374,7 @@ def test_a_bug_in_the_writer_thread_is_a_failure_and_not_a_silence(episodes):
     writer = episodes.begin()
     background = BackgroundWriter(writer, queue_bytes=1_000)
     background.put(topics.TWIN_SCORE, -1, b'', None)  # a time that MCAP cannot hold
-    wait_until(lambda: background.failure is not None)
+    assert wait_for(lambda: background.failure is not None)
     assert 'see the log' in str(background.failure)
     background.put(topics.TWIN_SCORE, START_NS, b'', None)
     assert background.dropped == 1

@@ -30,6 +30,7 @@ class DurableFile:
         self._reserve = path.with_name('.reserve')
         self._pending = bytearray()
         self._written = 0
+        self._closed = False
         self.is_full = False
         """True once the reserve was needed: close soon."""
         try:
@@ -73,9 +74,11 @@ class DurableFile:
         os.fsync(self._descriptor)
 
     def close(self) -> None:
-        """Release the reserve and close; what is held back is dropped, `sync` before."""
-        self._reserve.unlink(missing_ok=True)
-        os.close(self._descriptor)
+        """Release the reserve and close, once; what is held back is dropped, `sync` before."""
+        if not self._closed:
+            self._closed = True
+            os.close(self._descriptor)
+            self._reserve.unlink(missing_ok=True)
 
     def _write_out(self) -> None:
         # A copy: a view of the buffer would live on in a caught error's traceback and lock it.

@@ -4,6 +4,7 @@ The bag is written in `<root>/<name>.partial` and renamed when it is closed, so 
 suffix is always whole. What was recorded reaches the disk about once a second.
 """
 
+import contextlib
 import dataclasses
 import re
 import time
@@ -174,6 +175,8 @@ class EpisodeWriter:
             self.path = target
             bag_metadata.sync_folder(target.parent)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                self._file.close()  # while it is open, nobody may repair it
             raise RecordingFailed(
                 f'{error.strerror}, mend this, then try `ibc bags repair {self.path}`'
             ) from None
@@ -250,7 +253,7 @@ def _free_name(root: Path, info: EpisodeInfo, name: str | None) -> str:
         return not any(
             (folder / f'{candidate}{suffix}').exists()
             for folder in taken
-            for suffix in ('', PARTIAL)
+            for suffix in ('', PARTIAL, DAMAGED)  # what it was repaired from keeps its name
         )
 
     if name is not None:

@@ -10,6 +10,7 @@ import pytest
 from ibc_contract.errors import StaleObservation
 from ibc_policy_node.config import PolicyConfig
 from ibc_policy_node.policy_loop import PolicyLoop
+from waiting import wait_for
 
 PERIOD = 0.02
 
@@ -72,12 +73,6 @@ class Rig:
             time_budget=time_budget,
         )
 
-    def wait_for(self, condition, timeout=10.0):
-        deadline = time.monotonic() + timeout
-        while not condition() and time.monotonic() < deadline:
-            time.sleep(0.002)
-        assert condition()
-
 
 @pytest.fixture
 def rig():
@@ -93,7 +88,7 @@ def test_it_only_watches_until_it_is_enabled(rig):
     assert not rig.actions
     assert rig.loop.status().ticks == 0
     rig.loop.enable(True)
-    rig.wait_for(lambda: len(rig.actions) >= 3)
+    assert wait_for(lambda: len(rig.actions) >= 3)
     assert rig.actions[0][1].tolist() == [0.5, 0.5]
     rig.loop.enable(False)
     time.sleep(2 * PERIOD)
@@ -105,7 +100,7 @@ def test_it_only_watches_until_it_is_enabled(rig):
 def test_ticks_lie_on_a_grid_of_the_stamp_clock(rig):
     rig.loop.add('numbers', 1.0)
     rig.loop.enable(True)
-    rig.wait_for(lambda: len(rig.actions) >= 10)
+    assert wait_for(lambda: len(rig.actions) >= 10)
     ticks = np.array([tick for tick, _ in rig.actions[:10]])
     periods = np.diff(ticks) / (PERIOD * 1e9)
     # Whatever the load: a tick may be missed, but none lies between two grid points.
@@ -115,12 +110,12 @@ def test_ticks_lie_on_a_grid_of_the_stamp_clock(rig):
 
 def test_stale_ticks_are_skipped_and_counted_then_it_recovers(rig):
     rig.loop.enable(True)
-    rig.wait_for(lambda: rig.loop.status().skipped >= 3)
+    assert wait_for(lambda: rig.loop.status().skipped >= 3)
     assert rig.reasons[0] == 'numbers: nothing has arrived yet'
     assert rig.loop.status().stale == rig.reasons[0]
     assert not rig.actions
     rig.loop.add('numbers', 2.0)
-    rig.wait_for(lambda: rig.actions)
+    assert wait_for(lambda: rig.actions)
     status = rig.loop.status()
     assert status.stale == ''
     assert status.ticks >= status.skipped + 1
@@ -131,7 +126,7 @@ def test_the_policy_starts_afresh_each_time_it_is_enabled(rig):
     for round_number in (1, 2):
         rig.loop.enable(True)
         before = len(rig.actions)
-        rig.wait_for(lambda before=before: len(rig.actions) > before)
+        assert wait_for(lambda before=before: len(rig.actions) > before)
         rig.loop.enable(False)
         assert rig.policy.resets == round_number
 
@@ -139,7 +134,7 @@ def test_the_policy_starts_afresh_each_time_it_is_enabled(rig):
 def test_inference_times_are_reported(rig):
     rig.loop.add('numbers', 1.0)
     rig.loop.enable(True)
-    rig.wait_for(lambda: rig.actions)
+    assert wait_for(lambda: rig.actions)
     values = rig.loop.status().values()
     assert values['inference_p50_ms'] == 4.0
     assert values['inference_p99_ms'] == 4.0
@@ -149,7 +144,7 @@ def test_periods_lost_to_a_slow_policy_are_counted_not_caught_up(rig):
     rig.policy.delay = 3.5 * PERIOD
     rig.loop.add('numbers', 1.0)
     rig.loop.enable(True)
-    rig.wait_for(lambda: len(rig.actions) >= 4)
+    assert wait_for(lambda: len(rig.actions) >= 4)
     status = rig.loop.status()
     assert status.missed >= 6
     assert status.slow == status.values()['slow'] >= 3
@@ -165,7 +160,7 @@ def test_decisions_get_a_time_budget_within_the_period(asked, given):
     rig.loop.add('numbers', 1.0)
     rig.loop.enable(True)
     rig.loop.start()
-    rig.wait_for(lambda: len(rig.actions) >= 3)
+    assert wait_for(lambda: len(rig.actions) >= 3)
     rig.loop.close()
     # Less what the tick took before; on a busy machine all of it may be gone.
     assert max(rig.policy.budgets) <= given

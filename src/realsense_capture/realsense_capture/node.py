@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -60,7 +61,7 @@ class CameraNode(Node):
         self._meter = FrameMeter(time.monotonic())
         self._unavailable = ''
         self._diagnostics = Diagnostics(self, 'camera')
-        self.create_timer(REPORT_S, self._report)
+        self.create_timer(REPORT_S, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._capture, name='capture', daemon=True)
         self._thread.start()

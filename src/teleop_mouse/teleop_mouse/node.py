@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, Vector3Stamped
+from rclpy.clock import Clock, ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage
@@ -61,7 +62,7 @@ class TeleopMouse(Node):
         self._subscribe()
         self._keys = ServiceKeys(self)
         self._diagnostics = Diagnostics(self, 'window')
-        self.create_timer(1.0, self._report)
+        self.create_timer(1.0, self._report, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._guarded, args=(loop,), name=loop.__name__, daemon=True)
@@ -107,8 +108,8 @@ class TeleopMouse(Node):
     # Callbacks: store the newest.
 
     def _on_image(self, message: CompressedImage) -> None:
-        self._image = message
         self._arrivals.append(time.monotonic())
+        self._image = message
 
     def _on_info(self, message: CameraInfo) -> None:
         self._info = message
@@ -136,10 +137,12 @@ class TeleopMouse(Node):
     # What the newest messages say now.
 
     def _frame_age_s(self) -> float:
+        """Age of the newest frame [s], also after the clock was set back behind its stamp."""
         if self._image is None:
             return np.inf
         now_ns = self.get_clock().now().nanoseconds
-        return (now_ns - to_ns(self._image.header.stamp)) * 1e-9
+        by_stamp_s = (now_ns - to_ns(self._image.header.stamp)) * 1e-9
+        return max(by_stamp_s, time.monotonic() - self._arrivals[-1])
 
     def _frame_rate_hz(self) -> float:
         now = time.monotonic()

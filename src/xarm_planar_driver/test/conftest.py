@@ -20,6 +20,7 @@ from std_srvs.srv import Trigger
 from ibc_contract import topics
 from ibc_contract.ros import newest
 from planar_arm import xarm6
+from waiting import wait_for
 from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.config import DriverConfig
 from xarm_planar_driver.driver import PlanarDriver
@@ -329,13 +330,6 @@ class Bench:
         if hasattr(self, 'stage'):
             self.stage.close()
         threading.Thread(target=self.controller.stop, daemon=True).start()
-
-
-def wait_for(predicate: Callable[[], bool], timeout: float = 10.0) -> bool:
-    deadline = time.monotonic() + timeout
-    while not predicate() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return predicate()
 
 
 @pytest.fixture(name='wait_for')

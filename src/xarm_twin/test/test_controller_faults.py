@@ -3,13 +3,14 @@
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from ibc_contract.errors import IbcError
 from planar_arm import xarm6
+from waiting import wait_for
 from xarm_twin.controller import EmulatedController, FaultPort, Identity, LagPlant, PortUnavailable
 from xarm_twin.controller.fault_port import ask
 from xarm_twin.controller.faults import FAULTS, inject
@@ -57,13 +58,6 @@ def read_on(client: socket.socket) -> None:
     while receive_exactly(client, 1):
         pass
     raise ConnectionAbortedError('ended in order')
-
-
-def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> bool:
-    deadline = time.monotonic() + timeout
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 def test_error_and_collision_stop_the_arm(controller: EmulatedController) -> None:
@@ -129,7 +123,7 @@ def test_a_muted_controller_obeys_without_a_word(
 ) -> None:
     inject(controller, 'mute')
     client.sendall(bytes.fromhex('0001 0002 0003 0b 08 01'))  # enable all joints
-    assert wait_until(lambda: controller.state.snapshot().enabled != 0)
+    assert wait_for(lambda: controller.state.snapshot().enabled != 0)
     assert not answers(client, within=0.1)
     inject(controller, 'mend')
     assert answers(client)

@@ -11,6 +11,7 @@ from xarm.core.config.x_config import XCONF
 from xarm.core.utils.log import logger
 from xarm.wrapper import XArmAPI
 
+from waiting import wait_for
 from xarm_twin.controller import EmulatedController, LagPlant
 
 logger.setLevel(logger.CRITICAL)
@@ -67,13 +68,6 @@ def bench(make_bench: Callable[[], Bench]) -> Bench:
     return make_bench()
 
 
-def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> bool:
-    deadline = time.monotonic() + timeout
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
-
-
 def bring_up(api: XArmAPI) -> list[int]:
     return [
         api.clean_error(),
@@ -101,12 +95,12 @@ def test_bring_up_and_a_stream_of_points(bench: Bench) -> None:
     assert api.get_state()[1] in (1, 2)
     assert api.get_err_warn_code() == (0, [0, 0])
     assert stream(api, 100) == [0] * 100
-    assert wait_until(lambda: abs(api.get_servo_angle(is_real=True)[1][0] - 0.2) < 1e-4)
+    assert wait_for(lambda: abs(api.get_servo_angle(is_real=True)[1][0] - 0.2) < 1e-4)
     code, (positions, velocities, _) = api.get_joint_states(num=3)
     assert code == 0
     assert positions[0] == pytest.approx(0.2, abs=1e-4)
     assert velocities[0] == pytest.approx(0.0, abs=1e-2)
-    assert wait_until(lambda: abs(api.angles[0] - 0.2) < 1e-4)
+    assert wait_for(lambda: abs(api.angles[0] - 0.2) < 1e-4)
     assert (api.mode, api.version_number) == (1, (2, 5, 5))
 
 
@@ -130,7 +124,7 @@ def test_fault_stops_the_stream_until_recovered(bench: Bench) -> None:
     assert api.set_servo_angle_j([held, 0, 0, 0, 0, 0]) == 9
     assert bring_up(api) == [0] * 5
     assert set(stream(api, 20)) == {0}
-    assert wait_until(lambda: bench.arm.joint_positions()[0] > held + 0.03)
+    assert wait_for(lambda: bench.arm.joint_positions()[0] > held + 0.03)
 
 
 def test_a_jump_faults_with_the_speed_error(bench: Bench) -> None:
@@ -153,7 +147,7 @@ def test_error_code_reaches_the_client_through_normal_reports(bench: Bench) -> N
     api = bench.connect('normal')
     bring_up(api)
     bench.controller.state.fault(31)
-    assert wait_until(lambda: api.error_code == 31)
+    assert wait_for(lambda: api.error_code == 31)
 
 
 def test_rich_reports_carry_the_safety_settings(bench: Bench) -> None:
@@ -163,7 +157,7 @@ def test_rich_reports_carry_the_safety_settings(bench: Bench) -> None:
     assert api.set_fence_mode(True) == [0]  # the SDK returns a list here
     assert api.set_tcp_load(0.3, [0, 0, 60]) == 0
     assert api.set_linear_spd_limit_factor(1.0) == 0
-    assert wait_until(lambda: bool(api.is_fence_mode))
+    assert wait_for(lambda: bool(api.is_fence_mode))
     code, reduced = api.get_reduced_states()
     assert code == 0
     assert reduced[1] == [700, 100, 300, -300, 500, 0]
@@ -176,7 +170,7 @@ def test_collision_sensitivity_resets_the_mode(bench: Bench) -> None:
     api = bench.connect('normal')
     bring_up(api)
     assert api.set_collision_sensitivity(2) == 0
-    assert wait_until(lambda: api.collision_sensitivity == 2)
+    assert wait_for(lambda: api.collision_sensitivity == 2)
     assert api.set_servo_angle_j([0.0] * 6) == 9
 
 
@@ -208,7 +202,7 @@ def test_two_controllers_do_not_share_anything(make_bench: Callable[[], Bench]) 
     assert set(stream(first, 10)) == {0}
     one.controller.state.fault(31)
     assert set(stream(second, 10, joint=5)) == {0}
-    assert wait_until(lambda: other.arm.joint_positions()[5] > 0.019)
+    assert wait_for(lambda: other.arm.joint_positions()[5] > 0.019)
     assert other.arm.joint_positions()[0] == 0.0
     assert other.controller.state.snapshot().error == 0
 
@@ -217,5 +211,5 @@ def test_client_notices_that_the_controller_is_gone(bench: Bench) -> None:
     api = bench.connect()
     bring_up(api)
     bench.controller.stop()
-    assert wait_until(lambda: not api.connected)
+    assert wait_for(lambda: not api.connected)
     assert api.set_servo_angle_j([0.0] * 6) == -1

@@ -2,13 +2,13 @@
 
 import socket
 import time
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from waiting import wait_for
 from xarm_twin.loopback import PortUnavailable
 from xarm_twin.scene_state import BadSceneState, SceneState, SceneStateClient, SceneStateServer
 
@@ -22,13 +22,6 @@ def assert_same(one: SceneState, other: SceneState) -> None:
     assert (one.stamp_ns, one.task) == (other.stamp_ns, other.task)
     np.testing.assert_array_equal(one.q, other.q)
     np.testing.assert_array_equal(one.objects, other.objects)
-
-
-def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> bool:
-    deadline = time.monotonic() + timeout
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return condition()
 
 
 @settings(deadline=None)
@@ -64,7 +57,7 @@ def test_clients_get_published_states() -> None:
                 server.publish(make_state(stamp))
                 return all(client.newest() is not None for client in clients)
 
-            assert wait_until(both_have_some)
+            assert wait_for(both_have_some)
             final = make_state(10**9)
             server.publish(final)
             for client in clients:
@@ -81,7 +74,7 @@ def test_a_client_that_does_not_read_delays_nobody() -> None:
     with SceneStateServer() as server, socket.create_connection(('127.0.0.1', server.port)):
         client = SceneStateClient(port=server.port)
         try:
-            assert wait_until(lambda: client.connected)
+            assert wait_for(lambda: client.connected)
             started = time.monotonic()
             for stamp in range(1, 5000):
                 server.publish(make_state(stamp))
@@ -96,12 +89,12 @@ def test_client_comes_back_when_the_server_does() -> None:
     with SceneStateServer() as server:
         port = server.port
         client = SceneStateClient(port=port)
-        assert wait_until(lambda: client.connected)
+        assert wait_for(lambda: client.connected)
     try:
-        assert wait_until(lambda: not client.connected)
+        assert wait_for(lambda: not client.connected)
         with SceneStateServer(port=port) as server:
-            assert wait_until(lambda: client.connected)
-            assert wait_until(lambda: server.publish(make_state(7)) or client.newest() is not None)
+            assert wait_for(lambda: client.connected)
+            assert wait_for(lambda: server.publish(make_state(7)) or client.newest() is not None)
     finally:
         client.close()
 

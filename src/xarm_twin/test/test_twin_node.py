@@ -20,6 +20,7 @@ from ibc_contract.messages import poses_array, stamp_ns
 from ibc_contract.ros import latched, newest
 from planar_arm import xarm6
 from planar_arm.kinematics import Xarm6Kinematics
+from waiting import wait_for
 from xarm_twin.node import XarmTwinNode
 from xarm_twin.real_time import RealTimeTwin
 from xarm_twin.scene_state import SceneState, SceneStateClient
@@ -27,13 +28,6 @@ from xarm_twin.tasks import get_task
 from xarm_twin.world import World
 
 ANY_PORTS = {'control_port': 0, 'report_port_base': 0, 'scene_port': 0, 'fault_port': 0}
-
-
-def wait_until(condition: Callable[[], bool], timeout: float = 10.0) -> bool:
-    deadline = time.monotonic() + timeout
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return condition()
 
 
 @pytest.fixture
@@ -94,7 +88,7 @@ def test_physics_keeps_real_time_and_counts_what_it_skips(world: World) -> None:
     twin = RealTimeTwin(world, on_state)
     twin.start()
     try:
-        assert wait_until(lambda: len(states) >= 20)
+        assert wait_for(lambda: len(states) >= 20)
         pace = twin.take_pace()
         assert pace.missed >= 15
         assert pace.real_time_factor < 1.0
@@ -113,7 +107,7 @@ def test_joint_targets_move_the_arm_and_reset_leaves_it(world: World) -> None:
     try:
         target = np.add(xarm6.HOME_Q, (0.1, 0.05, -0.05, 0.0, 0.0, 0.2))
         twin.set_joint_targets(target)
-        assert wait_until(lambda: np.abs(twin.joint_positions() - target).max() < 2e-3)
+        assert wait_for(lambda: np.abs(twin.joint_positions() - target).max() < 2e-3)
         before = twin.newest().objects
         twin.reset(5)
         after = twin.newest().objects
@@ -166,7 +160,7 @@ def test_an_error_in_the_physics_is_not_silent(
 
     twin = RealTimeTwin(world, break_down)
     twin.start()
-    assert wait_until(lambda: twin.failed)
+    assert wait_for(lambda: twin.failed)
     twin.stop()
     assert 'broken on purpose' in caplog.text
 
@@ -251,8 +245,8 @@ def test_servo_commands_on_the_wire_move_the_simulated_arm(
             assert request(29, struct.pack('<10f', *q, 0.0, 0.0, 0.0)) == b'\x00'
             time.sleep(0.01)
         try:
-            assert wait_until(lambda: abs(node.twin.joint_positions()[0] - q[0]) < 2e-3)
-            assert wait_until(lambda: client.newest() is not None)
+            assert wait_for(lambda: abs(node.twin.joint_positions()[0] - q[0]) < 2e-3)
+            assert wait_for(lambda: client.newest() is not None)
             state = client.wait_newer(time.time_ns(), timeout=5.0)
             assert state is not None
             assert state.task == 'push_red'

@@ -1,0 +1,12 @@
+"""Waiting in tests: generously, since the machine that runs them may be busy."""
+
+import time
+from collections.abc import Callable
+
+
+def wait_for(predicate: Callable[[], bool], timeout: float = 20.0) -> bool:
+    """Wait until `predicate()` is true or `timeout` [s] is over; return its last answer."""
+    deadline = time.monotonic() + timeout
+    while not predicate() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return predicate()
