@@ -8,10 +8,13 @@ import threading
 import time
 
 import pytest
+from geometry_msgs.msg import Vector3, Vector3Stamped
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
+from std_msgs.msg import Header
 
+from ibc_contract import topics
 from ibc_contract.pacing import ticks
 
 TOP_SPEED = 0.3
@@ -55,6 +58,10 @@ def make_clock():
         clock.close()
 
 
+def refused(stage) -> int:
+    return int(stage.operator.diagnosis[2].get('gate_command_stale', 0))
+
+
 def test_the_clock_is_set_while_the_tool_is_led(benches, make_clock):
     bench = benches()
     clock, stage = make_clock(bench.ros.context), bench.start()
@@ -62,10 +69,12 @@ def test_the_clock_is_set_while_the_tool_is_led(benches, make_clock):
         node.set_parameters([Parameter('use_sim_time', value=True)])
     assert stage.ready()
     assert bench.goes_on()
-    for set_by_s in (3600.0, -3600.0, 0.5, 0.0):
-        clock.set_by_s, begin = set_by_s, time.monotonic()
+    for number, set_by_s in enumerate((3600.0, -3600.0), 1):
+        before, begin = stage.operator.get_clock().now().to_msg(), time.monotonic()
+        clock.set_by_s += set_by_s
         bench.lead(0.5)
+        on_its_way = Vector3Stamped(header=Header(stamp=before), vector=Vector3(x=0.05))
+        stage.operator._commands[topics.TELEOP_DELTA].publish(on_its_way)
+        assert stage.until(lambda number=number: refused(stage) >= number)
         assert bench.travel(begin)[1] <= TOP_SPEED
         assert bench.goes_on()
-    _, _, values = stage.operator.diagnosis
-    assert values['phase'] == 'active'

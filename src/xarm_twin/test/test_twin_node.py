@@ -125,7 +125,7 @@ def test_a_delay_put_in_by_hand_holds_joint_targets_back(world: World) -> None:
     try:
         told = time.monotonic()
         twin.set_joint_targets(np.add(xarm6.HOME_Q, 0.05))
-        assert wait_until(lambda: np.abs(twin.joint_positions() - xarm6.HOME_Q).max() > 2e-3)
+        assert wait_for(lambda: np.abs(twin.joint_positions() - xarm6.HOME_Q).max() > 2e-3)
         assert time.monotonic() - told >= 0.3
     finally:
         twin.stop()
