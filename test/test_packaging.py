@@ -30,6 +30,7 @@ DISTRIBUTIONS = {
     'zstandard': ('zstandard', None),
     'pybullet': ('pybullet', None),
     'pybullet_data': ('pybullet', None),
+    'ruckig': ('ruckig', None),
     'gymnasium': ('gymnasium', None),
     'tqdm': ('tqdm', None),
     'xarm': ('xarm-python-sdk', None),

@@ -23,7 +23,7 @@ Status = Literal['ok', 'warn', 'fail']
 MODULES = (
     'rclpy', 'numpy', 'cv2', 'pydantic', 'yaml', 'mcap', 'rosbags', 'pybullet', 'gymnasium',
     'xarm', 'pyrealsense2', 'torch', 'safetensors', 'tensorboard', 'matplotlib', 'jinja2',
-    'imageio_ffmpeg',
+    'imageio_ffmpeg', 'ruckig',
 )  # fmt: skip
 INSTALL = 'run: make setup (with ROS from apt: the pip line of the README)'
 ONLY_ROBOT = 'needed on the robot only'

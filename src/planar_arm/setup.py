@@ -18,6 +18,7 @@ setup(
         'pybullet',
         'pydantic>=2',
         'PyYAML',
+        'ruckig',
     ],
     extras_require={'test': ['pytest', 'hypothesis']},
     zip_safe=False,

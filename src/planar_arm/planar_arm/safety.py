@@ -26,6 +26,8 @@ Vector = npt.NDArray[np.float64]
 
 __all__ = ['Admission', 'GateTrip', 'SafetyGate', 'SafetyLimits', 'load_safety_limits']
 
+SAME_POINT = 1e-6
+"""Points nearer than this are one: less than the arm can tell [m]."""
 CLOCK_SLACK_S = 0.05
 """A stamp this far in the future is still taken for clock skew between machines [s]."""
 
@@ -36,6 +38,10 @@ class SafetyLimits:
 
     max_tcp_speed: Annotated[float, Field(gt=0, le=xarm6.MAX_TCP_SPEED)]
     """Of the setpoint in the plane [m/s]."""
+    max_tcp_acceleration: Annotated[float, Field(ge=0.1, le=50.0)]
+    """Of the setpoint in the plane, where interpolation is jerk-limited [m/s^2]."""
+    max_tcp_jerk: Annotated[float, Field(ge=1.0, le=10000.0)]
+    """The same for its change [m/s^3]."""
     max_joint_speed: Annotated[float, Field(gt=0, le=xarm6.MAX_JOINT_SPEED)]
     """Of every joint command [rad/s]."""
     max_delta: Annotated[float, Field(gt=0, le=0.2)]
@@ -108,7 +114,7 @@ class SafetyGate:
         """Return the goal (2,) [m] nearest to `goal` inside the workspace and the allowed lead."""
         here, there = np.asarray(setpoint, dtype=float), np.asarray(goal, dtype=float)
         inside = self.workspace.project(there)
-        if math.dist(inside, there) > 1e-9:
+        if math.dist(inside, there) > SAME_POINT:
             self.interventions['goal_outside_workspace'] += 1
         limited = _within(here, inside, self.limits.max_lead)
         if limited is not inside:
@@ -130,17 +136,22 @@ class SafetyGate:
             if not np.isfinite(point).all():
                 self.interventions[f'{kind}_not_finite'] += 1
                 return here
-        inside = self.workspace.project(there)
-        if math.dist(inside, there) > 1e-9:
-            self.interventions['setpoint_outside_workspace'] += 1
+        inside = self._inside(there)
         near = _within(self.workspace.project(measured), inside, self.limits.max_following_error)
         if near is not inside:
             self.interventions['setpoint_waits_for_tool'] += 1
-        # A part in a million of slack: a ramp at exactly the limit is not an intervention.
-        limited = _within(here, near, self.limits.max_tcp_speed * dt * (1 + 1e-6))
-        if limited is not near:
-            self.interventions['setpoint_slowed'] += 1
-        return limited
+        return self._slowed(here, near, dt)
+
+    def limit_step(self, previous: npt.ArrayLike, wanted: npt.ArrayLike, dt: float) -> Vector:
+        """Return the setpoint (2,) [m] as `limit_point` does, for who looks after the tool itself.
+
+        It must not be pulled toward the tool faster than its acceleration allows.
+        """
+        here, there = np.array(previous, dtype=float), np.asarray(wanted, dtype=float)
+        if not np.isfinite(there).all():
+            self.interventions['setpoint_not_finite'] += 1
+            return here
+        return self._slowed(here, self._inside(there), dt)
 
     def joint_share(self, previous: npt.ArrayLike, q: npt.ArrayLike, dt: float) -> float:
         """Return the share (0, 1] of the step from `previous` to `q` that the joints may make.
@@ -180,8 +191,18 @@ class SafetyGate:
                 f'{self.limits.max_joint_speed} rad/s',
             )
 
-    # Acceleration limits, plane height, report age and the controller's own state join here; they
-    # need no other seam than the three stations above.
+    def _inside(self, wanted: Vector) -> Vector:
+        inside = self.workspace.project(wanted)
+        if math.dist(inside, wanted) > SAME_POINT:
+            self.interventions['setpoint_outside_workspace'] += 1
+        return inside
+
+    def _slowed(self, here: Vector, there: Vector, dt: float) -> Vector:
+        # A part in a million of slack: a ramp at exactly the limit is not an intervention.
+        limited = _within(here, there, self.limits.max_tcp_speed * dt * (1 + 1e-6))
+        if limited is not there:
+            self.interventions['setpoint_slowed'] += 1
+        return limited
 
     def _refuse(self, kind: str, reason: str) -> Admission:
         self.interventions[kind] += 1

@@ -12,9 +12,11 @@ import numpy.typing as npt
 
 import planar_arm.xarm6 as xarm6
 from planar_arm.errors import OutsideWorkspace, PlanarArmError
-from planar_arm.interpolation import SetpointRamp
+from planar_arm.jerk_limited_motion import JerkLimitedMotion
 from planar_arm.kinematics import Xarm6Kinematics
-from planar_arm.safety import Admission, SafetyGate
+from planar_arm.linear_motion import LinearMotion
+from planar_arm.safety import SAME_POINT, Admission, SafetyGate
+from planar_arm.setpoint_motion import Interpolation, SetpointMotion
 from planar_arm.workspace import Workspace
 
 Vector = npt.NDArray[np.float64]
@@ -36,20 +38,25 @@ class ServoStep:
 
 
 class PlanarServo:
-    """Follows a goal in the tool plane: ramp, gate, IK, gate.
+    """Follows a goal in the tool plane: motion, gate, IK, gate.
 
     Time is an argument everywhere, in seconds of one clock that the caller chooses.
     """
 
-    def __init__(self, kinematics: Xarm6Kinematics, gate: SafetyGate, workspace: Workspace) -> None:
+    def __init__(
+        self,
+        kinematics: Xarm6Kinematics,
+        gate: SafetyGate,
+        workspace: Workspace,
+        interpolation: Interpolation = Interpolation.LINEAR,
+    ) -> None:
         self._kinematics = kinematics
         self._gate = gate
         self._workspace = workspace
-        self._ramp: SetpointRamp | None = None
+        self._motion = _motion(interpolation, gate)
+        self._is_started = False
         self._setpoint = np.zeros(2)
         self._q = np.zeros(xarm6.JOINTS)
-        self._resume_at: float | None = None
-        self._period = 0.0
 
     def start(self, q_measured: npt.ArrayLike) -> None:
         """Begin to hold where the measured joint positions (6,) [rad] put the tool.
@@ -75,8 +82,8 @@ class PlanarServo:
             )
         self._setpoint = self._workspace.project(pose.position[:2])
         self._q = q
-        self._resume_at = None
-        self._ramp = SetpointRamp.holding(self._setpoint, 0.0)
+        self._motion.start(self._setpoint)
+        self._is_started = True
 
     @property
     def setpoint(self) -> Vector:
@@ -86,12 +93,12 @@ class PlanarServo:
     @property
     def goal(self) -> Vector:
         """Where the setpoint is going, (2,) [m]."""
-        return self._active_ramp.goal
+        return self._motion.goal
 
     @property
     def moving(self) -> bool:
         """Whether the setpoint has still to reach its goal."""
-        return math.dist(self._setpoint, self.goal) > 1e-9
+        return math.dist(self._setpoint, self.goal) > SAME_POINT
 
     def command(self, delta: npt.ArrayLike, t: float, duration: float, age: float) -> Admission:
         """Add `delta` (2,) [m] to the goal and go there over `duration` [s] from time `t`.
@@ -102,21 +109,20 @@ class PlanarServo:
         admission = self._gate.admit_delta(delta, age)
         if not admission.accepted:
             return admission
-        ramp = self._resumed(t)
-        start, goal = ramp.at(t), ramp.goal
-        new_goal = self._gate.limit_goal(start, goal + admission.delta)
-        self._ramp = ramp.toward(new_goal, t, max(duration, self._shortest(start, new_goal)))
+        goal = self._motion.goal
+        new_goal = self._gate.limit_goal(self._motion.at(t), goal + admission.delta)
+        self._motion.toward(new_goal, t, duration)
         return Admission(True, new_goal - goal, admission.reason)
 
     def goto(self, point: npt.ArrayLike, t: float, speed: float) -> None:
         """Go straight to `point` (2,) [m], or the nearest one inside, at `speed` [m/s]."""
-        ramp, goal = self._resumed(t), self._workspace.project(point)
+        start, goal = self._motion.at(t), self._workspace.project(point)
         allowed = min(speed, self._gate.limits.max_tcp_speed)
-        self._ramp = ramp.toward(goal, t, math.dist(ramp.at(t), goal) / allowed)
+        self._motion.toward(goal, t, math.dist(start, goal) / allowed)
 
     def hold(self, t: float) -> None:
-        """Stop at the last commanded setpoint."""
-        self._ramp = SetpointRamp.holding(self._setpoint, t)
+        """Stop at the last commanded setpoint, or as soon as the interpolation allows."""
+        self._motion.hold(t)
 
     def step(self, t: float, dt: float, tool: npt.ArrayLike) -> ServoStep:
         """Return the command for the tick at `t`, `dt` [s] after the one before it.
@@ -126,39 +132,25 @@ class PlanarServo:
         the setpoint waits for a tool that is held up.
 
         Raises:
+            PlanarArmError: It was not started.
             GateTrip: The joint command must not be sent.
             UnreachablePose: The setpoint has no joint command.
         """
-        ramp = self._resumed(t)
-        wanted = ramp.at(t)
-        point = self._gate.limit_point(self._setpoint, wanted, tool, dt)
+        if not self._is_started:
+            raise PlanarArmError('the servo was not started from a measured joint position')
+        point = self._motion.propose(t, dt, np.asarray(tool, dtype=float))
         q = self._kinematics.planar(point, self._q)
         share = self._gate.joint_share(self._q, q, dt)
         if share < 1.0:
             point = self._setpoint + share * (point - self._setpoint)
             q = self._kinematics.planar(point, self._q)
         self._gate.check_joints(self._q, q, dt)
-        if math.dist(point, wanted) > 1e-9:
-            left = max(ramp.t1 - t, self._shortest(point, ramp.goal))
-            ramp = SetpointRamp(point, self._workspace.project(ramp.goal), t, t + left)
-        self._ramp, self._setpoint, self._q = ramp, point, q
-        self._resume_at, self._period = t + dt, dt
+        self._motion.confirm(point, t, dt)
+        self._setpoint, self._q = point, q
         return ServoStep(point, q)
 
-    @property
-    def _active_ramp(self) -> SetpointRamp:
-        if self._ramp is None:
-            raise PlanarArmError('the servo was not started from a measured joint position')
-        return self._ramp
 
-    def _resumed(self, t: float) -> SetpointRamp:
-        """Return the ramp as of `t`: after a stall it goes on from where the last step left it."""
-        ramp = self._active_ramp
-        if self._resume_at is None or t - self._resume_at <= 0.5 * self._period:
-            return ramp
-        late, self._resume_at = t - self._resume_at, t
-        self._ramp = ramp.delayed(late)
-        return self._ramp
-
-    def _shortest(self, start: Vector, goal: Vector) -> float:
-        return math.dist(start, goal) / self._gate.limits.max_tcp_speed
+def _motion(interpolation: Interpolation, gate: SafetyGate) -> SetpointMotion:
+    if interpolation is Interpolation.JERK_LIMITED:
+        return JerkLimitedMotion(gate)
+    return LinearMotion(gate)

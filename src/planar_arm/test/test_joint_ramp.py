@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from planar_arm import xarm6
 from planar_arm.errors import BadGeometry, PlanarArmError
 from planar_arm.homing import SAG, home_path
-from planar_arm.joint_ramp import joint_ramp
+from planar_arm.joint_ramp import ACCELERATION, JERK, joint_ramp
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.workspace import DEFAULT_WORKSPACE
 
@@ -19,6 +19,13 @@ def test_ends_exactly_and_never_exceeds_the_speed(q0, q1, speed):
     assert (path[-1] == q1).all() or q0 == q1
     steps = np.abs(np.diff(path, axis=0))
     assert steps.max(initial=0.0) <= speed * 0.01 * (1 + 1e-6)
+
+
+@given(joints, joints, st.floats(0.05, 3.0))
+def test_starts_and_stops_gently_however_short_the_way(q0, q1, speed):
+    path = [np.array(q0)] * 3 + list(joint_ramp(q0, q1, speed, 0.01)) + [np.array(q1)] * 3
+    assert np.abs(np.diff(path, n=2, axis=0)).max() <= ACCELERATION * 0.01**2 * (1 + 1e-6)
+    assert np.abs(np.diff(path, n=3, axis=0)).max() <= JERK * 0.01**3 * (1 + 1e-6)
 
 
 def test_nowhere_to_go_is_no_steps():

@@ -1,4 +1,9 @@
+import dataclasses
+import inspect
 import math
+import re
+from importlib import resources
+from typing import get_type_hints
 
 import numpy as np
 import pytest
@@ -7,10 +12,11 @@ from hypothesis import strategies as st
 
 from planar_arm import xarm6
 from planar_arm.errors import PlanarArmError
-from planar_arm.safety import GateTrip, SafetyGate, load_safety_limits
+from planar_arm.safety import GateTrip, SafetyGate, SafetyLimits, load_safety_limits
 from planar_arm.workspace import DEFAULT_WORKSPACE
 
 LIMITS = load_safety_limits()
+SOURCE = inspect.getsource(SafetyLimits)
 anything = st.floats(allow_nan=True, allow_infinity=True)
 
 
@@ -102,7 +108,8 @@ def test_joint_commands_within_limits_pass(gate):
 def test_limits_from_a_file(tmp_path):
     path = tmp_path / 'limits.yaml'
     path.write_text(
-        'max_tcp_speed: 0.1\nmax_joint_speed: 1\nmax_delta: 0.05\n'
+        'max_tcp_speed: 0.1\nmax_tcp_acceleration: 1\nmax_tcp_jerk: 10\n'
+        'max_joint_speed: 1\nmax_delta: 0.05\n'
         'max_lead: 0.1\nmax_following_error: 0.02\nmax_command_age: 1\n'
     )
     assert load_safety_limits(path).max_tcp_speed == 0.1
@@ -111,7 +118,7 @@ def test_limits_from_a_file(tmp_path):
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('max_tcp_speed: 0.1\n', 'max_joint_speed'),
+        ('max_tcp_speed: 0.1\n', 'max_tcp_acceleration'),
         ('max_tcp_speed: 5\n', 'max_tcp_speed'),
         ('speed: 1\n', 'max_tcp_speed|speed'),
         ('[', 'limits.yaml'),
@@ -122,6 +129,23 @@ def test_incomplete_or_silly_limits_are_refused_by_name(tmp_path, text, message)
     path.write_text(text)
     with pytest.raises(PlanarArmError, match=message):
         load_safety_limits(path)
+
+
+@pytest.mark.parametrize('field', dataclasses.fields(SafetyLimits), ids=lambda field: field.name)
+def test_the_file_says_unit_and_range_of_each_limit(field):
+    text = (resources.files('planar_arm') / 'safety_limits.yaml').read_text()
+    (line,) = (line for line in text.splitlines() if line.startswith(f'{field.name}:'))
+    unit, above, low, high = re.search(
+        r'# (\[.+?\]) (?:above (\S+), up|(\S+)) to ([\d.]+)(?:;|$)', line
+    ).groups()
+    assert unit in SOURCE[SOURCE.index(f'{field.name}: ') :].split('"""')[1]
+    (bounds,) = get_type_hints(SafetyLimits, include_extras=True)[field.name].__metadata__
+    limits = {type(each).__name__: each for each in bounds.metadata}
+    assert float(high) == pytest.approx(limits['Le'].le, abs=0.01)
+    if above is not None:
+        assert float(above) == limits['Gt'].gt
+    else:
+        assert float(low) == limits['Ge'].ge
 
 
 def test_missing_limits_are_refused():

@@ -8,6 +8,7 @@ from planar_arm.errors import PlanarArmError
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import SafetyGate, load_safety_limits
 from planar_arm.servo import PlanarServo
+from planar_arm.setpoint_motion import Interpolation
 from planar_arm.workspace import DEFAULT_WORKSPACE
 
 LIMITS = load_safety_limits()
@@ -199,6 +200,17 @@ def test_goto_arrives_at_the_given_speed(servo):
     run(servo, t, 110)
     assert not servo.moving
     np.testing.assert_allclose(servo.setpoint, (0.44, 0.0), atol=1e-9)
+
+
+@pytest.mark.parametrize('interpolation', Interpolation)
+@pytest.mark.parametrize('away', [0.0, 5e-7, 0.02])
+def test_goto_ends_however_near_the_point_was(kinematics, interpolation, away):
+    gate = SafetyGate(LIMITS, DEFAULT_WORKSPACE)
+    servo = PlanarServo(kinematics, gate, DEFAULT_WORKSPACE, interpolation)
+    servo.start(xarm6.HOME_Q)
+    servo.goto(servo.setpoint + np.array((away, 0.0)), 0.0, 0.1)
+    run(servo, 0.0, 60)
+    assert not servo.moving
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,18 @@ def test_consecutive_setpoints_keep_the_speed(active, wait_for):
     assert steps.max() <= load_safety_limits().max_tcp_speed * 0.01 * 1.001
 
 
+def test_jerk_limited_interpolation_keeps_the_acceleration(emulator, connect):
+    under_test = connect(emulator, interpolation='jerk_limited')
+    assert under_test.ask(Request.ENABLE).success
+    for _ in range(5):
+        under_test.move(0.015, 0.01)
+        time.sleep(0.2)
+    assert under_test.settles_at(0.075, 0.05), under_test.newest
+    points = np.array([r.setpoint_xy for r in under_test.reports if r.setpoint_xy is not None])
+    acceleration = np.linalg.norm(np.diff(points, n=2, axis=0), axis=1) / 0.01**2
+    assert 0.5 < acceleration.max() <= load_safety_limits().max_tcp_acceleration * 1.001
+
+
 def test_a_lost_command_ends_in_a_hold(active):
     active.move(0.02, 0.0)
     assert active.settles_at(0.02, 0.0)

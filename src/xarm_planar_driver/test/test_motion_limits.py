@@ -1,5 +1,7 @@
 """Whatever is commanded and asked for, and whenever: what reaches the arm keeps the limits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from planar_arm import xarm6
 from planar_arm.kinematics import POSITION_TOLERANCE, Xarm6Kinematics
 from planar_arm.safety import SafetyGate, load_safety_limits
+from planar_arm.setpoint_motion import Interpolation
 from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_planar_driver.arbitration import Arbiter, Command, Source
 from xarm_planar_driver.errors import ArmFault, ArmSilent
@@ -182,12 +185,16 @@ def test_who_hears_of_a_refusal_finds_the_arm_stopped(kinematics):
     assert heard == [(False, Phase.STOPPED)]
 
 
-@settings(max_examples=60, deadline=None)
+@pytest.mark.parametrize('interpolation', Interpolation)
+@settings(max_examples=50, deadline=None)
 @given(start=st.sampled_from(STARTS), history=histories, moves=st.booleans())
-def test_no_history_sends_the_arm_beyond_its_limits(kinematics, start, history, moves):
+def test_no_history_sends_the_arm_beyond_its_limits(
+    kinematics, interpolation, start, history, moves
+):
     arm = WatchedArm(start, kinematics)
     gate = SafetyGate(LIMITS, DEFAULT_WORKSPACE)
-    motion = ArmMotion(arm, kinematics, gate, DEFAULT_WORKSPACE, Arbiter(), SETTINGS)  # type: ignore[arg-type]
+    chosen = replace(SETTINGS, interpolation=interpolation)
+    motion = ArmMotion(arm, kinematics, gate, DEFAULT_WORKSPACE, Arbiter(), chosen)  # type: ignore[arg-type]
     arm.motion = motion
     if moves:  # most histories begin with an arm that is ready
         play(motion, arm, [(('request', Request.ENABLE), 0.0, 400)])

@@ -5,6 +5,8 @@ from typing import Annotated
 import pydantic
 from pydantic import Field
 
+from planar_arm.setpoint_motion import Interpolation
+
 
 @pydantic.dataclasses.dataclass(frozen=True)
 class DriverConfig:
@@ -33,6 +35,10 @@ class DriverConfig:
             ge=0.1, le=10.0, description='policy is ignored this long after a teleop command [s]'
         ),
     ] = 0.5
+    interpolation: Annotated[
+        Interpolation,
+        Field(description='between commands: linear, as in the paper, or jerk_limited'),
+    ] = Interpolation.LINEAR
     home_speed: Annotated[
         float, Field(ge=0.01, le=0.25, description='of the tool in its plane, going home [m/s]')
     ] = 0.15

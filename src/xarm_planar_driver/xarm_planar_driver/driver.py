@@ -58,6 +58,7 @@ class PlanarDriver:
             # As with the speed in the plane: a site that lowers its limits goes home more slowly.
             min(config.home_joint_speed, limits.max_joint_speed),
             config.collision_sensitivity,
+            config.interpolation,
         )
         self._motion = ArmMotion(
             self._arm, self._kinematics, self._gate, workspace, self._arbiter, settings

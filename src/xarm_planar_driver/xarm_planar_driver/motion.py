@@ -18,6 +18,7 @@ from planar_arm.homing import home_path
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import SafetyGate
 from planar_arm.servo import PlanarServo
+from planar_arm.setpoint_motion import Interpolation
 from planar_arm.workspace import Workspace
 from xarm_planar_driver.arbitration import Arbiter, Command
 from xarm_planar_driver.arm import XarmArm
@@ -77,6 +78,8 @@ class MotionSettings:
     """Of the fastest joint on the way to the plane [rad/s]."""
     collision_sensitivity: int = 3
     """Of the controller, 1 to 5."""
+    interpolation: Interpolation = Interpolation.LINEAR
+    """Between commands."""
 
 
 class ArmMotion:
@@ -97,7 +100,7 @@ class ArmMotion:
         self._workspace = workspace
         self._arbiter = arbiter
         self._settings = settings
-        self._servo = PlanarServo(kinematics, gate, workspace)
+        self._servo = PlanarServo(kinematics, gate, workspace, settings.interpolation)
         self._path: Iterator[Vector] = iter(())
         self._q = np.zeros(xarm6.JOINTS)
         self._q_measured, self._tool = self._q, np.zeros(2)
