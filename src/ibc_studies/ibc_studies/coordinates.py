@@ -14,12 +14,14 @@ Images = npt.NDArray[np.uint8]
 SIZE = 64
 """Height and width of the image [px]."""
 DOT = 5
-"""Height and width of the dot [px]; it lies wholly inside the image."""
+"""Height and width of the dot [px]."""
+MARGIN = 2
+"""White between the dot and the border of the image, at least [px]: convolutions and pooling show a
+dot that touches the border in another way, whatever is learned from them."""
 GREEN = (0, 160, 60)
 WHITE = 255
 
-_HALF = DOT // 2
-SPAN = SIZE - DOT
+SPAN = SIZE - DOT - 2 * MARGIN
 """Largest distance between two dots along an axis [px]."""
 
 
@@ -35,11 +37,11 @@ class Dots:
 
 def draw_dots(count: int, seed: int) -> Dots:
     """Put `count` dots anywhere, each place as likely; the first n of more are the same n."""
-    corners = np.random.default_rng(seed).integers(0, SPAN + 1, (count, 2))
+    places = np.random.default_rng(seed).integers(0, SPAN + 1, (count, 2))
     images = np.full((count, SIZE, SIZE, 3), WHITE, np.uint8)
-    for image, (u, v) in zip(images, corners, strict=True):
+    for image, (u, v) in zip(images, places + MARGIN, strict=True):
         image[v : v + DOT, u : u + DOT] = GREEN
-    return Dots(images, (corners / SPAN).astype(np.float32))
+    return Dots(images, (places / SPAN).astype(np.float32))
 
 
 def in_hull(points: npt.ArrayLike, corners: npt.ArrayLike) -> npt.NDArray[np.bool_]:

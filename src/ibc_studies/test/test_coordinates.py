@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ibc_studies.comparison import write_csv
-from ibc_studies.coordinates import DOT, SIZE, SPAN, draw_dots, hull, in_hull
+from ibc_studies.coordinates import DOT, MARGIN, SIZE, SPAN, draw_dots, hull, in_hull
 from ibc_studies.coordinates_study import Comparison, CoordinateRow, study_coordinates
 from ibc_studies.figures import draw_coordinates
 from ibc_studies.preset import load_preset
@@ -27,8 +27,10 @@ def test_coordinates_are_where_the_dot_is():
         rows, columns = np.nonzero((image != 255).any(axis=2))
         assert len(rows) == DOT**2, 'the whole dot is inside'
         assert (columns.mean(), rows.mean()) == pytest.approx(
-            (u * SPAN + DOT // 2, v * SPAN + DOT // 2), abs=1e-4
+            (u * SPAN + MARGIN + DOT // 2, v * SPAN + MARGIN + DOT // 2), abs=1e-4
         )
+    inner = dots.images[:, MARGIN:-MARGIN, MARGIN:-MARGIN]
+    assert (inner != 255).any(axis=3).sum() == 200 * DOT**2, 'no dot touches the border'
     assert dots.coordinates.min() >= 0.0
     assert dots.coordinates.max() <= 1.0
 
