@@ -1,4 +1,4 @@
-"""`ibc calibrate`: where the camera stands."""
+"""`ibc calibrate`: where the camera stands, how late arm and camera are."""
 
 import argparse
 import contextlib
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ibc_bringup.commands.latency import add_latency
 from ibc_bringup.options import number, whole
 
 if TYPE_CHECKING:
@@ -21,11 +22,14 @@ if TYPE_CHECKING:
 def add_parser(subparsers: Any) -> None:
     """Add the command to `subparsers`."""
     parser = subparsers.add_parser(
-        'calibrate', help='find where the camera stands, for leading by mouse', description=__doc__
+        'calibrate',
+        help='find where the camera stands, how late arm and camera are',
+        description=__doc__,
     )
     actions = parser.add_subparsers(title='actions', metavar='ACTION', required=True)
     _add_board(actions)
     _add_camera(actions)
+    add_latency(actions)
 
 
 def _add_board(actions: Any) -> None:

@@ -1,0 +1,68 @@
+"""The delays of a site as a file: what was measured, how well, and when."""
+
+import datetime
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import pydantic
+import yaml
+from pydantic import Field
+
+from ibc_contract.errors import IbcError
+
+FILE = Path('calibration', 'latency.yaml')
+PICTURE = FILE.with_suffix('.png')
+"""Where delays and step responses lie in the folder of a site."""
+HEAD = """\
+# Delays [s], by `ibc calibrate latency`: once more when arm, camera or computer were changed.
+"""
+
+Delay = Annotated[float, Field(ge=-0.5, le=1.0)]
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=pydantic.ConfigDict(extra='forbid'))
+class LatencyCalibration:
+    """What is stored; all delays are medians over steps [s]."""
+
+    setpoint_s: Delay
+    """From a command's stamp to the setpoint's motion."""
+    arm_s: Delay
+    """From a command's stamp to the measured tool's motion."""
+    camera_s: Delay
+    """By how much a picture is older than its stamp."""
+    arrival_s: Delay
+    """From a picture's stamp to its arrival."""
+    loop_s: Delay
+    """From a command's stamp to the arrival of a picture that shows its effect."""
+    spread_s: dict[str, float]
+    """Standard deviation of a single step, robustly."""
+    steps: int
+    step_mm: float
+    date: str
+    """ISO 8601, UTC."""
+
+
+def save_latency(site: Path, found: LatencyCalibration) -> Path:
+    """Write it into the folder of a site; the one before is kept beside it, with its date."""
+    path = site / FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        made = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
+        path.rename(path.with_name(f'latency-{made:%Y%m%dT%H%M%SZ}.yaml'))
+    text = yaml.safe_dump(asdict(found), sort_keys=False, default_flow_style=None)
+    path.write_text(HEAD + text)
+    return path
+
+
+def load_latency(path: Path) -> LatencyCalibration:
+    """Read what `save_latency` wrote; IbcError names the file and what is wrong in it."""
+    try:
+        stored = yaml.safe_load(path.read_text())
+        return pydantic.TypeAdapter(LatencyCalibration).validate_python(stored)
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        raise IbcError(f'{path}: {" ".join(str(error).split())}') from None
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        name = '.'.join(map(str, first['loc']))
+        raise IbcError(f'{path}: {name}: {first["msg"]}; ibc calibrate latency again') from None
