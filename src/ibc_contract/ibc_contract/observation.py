@@ -154,12 +154,17 @@ class ImageWindow:
 
 
 class StateWindow:
-    """Object poses and setpoints of a twin, joined at each time of the window."""
+    """Object poses and setpoints of a twin, joined at each time of the window.
+
+    A tick acts for the time `latency_ns` later [ns]: setpoints are those of that time, where its
+    action begins, and objects as at the tick itself, for nobody knows where they will be.
+    """
 
     topics = (topics.TWIN_OBJECTS, topics.TCP_SETPOINT)
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, latency_ns: int = 0) -> None:
         self._contract = contract
+        self._latency_ns = latency_ns
         self._objects = SampleHistory(contract, topics.TWIN_OBJECTS)
         self._setpoints = SampleHistory(contract, topics.TCP_SETPOINT)
 
@@ -182,7 +187,8 @@ class StateWindow:
 
     def select(self, tick_ns: int) -> tuple[tuple[int, int], ...]:
         """Stamps of objects and setpoint for each time of the tick, oldest first [ns]."""
-        objects, setpoints = self._objects.select(tick_ns), self._setpoints.select(tick_ns)
+        objects = self._objects.select(tick_ns)
+        setpoints = self._setpoints.select(tick_ns + self._latency_ns)
         return tuple(zip(objects, setpoints, strict=True))
 
     def sample(self, key: tuple[int, int]) -> np.ndarray:
@@ -197,8 +203,11 @@ class StateWindow:
         return np.stack([self.sample(key) for key in self.select(tick_ns)])
 
 
-def observation_window(contract: Contract) -> ObservationWindow:
-    """Make the window that this contract's observations come from."""
+def observation_window(contract: Contract, latency_ns: int = 0) -> ObservationWindow:
+    """Make the window that this contract's observations come from.
+
+    `latency_ns` [ns] is from a tick to where its action begins; pictures are as at the tick.
+    """
     if isinstance(contract.observation, ImageObservation):
         return ImageWindow(contract)
-    return StateWindow(contract)
+    return StateWindow(contract, latency_ns)

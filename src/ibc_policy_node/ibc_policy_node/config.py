@@ -29,6 +29,15 @@ class PolicyConfig:
         float, Field(ge=-1, le=1000, description="energy a new mode must gain; -1: the model's")
     ] = -1.0
     """Both are explained in `implicit_bc.steadiness`."""
+    command_latency: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=0.2,
+            description="from an action's publication to the setpoint's move [s]; 0: off",
+        ),
+    ] = 0.0
+    """`ibc_policy_node.effect_time` explains what it is for."""
     device: Annotated[str, Field(description='where the network runs: cpu, cuda, cuda:1')] = 'cpu'
 
     @property

@@ -16,12 +16,13 @@ from sensor_msgs.msg import CompressedImage
 from std_srvs.srv import SetBool
 
 from ibc_contract import topics
-from ibc_contract.contract import load_contract
+from ibc_contract.contract import Contract, load_contract
 from ibc_contract.errors import IbcError
-from ibc_contract.observation import observation_window
+from ibc_contract.observation import ObservationWindow, observation_window
 from ibc_contract.ros import Diagnostics, declare_config, newest
 from ibc_contract.runner import run
 from ibc_policy_node.config import PolicyConfig
+from ibc_policy_node.effect_time import EffectTimeWindow
 from ibc_policy_node.policy_loop import PolicyLoop
 from implicit_bc.bundle import Bundle, load_bundle
 from implicit_bc.bundle_files import find_bundle, read_description
@@ -43,7 +44,9 @@ class PolicyNode(LifecycleNode):
         super().__init__('ibc_policy', **kwargs)
         self.exit_code: int | None = None
         self._bundle: Bundle | None = None
+        self._latency_s = 0.0
         self._loop: PolicyLoop | None = None
+        self._window: ObservationWindow | None = None
         self._inputs: list[Subscription] = []
         self._slow_told = 0
         self._failure: IbcError | None = None
@@ -63,6 +66,7 @@ class PolicyNode(LifecycleNode):
         try:
             bundle = self._load()
             seconds = bundle.policy.warm_up()
+            self._latency_s = self._latency(seconds, bundle.contract)
         except IbcError as error:
             self._failure = error
             if not self._config.autostart:
@@ -83,7 +87,7 @@ class PolicyNode(LifecycleNode):
         if self._bundle is None:
             return TransitionCallbackReturn.FAILURE
         contract = self._bundle.contract
-        window = observation_window(contract)
+        self._window = window = self._make_window(contract)
         self._loop = PolicyLoop(
             self._bundle.policy,
             window,
@@ -161,11 +165,38 @@ class PolicyNode(LifecycleNode):
             self.destroy_subscription(subscription)
         self._inputs.clear()
 
+    def _latency(self, decision: float, contract: Contract) -> float:
+        """Return the time from a tick to the setpoint's move [s]; 0 if it is not compensated."""
+        if not self._config.command_latency:
+            return 0.0
+        latency = decision + self._config.command_latency
+        if contract.observation.kind == 'image':
+            self.get_logger().info(
+                f'its actions begin {1e3 * latency:.0f} ms after their ticks, which a policy that '
+                'sees pictures only learns from data: command_latency does nothing'
+            )
+            return 0.0
+        if latency > contract.period_s:
+            raise IbcError(
+                f'a decision takes {decision:.2f} s, so with command_latency '
+                f'{self._config.command_latency:g} s an action would begin after the next tick: '
+                f'{FASTER}, or command_latency:=0'
+            )
+        self.get_logger().info(f'each tick acts for {1e3 * latency:.0f} ms later')
+        return latency
+
+    def _make_window(self, contract: Contract) -> ObservationWindow:
+        if self._latency_s:
+            return EffectTimeWindow(contract, round(self._latency_s * 1e9))
+        return observation_window(contract)
+
     def _receiver(self, topic: str, loop: PolicyLoop) -> Callable[[Any], None]:
         return lambda message: loop.add(topic, message)
 
     def _publish_action(self, tick_ns: int, action: np.ndarray) -> None:
         """Publish one action, stamped with its tick. In the loop's thread."""
+        if isinstance(self._window, EffectTimeWindow):
+            self._window.act(tick_ns, action)
         message = Vector3Stamped()
         message.header.stamp = Time(nanoseconds=tick_ns).to_msg()
         message.header.frame_id = topics.LINK_BASE

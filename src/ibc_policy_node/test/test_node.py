@@ -225,6 +225,33 @@ def test_states(ros, world, start, make_bundle):
     assert ros.spin_until(lambda: len(world.actions) >= 2, world, node)
 
 
+def test_with_a_latency_it_sees_where_its_next_action_will_begin(
+    ros, world, start, make_bundle, monkeypatch
+):
+    infer, seen = LearnedPolicy.infer, []
+
+    def note(policy, observation, *rest):
+        seen.append(observation['state'])
+        return infer(policy, observation, *rest)
+
+    monkeypatch.setattr(LearnedPolicy, 'infer', note)
+    monkeypatch.setattr(LearnedPolicy, 'warm_up', lambda _: 0.02)
+    node = start(model=make_bundle('planar_state'), enabled=True, command_latency=0.1)
+    world.stream_states()
+    assert ros.spin_until(lambda: len(world.actions) >= 4, world, node)
+    # The setpoint told by the world stands still; what is under way is added to it.
+    np.testing.assert_allclose(seen[0][1, :2], (0.3, 0.0), atol=1e-6)
+    to_come = max(abs(seen[1][1, 0] - 0.3), abs(seen[1][1, 1]))
+    sent = world.actions[0].vector
+    assert 0.5 < to_come / max(abs(sent.x), abs(sent.y)) < 1.01
+
+
+def test_an_action_that_would_begin_after_the_next_tick_is_refused(start, make_bundle, monkeypatch):
+    monkeypatch.setattr(LearnedPolicy, 'warm_up', lambda _: 0.15)
+    with pytest.raises(IbcError, match=r'takes 0\.15 s, so with command_latency 0\.1 s'):
+        start(model=make_bundle('planar_state'), command_latency=0.1)
+
+
 def test_a_frame_that_is_no_jpeg_is_skipped(ros, world, start, make_bundle):
     node = start(model=make_bundle(), enabled=True)
     broken = CompressedImage(format='jpeg', data=b'nonsense')
