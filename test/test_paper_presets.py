@@ -1,5 +1,6 @@
 """The presets hold the numbers of the paper's appendix D, table by table, as printed there."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ DFO = {
 EXPLICIT = {'train iterations': 100_000, 'learning rate': 0.001, **PLAIN_DECAY, 'dropout rate': 0.1}
 MAXPOOL = {'Conv. Net.': '4-layer ConvMaxPool', 'sequence length': 2}
 REAL = {**MAXPOOL, 'image size': '120x90'}
+FINE = {**MAXPOOL, 'image size': '240x180'}
 SWEEPING = {
     'train iterations': 1_000_000,
     'learning rate': 1e-4,
@@ -70,22 +72,26 @@ TABLES: dict[str, dict[str, Any]] = {
         'langevin 2nd iteration learning rate': 1e-5,
     },
     'paper/d4rl_mse': {
-        **EXPLICIT, 'learning rate decay steps': 200, 'batch size': 512, **size(2048, 8)
+        **EXPLICIT,
+        'learning rate decay steps': 200,
+        'batch size': 512,
+        'sequence length': 2,
+        **size(2048, 8),
     },
-    'pushing_paper derivative_free': {
+    'paper/pushing_states': {
         **DFO, 'batch size': 512, 'sequence length': 2, **size(128, 8), 'dfo samples': 16384
     },
     'paper/pushing_states_released': {
-        **DFO, 'batch size': 512, **size(128, 8), 'dfo samples': 16384
+        **DFO, 'batch size': 512, 'sequence length': 2, **size(128, 8), 'dfo samples': 16384
     },
-    'pushing_paper mean_squared_error': {
+    'paper/pushing_states_mse': {
         **EXPLICIT,
         'learning rate': 0.0005,
         'batch size': 512,
         'sequence length': 2,
         **size(1024, 8),
     },
-    'pushing_paper mixture_density': {
+    'paper/pushing_states_mdn': {
         **EXPLICIT,
         'batch size': 512,
         'sequence length': 2,
@@ -95,13 +101,13 @@ TABLES: dict[str, dict[str, Any]] = {
         'test variance exponent': 1.0,
     },
     'paper/pushing_pixels': {
-        **DFO, **MAXPOOL, 'batch size': 128, **size(1024, 4), 'dfo samples': 4096
+        **DFO, **FINE, 'batch size': 128, **size(1024, 4), 'dfo samples': 4096
     },
     'paper/pushing_pixels_released': {
-        **DFO, **MAXPOOL, 'batch size': 128, **size(1024, 4), 'dfo samples': 2048
+        **DFO, **FINE, 'batch size': 128, **size(1024, 4), 'dfo samples': 2048
     },
     'paper/pushing_pixels_mse': {
-        **EXPLICIT, **MAXPOOL, 'batch size': 64, **size(512, 4), 'coord conv': True
+        **EXPLICIT, **FINE, 'batch size': 64, **size(512, 4), 'coord conv': True
     },
     'paper/pushing_pixels_mdn': {
         **EXPLICIT,
@@ -113,7 +119,7 @@ TABLES: dict[str, dict[str, Any]] = {
         'test temperature': 2.0,
         'test variance exponent': 4.0,
     },
-    'particle_paper langevin': {
+    'paper/particle': {
         'EBM variant': 'Langevin',
         'train iterations': 50_000,
         'batch size': 128,
@@ -133,7 +139,7 @@ TABLES: dict[str, dict[str, Any]] = {
         'langevin noise scale': 1.0,
         'langevin 2nd iteration learning rate': 'not used',
     },
-    'particle_paper mean_squared_error': {
+    'paper/particle_mse': {
         **EXPLICIT,
         'learning rate decay steps': 200,
         'batch size': 512,
@@ -163,7 +169,7 @@ TABLES: dict[str, dict[str, Any]] = {
     'paper/real_insertion_mse': {**EXPLICIT, **REAL, 'batch size': 128, **size(1024, 4)},
     'paper/real_sorting_mse': {**EXPLICIT, **REAL, 'batch size': 128, **size(1024, 4)},
 }  # fmt: skip
-"""Preset (of a study: with the policy) -> the rows of its table. Activations are all ReLU."""
+"""Preset -> the rows of its table, but for the activation: there is none but ReLU."""
 RELEASED = {
     'paper/particle_released': {
         'EBM variant': 'Langevin',
@@ -173,27 +179,23 @@ RELEASED = {
         'dense layer type': 'regular',
         'train counter examples': 8,
         'langevin iterations': 100,
-    }
+    },
+    'paper/d4rl_langevin_released': {
+        **TABLES['paper/d4rl_langevin'],
+        'langevin noise scale, first pass': 1.0,
+    },
 }
 """Presets that follow the released code where it leaves its table."""
 
 
-def load(name: str) -> tuple[TrainConfig, int]:
-    """Configuration and sequence length of a preset, or of a policy of a study's preset."""
-    preset, _, policy = name.partition(' ')
-    if policy:
-        study = load_preset(*preset.rsplit('_', 1))
-        return study.policies[policy], study.history
-    config = load_config(preset)
-    return config, load_contract(config.contract).history
-
-
-def in_the_paper_s_words(config: TrainConfig, history: int) -> dict[str, Any]:
+def in_the_paper_s_words(config: TrainConfig) -> dict[str, Any]:
     rate, value, method = config.learning_rate, config.network.value, config.method
+    contract = load_contract(config.contract)
+    penalty = getattr(method, 'gradient_penalty', None)
     words = {
         'train iterations': config.steps,
         'batch size': config.batch_size,
-        'sequence length': history,
+        'sequence length': contract.history,
         'learning rate': rate.initial,
         'learning rate decay': rate.decay,
         'learning rate decay steps': rate.decay_steps,
@@ -202,9 +204,9 @@ def in_the_paper_s_words(config: TrainConfig, history: int) -> dict[str, Any]:
         '# dense ResNet layers': value.depth + 1,
         'dense layer type': value.dense.replace('_', ' '),
         'action boundary buffer': config.normalization.buffer,
-        'gradient penalty': 'none',
+        'gradient penalty': 'none' if penalty is None else 'final step only',
     }
-    observation = load_contract(config.contract).observation
+    observation = contract.observation
     if observation.kind == 'image':
         words['image size'] = f'{observation.width_px}x{observation.height_px}'
     match config.network.image:
@@ -250,7 +252,6 @@ def langevin_words(method: Langevin) -> dict[str, Any]:
     return {
         'EBM variant': 'Langevin',
         'train counter examples': method.negatives,
-        'gradient penalty': 'final step only',
         'gradient margin': method.gradient_penalty.margin,
         'langevin iterations': sampler.iterations,
         'langevin learning rate init.': sampler.step_size.initial,
@@ -258,6 +259,7 @@ def langevin_words(method: Langevin) -> dict[str, Any]:
         'langevin polynomial decay power': sampler.step_size.power,
         'langevin delta action clip': sampler.max_step,
         'langevin noise scale': sampler.noise,
+        'langevin noise scale, first pass': sampler.inference_noise,
         'langevin 2nd iteration learning rate': second.initial if second else 'not used',
     }
 
@@ -265,7 +267,7 @@ def langevin_words(method: Langevin) -> dict[str, Any]:
 @pytest.mark.parametrize('name', [*TABLES, *RELEASED])
 def test_every_number_is_that_of_the_table(name):
     table = (TABLES | RELEASED)[name]
-    words = in_the_paper_s_words(*load(name))
+    words = in_the_paper_s_words(load_config(name))
     assert {row: words.get(row) for row in table} == table
 
 
@@ -275,15 +277,39 @@ def test_every_preset_of_the_paper_has_its_table():
     }
 
 
+@pytest.mark.parametrize(
+    ('study', 'policies'),
+    [
+        ('particle', {'langevin': 'paper/particle', 'mean_squared_error': 'paper/particle_mse'}),
+        (
+            'pushing',
+            {
+                'derivative_free': 'paper/pushing_states',
+                'mean_squared_error': 'paper/pushing_states_mse',
+                'mixture_density': 'paper/pushing_states_mdn',
+            },
+        ),
+    ],
+)
+def test_a_study_in_full_trains_what_the_tables_say(study, policies):
+    preset = load_preset(study, 'paper')
+    assert preset.policies == {policy: load_config(name) for policy, name in policies.items()}
+    assert preset.demonstrations == 2000  # Table 7
+    assert preset.history == 2
+
+
 def test_where_released_code_and_paper_differ_both_have_a_name():
-    assert load_config('paper/pushing_states_released').normalization.action == 'min_max'
-    paper, released = (
-        load_config('paper/pushing_pixels'),
-        load_config('paper/pushing_pixels_released'),
-    )
-    assert paper.method.sampler.samples == 2 * released.method.sampler.samples
-    ours, theirs = (
-        load_config('real_push').network.image,
-        load_config('paper/real_pushing').network.image,
-    )
+    def both(name: str, what: Callable[[TrainConfig], Any]) -> tuple[Any, Any]:
+        return what(load_config(f'paper/{name}')), what(load_config(f'paper/{name}_released'))
+
+    assert both('pushing_states', lambda c: c.normalization.action) == ('z_score', 'min_max')
+    assert both('pushing_pixels', lambda c: c.method.sampler.samples) == (4096, 2048)
+    for langevin in ('particle', 'd4rl_langevin'):
+        reduction = both(langevin, lambda c: c.method.gradient_penalty.reduction)
+        assert reduction == ('sum', 'mean')
+    assert both('d4rl_langevin', lambda c: c.method.sampler.inference_noise) == (None, 1.0)
+
+
+def test_the_robot_s_presets_leave_the_table_where_they_say_so():
+    ours, theirs = (load_config(name).network.image for name in ('real_push', 'paper/real_pushing'))
     assert (ours.pooling, theirs.pooling) == ('spatial_softmax', 'average')

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ConfigDict, Field
 
 from ibc_contract.errors import IbcError
-from implicit_bc.training.config import TrainConfig, config_from_dict
+from implicit_bc.training.config import TrainConfig, config_from_dict, load_config
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
@@ -46,7 +46,9 @@ def load_preset(study: str, name: str) -> StudyPreset:
     file = resources.files('ibc_studies') / 'presets' / f'{study}_{name}.yaml'
     data: dict[str, Any] = yaml.safe_load(file.read_text())
     policies = {
-        policy: config_from_dict(fields, f'{study}_{name}.yaml, {policy}')
-        for policy, fields in data['policies'].items()
+        policy: load_config(given)
+        if isinstance(given, str)  # the name of a training preset
+        else config_from_dict(given, f'{study}_{name}.yaml, {policy}')
+        for policy, given in data['policies'].items()
     }
     return StudyPreset(data['demonstrations'], data['history'], policies)

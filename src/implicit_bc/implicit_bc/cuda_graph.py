@@ -1,37 +1,34 @@
-"""A whole decision as one CUDA graph: one launch instead of some hundred small kernels.
+"""Work that a GPU does again and again, as one CUDA graph: one launch, not hundreds of kernels.
 
-On a GPU the arithmetic of a decision takes a fraction of the time that launching its kernels one by
-one takes. A graph is recorded once and then replayed on the same memory: the observation is copied
-in, the seed is set, the answer is copied out.
+Where the arithmetic takes a fraction of the time that launching its kernels one by one takes, this
+is most of the speed. A graph is recorded once and replayed on the same memory: inputs are copied
+to where they lay, the seed is set, results lie where they lay before.
 """
 
 import logging
-import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor
-
-from implicit_bc.methods import Model
-from implicit_bc.samplers import Samples
 
 WARM_UP = 3
-"""Decisions before the recording: libraries choose kernels and allocate workspaces, which a
-recording must not."""
+"""Runs before the recording: libraries choose kernels and allocate workspaces, which a recording
+must not."""
+
+T = TypeVar('T')
 
 log = logging.getLogger(__name__)
 
 
-class GraphedDecision:
-    """`model.decide` for one observation at a time, with the weights that it has when called."""
+class Recording(Generic[T]):
+    """What some work returned when it was recorded, and a way to do it again."""
 
-    def __init__(self, model: Model, observation: Tensor) -> None:
-        """Record a decision for raw observations such as `observation` (1, T, ...) on a GPU.
+    def __init__(self, work: Callable[[torch.Generator], T], device: torch.device) -> None:
+        """Record `work`, which draws from the generator that it is given.
 
         Raises:
-            RuntimeError: Something in the decision cannot be recorded; PyTorch says what.
+            RuntimeError: Something in it cannot be recorded; PyTorch says what.
         """
-        device = observation.device
-        self._observation = observation.clone()
         self._generator = torch.Generator(device)
         self._graph = torch.cuda.CUDAGraph()
         self._graph.register_generator_state(self._generator)
@@ -39,36 +36,23 @@ class GraphedDecision:
         side.wait_stream(torch.cuda.current_stream(device))
         with torch.cuda.stream(side):
             for _ in range(WARM_UP):
-                model.decide(self._observation, self._generator)
+                work(self._generator)
         torch.cuda.current_stream(device).wait_stream(side)
+        # Another thread may load the next batch meanwhile.
         with torch.cuda.graph(self._graph, capture_error_mode='thread_local'):
-            self._made = model.decide(self._observation, self._generator)
-        self.seconds = 0.0
-        """How long the last decision took [s]; there is no ending it early."""
-        self(observation, 0)
+            self._result = work(self._generator)
 
-    def __call__(self, observation: Tensor, seed: int) -> Samples:
-        """Decide for `observation`, with draws of `seed`."""
-        start = time.perf_counter()
-        self._observation.copy_(observation)
+    def replay(self, seed: int) -> T:
+        """Do it again with draws of `seed`; the next replay overwrites the result."""
         self._generator.manual_seed(seed)
         self._graph.replay()
-        # Copies: the next replay overwrites what the graph holds.
-        made = Samples(
-            self._made.best.clone(),
-            self._made.candidates.clone(),
-            self._made.energies.clone(),
-            self._made.iterations,
-        )
-        torch.cuda.synchronize(observation.device)
-        self.seconds = time.perf_counter() - start
-        return made
+        return self._result
 
 
-def graphed(model: Model, observation: Tensor) -> GraphedDecision | None:
-    """Record `model`'s decision; where that is impossible, say so in the log and return None."""
+def recorded(make: Callable[[], T]) -> T | None:
+    """Return `make()`, which records; where that is impossible, say so in the log: None."""
     try:
-        return GraphedDecision(model, observation)
+        return make()
     except RuntimeError as error:
         reason = str(error).splitlines()[0]
         log.warning('no CUDA graph, every kernel is launched by itself: %s', reason)

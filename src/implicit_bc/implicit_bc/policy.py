@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ibc_contract.contract import Contract
 from ibc_contract.errors import IbcError
-from implicit_bc.cuda_graph import GraphedDecision, graphed
+from implicit_bc.graphed_decision import GraphedDecision, graphed
 from implicit_bc.interface import ActionMode, Landscape, ModeSet, Observation
 from implicit_bc.methods import ImplicitModel, Model
 from implicit_bc.samplers import Deadline, ModesConfig, Samples, find_modes

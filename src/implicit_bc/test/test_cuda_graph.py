@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ibc_contract.contract import load_contract
-from implicit_bc.cuda_graph import graphed
+from implicit_bc.graphed_decision import graphed
 from implicit_bc.methods import DerivativeFree
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig

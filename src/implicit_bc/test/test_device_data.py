@@ -6,8 +6,8 @@ import torch
 
 from implicit_bc.training.augmentation import random_shifts
 from implicit_bc.training.batches import load_batch
-from implicit_bc.training.cuda_graph import graphed
 from implicit_bc.training.device_data import DeviceData, fits
+from implicit_bc.training.graphed_gradient import graphed
 
 CPU = torch.device('cpu')
 

@@ -159,6 +159,18 @@ def test_the_second_pass_doubles_the_steps_and_quenches_what_the_first_left_hot(
     assert twice.energies.mean() < 0.5 * once.energies.mean()
 
 
+def test_the_first_pass_at_inference_may_have_a_noise_of_its_own():
+    flat = {'samples': 2000, 'iterations': 1, 'step_size': StepSize(0.04, 0.04), 'noise': 0.1}
+    start = ((LOW + HIGH) / 2).expand(1, 2000, 2)
+
+    def spread(**noise):
+        made = run(lambda a: 0 * a.sum(-1), start=start, **flat, **noise)
+        return made.candidates.std(dim=(0, 1)) / HALF
+
+    assert torch.allclose(spread(), torch.full((2,), 0.004), rtol=0.1)
+    assert torch.allclose(spread(inference_noise=0.8), torch.full((2,), 0.032), rtol=0.1)
+
+
 def test_chains_begin_where_they_are_told():
     start = torch.tensor([[[0.5, -1.0], [9.0, 9.0]]])
     found = run(lambda a: 0 * a.sum(-1), start=start, samples=4, iterations=1, noise=0.0)

@@ -1,18 +1,17 @@
 """How time and memory of a training step grow with the batch and the counter-examples."""
 
-import ctypes
 import dataclasses
 import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
 from tqdm import tqdm
 
 from ibc_contract.errors import IbcError
+from implicit_bc.benchmarks.memory import peak_bytes
 from implicit_bc.benchmarks.training import (
     SEED,
     make_batch,
@@ -26,7 +25,6 @@ from implicit_bc.training.update import update
 
 SIZES = ((128, 64), (128, 128), (128, 256), (256, 256), (512, 256))
 """Batch and counter-examples: candidates from 8 320 to 131 584."""
-STATUS, CLEAR = Path('/proc/self/status'), Path('/proc/self/clear_refs')
 
 
 @dataclass(frozen=True)
@@ -86,32 +84,19 @@ def _measured(batch: int, negatives: int, device: str) -> Growth:
 
 def _cost(step: Callable[[], Any], device: torch.device) -> Cost:
     """Measure `step`, which is done once before."""
-    step()
+    times = []
+
+    def timed() -> None:
+        started, busy = time.perf_counter(), time.process_time()
+        step()
+        if device.type == 'cuda':
+            torch.cuda.synchronize()
+        times.append((time.perf_counter() - started, time.process_time() - busy))
+
+    timed()
     gc.collect()
-    on_gpu = device.type == 'cuda'
-    if on_gpu:
-        torch.cuda.synchronize()
-        torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memory_allocated() if on_gpu else _reset_peak()
-    started, busy = time.perf_counter(), time.process_time()
-    step()
-    if on_gpu:
-        torch.cuda.synchronize()
-    wall_s, cpu_s = time.perf_counter() - started, time.process_time() - busy
-    peak = torch.cuda.max_memory_allocated() if on_gpu else _status('VmHWM')
-    return Cost(round(wall_s, 4), round(cpu_s, 4), round((peak - before) / 1e6, 1))
-
-
-def _reset_peak() -> int:
-    """Begin a new peak of resident memory; return what is resident now [bytes]."""
-    try:
-        ctypes.CDLL(None).malloc_trim(0)  # what was freed but kept for later would hide the peak
-        CLEAR.write_text('5')  # proc(5): resets VmHWM to VmRSS
-    except (OSError, AttributeError) as error:  # not Linux with glibc
-        raise IbcError(f'peak memory cannot be measured on this system: {error}') from None
-    return _status('VmRSS')
-
-
-def _status(name: str) -> int:
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(name))
-    return 1024 * int(line.split()[1])
+    peak = peak_bytes(timed, device)
+    if peak is None:
+        raise IbcError('peak memory cannot be measured on this system: only Linux counts it')
+    wall_s, cpu_s = times[-1]
+    return Cost(round(wall_s, 4), round(cpu_s, 4), round(peak / 1e6, 1))

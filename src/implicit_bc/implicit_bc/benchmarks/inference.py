@@ -89,6 +89,7 @@ def bench_inference(
         'speedup': round(p50[1] / p50[0], 3),
         'p50_ms': p50[0],
         'p99_ms': p99[0],
+        'steps_per_s': round(1e3 / p50[0], 2),
         'direct_p50_ms': p50[1],
         'direct_p99_ms': p99[1],
         'late_fusion_p50_ms': p50[2],

@@ -104,8 +104,7 @@ def bench_training(rounds: int = 5, device: str = 'cpu', progress: bool = True) 
         'device': states['device'],
         'torch': str(torch.__version__),
         'rounds': rounds,
-        'speedup': states['speedup'],
-        'steps_per_s': states['steps_per_s'],
+        **{key: states[key] for key in ('speedup', 'steps_per_s', 'p50_ms', 'p99_ms')},
         **results,
     }
 
@@ -149,6 +148,8 @@ def compare_steps(
         'micro_batch': len(parts[0]),
         'speedup': round(plain_s / step_s, 3),
         'steps_per_s': round(1 / step_s, 4),
+        'p50_ms': round(1e3 * step_s, 1),
+        'p99_ms': round(1e3 * float(np.percentile(here.wall_s, 99)), 1),
         'plain_steps_per_s': round(1 / plain_s, 4),
         'cpu_s': round(cpu_s, 3),
         'plain_cpu_s': round(plain_cpu_s, 3),

@@ -60,6 +60,8 @@ class LangevinConfig:
     iterations: Annotated[int, Field(ge=1, description='steps of a pass')] = 50
     step_size: StepSize = StepSize()
     noise: Annotated[float, Field(ge=0, description='standard deviation sigma')] = 1.0
+    inference_noise: Annotated[float | None, Field(ge=0)] = None
+    """sigma of the first pass at inference, where it differs: 1.0 in the released code."""
     max_step: Annotated[float, Field(gt=0, description='clip of a step per dimension')] = 0.1
     second_pass: StepSize | None = None
     """Step sizes of as many steps again at inference; D.1 has 1e-5 throughout, D.3 has no second
@@ -84,11 +86,12 @@ def langevin_minimize(
     before choosing from them. Arguments and result are those of `derivative_free.minimize`.
     """
     candidates = first_candidates(low, high, batch, config.samples, start, generator)
-    rates = config.step_size.all_of(config.iterations)
+    first_noise = config.noise if config.inference_noise is None else config.inference_noise
+    moves = [(rate, first_noise) for rate in config.step_size.all_of(config.iterations)]
     if config.second_pass is not None:
-        rates += config.second_pass.all_of(config.iterations)
+        moves += [(rate, config.noise) for rate in config.second_pass.all_of(config.iterations)]
     candidates, steps = _steps(
-        energy, candidates, low, high, config.noise, config.max_step, rates, generator, deadline
+        energy, candidates, low, high, moves, config.max_step, generator, deadline
     )
     return choose(candidates, energy(candidates), config.pick, generator, steps)
 
@@ -106,8 +109,8 @@ def langevin_chain(
     For counter-examples, `start` is uniform (B.3). A network should be in eval mode meanwhile, lest
     spectral norm iterates at every step, and hold an embedding that is detached.
     """
-    rates = config.step_size.all_of(config.iterations)
-    return _steps(energy, start, low, high, config.noise, config.max_step, rates, generator)[0]
+    moves = [(rate, config.noise) for rate in config.step_size.all_of(config.iterations)]
+    return _steps(energy, start, low, high, moves, config.max_step, generator)[0]
 
 
 @torch.no_grad()
@@ -116,17 +119,16 @@ def _steps(
     actions: Tensor,
     low: Tensor,
     high: Tensor,
-    noise: float,
+    moves: list[tuple[float, float]],
     max_step: float,
-    rates: list[float],
     generator: torch.Generator | None,
     deadline: Deadline = NO_DEADLINE,
 ) -> tuple[Tensor, int]:
-    """Return the ends of the chains and the number of steps."""
+    """Take `moves` (step size, noise); return the ends of the chains and how many were taken."""
     half = (high - low) / 2
     step = 0
-    for step in deadline.rounds(len(rates), kept=1):
-        rate = rates[step]
+    for step in deadline.rounds(len(moves), kept=1):
+        rate, noise = moves[step]
         slope = half * _gradient(energy, actions)
         move = rate * (0.5 * slope + noise * gaussian(actions, generator))
         move = torch.clamp(move, -max_step, max_step)

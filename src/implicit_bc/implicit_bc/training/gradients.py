@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from ibc_contract.errors import IbcError
 from implicit_bc.methods import Model
-from implicit_bc.training.cuda_graph import GraphedGradient, graphed
+from implicit_bc.training.graphed_gradient import GraphedGradient, graphed
 from implicit_bc.training.processes import ALONE, Processes
 
 CACHE_BYTES = 2**20
