@@ -44,6 +44,7 @@ DRIVER = Process(
     executable='xarm_planar_driver',
     config_types=('xarm_planar_driver.config:DriverConfig',),
     config='driver',
+    parameters={'autostart': From('autostart')},
     sim_parameters={
         'robot_ip': '127.0.0.1',
         'control_port': From('control_port'),
@@ -98,7 +99,11 @@ POLICY = Process(
     executable='ibc_policy',
     config_types=('ibc_policy_node.config:PolicyConfig',),
     config='policy',
-    parameters={'model': From('model'), 'enabled': From('enabled')},
+    parameters={
+        'model': From('model'),
+        'enabled': From('enabled'),
+        'autostart': From('autostart'),
+    },
     check=check_model,
 )
 TRIALS = Process(

@@ -79,7 +79,14 @@ CAMERA_REFERENCE = Argument(
     'calibrate camera SITE has stored in config_dir:=SITE',
     camera_reference_of_site,
 )
-COMMON = (SIM, ROBOT_IP, NAMESPACE, CONFIG_DIR, *PORTS, ARM_DELAY)
+AUTOSTART = Argument(
+    'autostart',
+    'driver and policy configure and activate by themselves; false: you or a lifecycle manager '
+    'tell them to, and until then the arm is not touched',
+    default=True,
+    kind=bool,
+)
+COMMON = (SIM, ROBOT_IP, NAMESPACE, CONFIG_DIR, AUTOSTART, *PORTS, ARM_DELAY)
 
 STACKS = {
     stack.name: stack

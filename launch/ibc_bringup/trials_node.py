@@ -18,6 +18,7 @@ import numpy as np
 import pydantic
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from pydantic import Field
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Float64, Int64
@@ -30,7 +31,14 @@ from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.images import decode_jpeg
 from ibc_contract.pacing import ticks
-from ibc_contract.ros import ACQUAINTANCE_S, declare_config, latched, newest, status_name
+from ibc_contract.ros import (
+    ACQUAINTANCE_S,
+    Diagnostics,
+    declare_config,
+    latched,
+    newest,
+    status_name,
+)
 from ibc_contract.runner import run
 
 DRIVER = 'xarm_planar_driver'
@@ -81,6 +89,7 @@ class TrialsNode(Node):
         self._config = declare_config(self, TrialsConfig)
         self._horizon_s = _horizon_s(self._config.task)
         self._jpeg: bytes | None = None
+        self._frame_s = -math.inf
         self._score = 0.0
         self._seed: int | None = None
         self._arm_trouble = ''
@@ -107,6 +116,8 @@ class TrialsNode(Node):
             )
             if self._config.record
         }
+        self._diagnostics = Diagnostics(self, 'trials')
+        self.create_timer(1.0, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name='trials', daemon=True)
         self._thread.start()
@@ -119,6 +130,18 @@ class TrialsNode(Node):
             self._film.close()
         if self._overview is not None:
             self._overview.close()
+
+    def _diagnose(self) -> None:
+        trials = list(self._trials)
+        values = {
+            'trials': len(trials),
+            'successes': sum(trial.success for trial in trials),
+            'score now': f'{self._score:.2f}',
+            'frame age [ms]': f'{(time.monotonic() - self._frame_s) * 1e3:.0f}',
+        }
+        level = DiagnosticStatus.WARN if self._arm_trouble else DiagnosticStatus.OK
+        message = self._arm_trouble or f'{len(trials)} of {self._config.episodes} trials'
+        self._diagnostics.publish(level, message, values)
 
     def _work(self) -> None:
         try:
@@ -155,6 +178,8 @@ class TrialsNode(Node):
             )
             if self._arm_trouble:
                 raise IbcError(f'the arm has {self._arm_trouble}')
+            if self._stop.is_set():
+                return
 
     def _prepare(self) -> None:
         self._call(self._enable, SetBool.Request(data=False))
@@ -182,6 +207,7 @@ class TrialsNode(Node):
                 return Trial(score, success=False, seconds=round(now, 2))
             if begin + now >= end or self._arm_trouble:
                 break
+        self._call(self._enable, SetBool.Request(data=False))  # sent, though we may be ending
         return Trial(score, success=False, seconds=round(now, 2), stopped=True)
 
     def _record(self, *services: str) -> None:
@@ -221,6 +247,7 @@ class TrialsNode(Node):
 
     def _keep_frame(self, message: CompressedImage) -> None:
         self._jpeg = bytes(message.data)
+        self._frame_s = time.monotonic()
 
     def _keep_score(self, message: Float64) -> None:
         self._score = message.data

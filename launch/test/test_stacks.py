@@ -43,7 +43,8 @@ def test_the_twin_replaces_arm_and_camera():
     assert in_twin['realsense_capture'].parameters['source'] == 'twin'
     on_robot = calls('teleop_record', sim='false', robot_ip='10.0.0.5', camera_pose='mine.yaml')
     assert set(on_robot) == set(in_twin) - {'xarm_twin'}
-    assert on_robot['xarm_planar_driver'].parameters == {'robot_ip': '10.0.0.5'}
+    assert on_robot['xarm_planar_driver'].parameters['robot_ip'] == '10.0.0.5'
+    assert 'control_port' not in on_robot['xarm_planar_driver'].parameters
     camera = on_robot['realsense_capture'].parameters
     assert camera == {'source': 'device', 'reference_image': ''}
     assert on_robot['teleop_mouse'].parameters == {'camera_pose_file': 'mine.yaml'}
@@ -69,6 +70,13 @@ def test_on_the_robot_a_person_lets_the_policy_act(monkeypatch):
     robot = {'sim': 'false', 'robot_ip': '10.0.0.5'}
     assert enabled(**robot) is False
     assert enabled(**robot, enabled='true') is True
+
+
+@pytest.mark.parametrize('given', [{}, {'autostart': 'false'}])
+def test_driver_and_policy_can_be_left_to_a_lifecycle_manager(given):
+    found = calls('run_policy', model='mine', task='push_red', **given)
+    managed = [found[name].parameters['autostart'] for name in ('xarm_planar_driver', 'ibc_policy')]
+    assert managed == [not given, not given]
 
 
 def record(root, seed):

@@ -1,6 +1,7 @@
 """Node `replay_bag`: drives the arm with an episode's setpoints and reports the tracking error."""
 
 import json
+import math
 import sys
 import threading
 import time
@@ -10,8 +11,10 @@ from typing import Annotated, Any
 
 import numpy as np
 import pydantic
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped, Vector3Stamped
 from pydantic import Field
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
@@ -20,7 +23,7 @@ from demo_recorder.tracking import Track, make_track
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.messages import pose_xy, stamp_ns
-from ibc_contract.ros import ACQUAINTANCE_S, declare_config, newest
+from ibc_contract.ros import ACQUAINTANCE_S, Diagnostics, declare_config, newest
 from ibc_contract.runner import run
 
 POLL_S = 0.02
@@ -55,6 +58,7 @@ class ReplayNode(Node):
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._newest: np.ndarray | None = None
+        self._heard_s = -math.inf
         self._zero_ns = 0
         self._setpoints: list[tuple[int, np.ndarray]] = []
         self._measured: list[tuple[int, np.ndarray]] = []
@@ -66,6 +70,9 @@ class ReplayNode(Node):
         self._home = self.create_client(Trigger, topics.ARM_HOME)
         self.create_subscription(PoseStamped, topics.TCP_SETPOINT, self._on_setpoint, newest(300))
         self.create_subscription(PoseStamped, topics.TCP_POSE, self._on_pose, newest(300))
+        self._moves = 0
+        self._diagnostics = Diagnostics(self, 'replay')
+        self.create_timer(1.0, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._thread = threading.Thread(target=self._run, name='replay', daemon=True)
         self._thread.start()
 
@@ -73,6 +80,17 @@ class ReplayNode(Node):
         """Stop sending commands; the driver then holds."""
         self._stop.set()
         self._thread.join(timeout=2.0)
+
+    def _diagnose(self) -> None:
+        with self._lock:
+            heard_s, setpoints = self._heard_s, len(self._setpoints)
+        values = {
+            'moves sent': self._moves,
+            'setpoints heard': setpoints,
+            'setpoint age [ms]': f'{(time.monotonic() - heard_s) * 1e3:.0f}',
+        }
+        message = 'replaying' if self._moves else 'waiting for the arm'
+        self._diagnostics.publish(DiagnosticStatus.OK, message, values)
 
     def home(self) -> None:
         """Call the driver's service and wait for its answer, then for setpoints. In the thread."""
@@ -103,6 +121,7 @@ class ReplayNode(Node):
         message.header.frame_id = topics.LINK_BASE
         message.vector.x, message.vector.y = float(delta[0]), float(delta[1])
         self._commands.publish(message)
+        self._moves += 1
 
     def setpoint(self) -> np.ndarray | None:
         """Newest commanded point, shape (2,) [m]."""
@@ -129,7 +148,7 @@ class ReplayNode(Node):
     def _on_setpoint(self, message: PoseStamped) -> None:
         point = pose_xy(message)
         with self._lock:
-            self._newest = point
+            self._newest, self._heard_s = point, time.monotonic()
             self._setpoints.append((stamp_ns(message), point))
 
     def _on_pose(self, message: PoseStamped) -> None:

@@ -8,9 +8,15 @@ import annotated_types
 import pydantic
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from pydantic.fields import FieldInfo
-from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rcl_interfaces.msg import (
+    FloatingPointRange,
+    IntegerRange,
+    ParameterDescriptor,
+    SetParametersResult,
+)
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from ibc_contract import topics
@@ -46,8 +52,8 @@ def declare_config(node: Node, config_type: type[ConfigT], *, read_only: bool = 
     """Declare one ROS parameter per field of a pydantic dataclass and return it, filled.
 
     Field descriptions become parameter descriptions; `ge` and `le` become ranges. Fields without a
-    default are required. Parameters that are not `read_only` may be set while the node runs; use
-    `read_config` for their current values.
+    default are required. Parameters that are not `read_only` may be set while the node runs, to
+    what the dataclass takes; use `read_config` for their current values.
 
     Raises:
         IbcError: A value is missing or out of range; the message names parameter and remedy.
@@ -66,7 +72,21 @@ def declare_config(node: Node, config_type: type[ConfigT], *, read_only: bool = 
             node.declare_parameter(field.name, default, descriptor)
         except ParameterException as error:
             raise _refusal(node, field.name, ' '.join(str(error).split())) from None
-    return read_config(node, config_type)
+    config = read_config(node, config_type)
+    if not read_only:
+        node.add_on_set_parameters_callback(lambda asked: _judge(node, config_type, asked))
+    return config
+
+
+def _judge(node: Node, config_type: type, asked: list[Parameter]) -> SetParametersResult:
+    """Say whether parameters of `config_type` may take the values that somebody asks for."""
+    known = {field.name for field in dataclasses.fields(config_type)}
+    values = {parameter.name: parameter.value for parameter in asked if parameter.name in known}
+    try:
+        _parse(node, config_type, values)
+    except IbcError as error:
+        return SetParametersResult(successful=False, reason=str(error))
+    return SetParametersResult(successful=True)
 
 
 def read_config(node: Node, config_type: type[ConfigT]) -> ConfigT:
@@ -75,8 +95,13 @@ def read_config(node: Node, config_type: type[ConfigT]) -> ConfigT:
     Raises:
         IbcError: A value is missing or out of range; the message names parameter and remedy.
     """
+    return _parse(node, config_type, {})
+
+
+def _parse(node: Node, config_type: type[ConfigT], instead: Mapping[str, object]) -> ConfigT:
+    """Read the current values, those in `instead` replaced."""
     names = [field.name for field in dataclasses.fields(config_type)]  # type: ignore[arg-type]
-    given = {name: node.get_parameter(name).value for name in names}
+    given = {name: node.get_parameter(name).value for name in names} | dict(instead)
     values = {name: value for name, value in given.items() if value is not None}
     try:
         return pydantic.TypeAdapter(config_type).validate_python(values)

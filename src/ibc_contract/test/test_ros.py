@@ -95,6 +95,19 @@ def test_parameters_that_may_change_are_read_again(ros):
     node.destroy_node()
 
 
+def test_what_only_the_dataclass_refuses_is_refused_when_it_is_set(ros):
+    node = node_with(ros, robot_ip='10.0.0.2')
+    declare_config(node, ArmConfig, read_only=False)
+    (result,) = node.set_parameters([Parameter('robot_ip', value='')])
+    assert not result.successful
+    assert result.reason.startswith("arm: parameter 'robot_ip': String should have at least 1")
+    assert read_config(node, ArmConfig).robot_ip == '10.0.0.2'
+    node.declare_parameter('another', 1)
+    (result,) = node.set_parameters([Parameter('another', value=2)])
+    assert result.successful
+    node.destroy_node()
+
+
 def test_qos_is_reliable_everywhere():
     assert newest().depth == 1
     assert newest(30).depth == 30

@@ -26,7 +26,7 @@ class PolicyConfig:
         int, Field(ge=-1, le=65536, description="last tick's best candidates; -1: the model's")
     ] = -1
     mode_margin: Annotated[
-        float, Field(ge=-1, le=1000, description="energy a new mode must gain; -1: the model's")
+        float, Field(ge=-1, le=1000, description="energy a new mode must gain [1]; -1: the model's")
     ] = -1.0
     """Both are explained in `implicit_bc.steadiness`."""
     command_latency: Annotated[

@@ -30,7 +30,7 @@ class TeleopConfig:
         Field(
             ge=0.0,
             le=4.0,
-            description='window pixels per camera pixel; 0: what fits on the screen, at most 2',
+            description='window pixels per camera pixel [1]; 0: what fits on the screen, at most 2',
         ),
         AfterValidator(_fits_or_legible),
     ] = 0.0

@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 import numpy as np
 import pydantic
+from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseArray, PoseStamped, Vector3Stamped
 from pydantic import Field
 from rclpy.client import Client
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Float64, String
@@ -19,7 +21,7 @@ from std_srvs.srv import Trigger
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.messages import pose_xy, poses_array
-from ibc_contract.ros import ACQUAINTANCE_S, declare_config, latched, newest
+from ibc_contract.ros import ACQUAINTANCE_S, Diagnostics, declare_config, latched, newest
 from ibc_contract.runner import run
 from xarm_twin.showing import Look, Outcome, Showing, StageError
 from xarm_twin.tasks import get_task
@@ -86,6 +88,10 @@ class DemonstratorNode(Node):
         self._create_subscriptions()
         self._commands = self.create_publisher(Vector3Stamped, topics.TELEOP_DELTA, newest(10))
         self._triggers = {name: self.create_client(Trigger, name) for name in self._needed()}
+        self._outcomes: list[Outcome] = []
+        self._moves = 0
+        self._diagnostics = Diagnostics(self, 'showing')
+        self.create_timer(1.0, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name='showing', daemon=True)
         self._thread.start()
@@ -147,6 +153,7 @@ class DemonstratorNode(Node):
         command.header.frame_id = topics.LINK_BASE
         command.vector.x, command.vector.y = map(float, delta)
         self._commands.publish(command)
+        self._moves += 1
 
     def _create_subscriptions(self) -> None:
         self.create_subscription(PoseStamped, topics.TCP_SETPOINT, self._on_setpoint, newest())
@@ -203,21 +210,41 @@ class DemonstratorNode(Node):
     def _show(self) -> None:
         config = self._config
         showing = Showing(self, self._task, config.noise, config.multimodal, self._stop)
-        outcomes: list[Outcome] = []
         for episode in range(config.episodes):
             outcome = showing.run_episode(np.random.default_rng((config.seed, episode)))
             if self._stop.is_set():  # in the middle of it, for all we know
                 return
-            outcomes.append(outcome)
-            self._log_progress(outcomes)
+            self._outcomes.append(outcome)
+            self._log_progress()
 
-    def _log_progress(self, outcomes: list[Outcome]) -> None:
-        last, successes = outcomes[-1], sum(outcome.success for outcome in outcomes)
+    def _log_progress(self) -> None:
+        last, successes = self._outcomes[-1], sum(outcome.success for outcome in self._outcomes)
         self.get_logger().info(
-            f'episode {len(outcomes)}/{self._config.episodes}: '
+            f'episode {len(self._outcomes)}/{self._config.episodes}: '
             f'{"success" if last.success else "failure"} after {last.duration:.1f} s, '
             f'score {last.score:.2f}; {successes} successes so far'
         )
+
+    def _diagnose(self) -> None:
+        outcomes, now = list(self._outcomes), time.monotonic()
+        with self._lock:
+            inputs = {
+                topics.TCP_SETPOINT: self._setpoint,
+                topics.TWIN_OBJECTS: self._objects,
+                topics.TWIN_SCORE: self._score,
+            }
+        ages = {
+            f'{topic} age [ms]': f'{(now - heard[0]) * 1e3:.0f}' if heard else 'silent'
+            for topic, heard in inputs.items()
+        }
+        values = {
+            'episodes shown': len(outcomes),
+            'successes': sum(outcome.success for outcome in outcomes),
+            'moves sent': self._moves,
+            **ages,
+        }
+        message = f'{len(outcomes)} of {self._config.episodes} episodes shown'
+        self._diagnostics.publish(DiagnosticStatus.OK, message, values)
 
     def _wait_for_others(self) -> None:
         deadline = time.monotonic() + self._config.startup_timeout
