@@ -16,7 +16,7 @@ from teleop_mouse.config import TeleopConfig
 from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.config import DriverConfig
 from xarm_planar_driver.driver import PlanarDriver
-from xarm_planar_driver.motion import Request
+from xarm_planar_driver.phases import Request
 from xarm_planar_driver.servo_loop import TickReport
 from xarm_twin.controller import EmulatedController, LagPlant
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from planar_arm.errors import PlanarArmError
 from planar_arm.homing import points_home
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.workspace import Workspace
@@ -13,6 +14,8 @@ MARGIN = 0.02
 """From the workspace, and from the way home, to the sides and the lid of the box [m]."""
 BELOW = 0.008
 """From the tool plane to the floor of the box [m]: less than from the plane to the board."""
+LOWEST_START = 0.006
+"""How far below its plane the tool may be when it sets out [m]: a little above the floor."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +37,21 @@ def fence_around(kinematics: Xarm6Kinematics, workspace: Workspace, q: npt.Array
     """Return the box around the workspace, home and the way home from joints `q` (6,) [rad].
 
     Once the arm is at home the box around the way it came is larger than needed; the next reset
-    draws it anew.
+    draws it anew. Its floor is always the same.
+
+    Raises:
+        PlanarArmError: The tool is on the floor or below, where the board is.
     """
     way = points_home(kinematics, workspace, q)
+    below = workspace.tool_height - float(way[0, 2])
+    if below > LOWEST_START:
+        raise PlanarArmError(
+            f'the tool is {below * 1e3:.0f} mm below its plane, where the board is: lift the arm '
+            "by hand or with the vendor's software first"
+        )
     corners = np.array([(x, y, workspace.tool_height) for x, y in workspace.polygon])
     points = np.concatenate([way, corners])
     low, high = points.min(axis=0) - MARGIN, points.max(axis=0) + MARGIN
-    low[2] = min(workspace.tool_height, float(way[0, 2])) - BELOW
+    low[2] = workspace.tool_height - BELOW
     x0, y0, z0, x1, y1, z1 = map(float, (*low, *high))
     return Fence((x0, y0, z0), (x1, y1, z1))

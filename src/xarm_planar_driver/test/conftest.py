@@ -24,8 +24,8 @@ from waiting import wait_for
 from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.config import DriverConfig
 from xarm_planar_driver.driver import PlanarDriver
-from xarm_planar_driver.motion import Outcome, Request
 from xarm_planar_driver.node import XarmPlanarDriverNode
+from xarm_planar_driver.phases import Outcome, Request
 from xarm_planar_driver.servo_loop import TickReport
 from xarm_twin.controller import EmulatedController, Identity, LagPlant, inject
 from xarm_twin.controller.flange import tcp_pose_mm
@@ -323,8 +323,11 @@ class Bench:
     def goes_on(self) -> bool:
         """Whether the tool follows again."""
         begin = time.monotonic()
-        self.lead(0.5)
-        return self.stage.in_phase('active') and self.travel(begin)[0] > 0.01
+        while time.monotonic() < begin + 15.0:  # a busy machine makes the motion slow
+            self.lead(0.5)
+            if self.stage.in_phase('active') and self.travel(begin)[0] > 0.01:
+                return True
+        return False
 
     def close(self) -> None:
         if hasattr(self, 'stage'):

@@ -13,7 +13,7 @@ from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.driver import PlanarDriver
 from xarm_planar_driver.driver_status import Level
 from xarm_planar_driver.errors import ArmError
-from xarm_planar_driver.motion import Phase, Request
+from xarm_planar_driver.phases import Phase, Request
 from xarm_twin.controller import EmulatedController, LagPlant
 
 

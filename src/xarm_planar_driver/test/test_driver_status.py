@@ -2,18 +2,20 @@ from dataclasses import replace
 
 import pytest
 
-from xarm_planar_driver.driver_status import DriverStatus, Level
-from xarm_planar_driver.motion import Phase
+from xarm_planar_driver.driver_status import DriverStatus, Level, RecentStats
+from xarm_planar_driver.phases import Phase
 from xarm_planar_driver.servo_loop import LoopStats
 from xarm_planar_driver.status_reports import StatusReport
 
 FINE = DriverStatus(
     phase=Phase.ACTIVE,
     activity='active',
+    fault=None,
     reason='',
     stats=LoopStats(since=100.0, ticks=200, worst_late=0.0005),
+    recently=LoopStats(since=97.0),
     report=StatusReport(received=101.9, state=1, mode=1, error=0, warning=0),
-    waited=0,
+    lately={},
     interventions={},
     ignored={},
 )
@@ -29,10 +31,14 @@ def test_all_is_well():
         ({'phase': Phase.STOPPED, 'reason': 'C31'}, Level.ERROR, 'stopped: C31; call arm/reset'),
         ({'phase': Phase.IDLE, 'reason': 'disabled'}, Level.WARN, 'idle: disabled'),
         ({'stats': LoopStats(100.0, silent=2)}, Level.WARN, 'arm did not answer in 2 ticks'),
-        ({'waited': 7}, Level.WARN, 'the tool does not follow'),
-        ({'stats': LoopStats(100.0, missed=3)}, Level.WARN, '3 ticks missed'),
+        ({'stats': LoopStats(100.0, silent=1)}, Level.WARN, 'arm did not answer in 1 tick'),
+        ({'lately': {'setpoint_waits_for_tool': 7}}, Level.WARN, 'the tool does not follow'),
+        ({'lately': {'command_not_finite': 1}}, Level.WARN, '1 command refused: no numbers'),
+        ({'lately': {'delta_shortened': 3}}, Level.WARN, '3 commands shortened'),
+        ({'lately': {'command_stale': 3}}, Level.WARN, '3 commands refused: too old'),
+        ({'recently': LoopStats(97.0, missed=26)}, Level.WARN, '26 ticks missed in 5 s: the mach'),
         (
-            {'stats': LoopStats(100.0, missed=3, worst_reply=0.05)},
+            {'recently': LoopStats(97.0, missed=60, slow=6, worst_reply=0.05)},
             Level.WARN,
             'the arm takes up to 50 ms to answer',
         ),
@@ -43,6 +49,22 @@ def test_what_is_wrong_is_said(changes, level, message):
     judged, text = replace(FINE, **changes).judge(now=102.0)
     assert judged is level
     assert text.startswith(message)
+
+
+def test_a_tick_missed_now_and_then_is_counted_but_warns_nobody():
+    stats = LoopStats(100.0, missed=3, slow=1, worst_reply=0.05)
+    status = replace(FINE, stats=stats, recently=stats, lately={'command_stale': 1})
+    assert status.judge(now=102.0) == (Level.OK, 'active')
+    assert status.values(now=102.0)['missed_ticks'] == 3
+
+
+def test_of_late_is_the_sum_of_the_last_seconds():
+    recent = RecentStats()
+    for second in range(10):
+        stats = LoopStats(float(second), missed=5, slow=1, worst_reply=0.01 * second)
+        sums = recent.add(stats, second + 1.0)
+    assert (sums.missed, sums.slow, sums.worst_reply) == (30, 6, 0.09)
+    assert recent.add(LoopStats(10.0), 30.0).missed == 0
 
 
 def test_old_reports_are_no_reports():

@@ -9,7 +9,8 @@ import pytest
 from planar_arm import xarm6
 from planar_arm.safety import load_safety_limits
 from xarm_planar_driver.driver_status import Level
-from xarm_planar_driver.motion import LARGEST_LAG, Request
+from xarm_planar_driver.phases import Request
+from xarm_planar_driver.way_home import LARGEST_LAG
 from xarm_twin.controller import EmulatedController, LagPlant
 
 

@@ -14,12 +14,8 @@ from planar_arm.setpoint_motion import Interpolation
 from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_planar_driver.arbitration import Arbiter, Command, Source
 from xarm_planar_driver.errors import ArmFault, ArmSilent
-from xarm_planar_driver.motion import (
-    ArmMotion,
-    MotionSettings,
-    Phase,
-    Request,
-)
+from xarm_planar_driver.motion import ArmMotion, MotionSettings
+from xarm_planar_driver.phases import Phase, Request
 from xarm_planar_driver.report_watch import LONGEST_WITHOUT_REPORT
 from xarm_planar_driver.status_reports import StatusReport
 

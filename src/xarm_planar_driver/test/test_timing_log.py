@@ -5,7 +5,7 @@ import json
 import pytest
 
 from xarm_planar_driver import real_time
-from xarm_planar_driver.motion import Request
+from xarm_planar_driver.phases import Request
 from xarm_planar_driver.real_time import Right, lock_memory, take_priority
 from xarm_planar_driver.timing_log import TimingLog
 

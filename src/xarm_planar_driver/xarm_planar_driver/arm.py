@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 import planar_arm.xarm6 as xarm6
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, ArmSilent
+from xarm_planar_driver.faults import Fault
 from xarm_planar_driver.handshake import NotAnArm, ask_version
 from xarm_planar_driver.interruptible import interruptible
 from xarm_planar_driver.safeguards import Safeguards, find_difference, set_safeguards
@@ -103,6 +104,7 @@ class XarmArm:
         Raises:
             ArmFault: The controller is in error, is not ready after that, for instance by an
                 e-stop, or keeps other limits than it was told.
+            PlanarArmError: From there is no safe way.
         """
         api = self._connected()
         api.set_timeout(SETUP_TIMEOUT)
@@ -112,7 +114,7 @@ class XarmArm:
             self._expect(('clean_warn', api.clean_warn()))
             error = self._controller_error()
             if error:  # pressed e-stop, collision: nothing that follows would be taken
-                raise ArmFault(f'arm at {self.address} is not ready: {_reason(error, _STOP)}')
+                raise self._not_ready(error, _STOP)
             q, _ = self.joint_states()
             self._set_safeguards(api, safeguards_at(q))
             return self._enter_servo_mode(api)
@@ -127,7 +129,8 @@ class XarmArm:
         if difference is not None:
             raise ArmFault(
                 f'arm at {self.address} did not take its safety limits: {difference}; check that '
-                'no other program sets them, and the firmware'
+                'no other program sets them, and the firmware',
+                Fault.LIMITS_NOT_KEPT,
             )
 
     def _enter_servo_mode(self, api: Any) -> Vector:
@@ -140,7 +143,7 @@ class XarmArm:
         state = self._require('get_state', *api.get_state())
         error = self._controller_error()
         if error or state not in _MOVABLE_STATES:
-            raise ArmFault(f'arm at {self.address} is not ready: {_reason(error, state)}')
+            raise self._not_ready(error, state)
         # A resumed arm jumps to the newest point it was given: make that the measured one.
         q, _ = self.joint_states()
         self.send_joints(q)
@@ -156,7 +159,9 @@ class XarmArm:
         states = self._require('get_joint_states', *self._connected().get_joint_states(num=2))
         positions, velocities = np.array(states)[:, : xarm6.JOINTS]
         if not (np.isfinite(positions).all() and np.isfinite(velocities).all()):
-            raise ArmFault(f'arm at {self.address} reports joint positions {positions}')
+            raise ArmFault(
+                f'arm at {self.address} reports joint positions {positions}', Fault.BAD_MEASUREMENT
+            )
         return positions, velocities
 
     def send_joints(self, q: Vector) -> None:
@@ -209,13 +214,18 @@ class XarmArm:
         error, _ = self._require('get_err_warn_code', *self._connected().get_err_warn_code())
         return int(error)
 
+    def _not_ready(self, error: int, state: int) -> ArmFault:
+        reason, fault = _reason(error, state)
+        return ArmFault(f'arm at {self.address} is not ready: {reason}', fault)
+
     def _error(self, name: str, code: int) -> ArmError:
         if code == _TIMEOUT and self._connected().connected:
             return ArmSilent(f'arm at {self.address} did not answer {name} in {REPLY_TIMEOUT} s')
         if code in _REFUSED:
             error = self._controller_error()
             state = self._require('get_state', *self._connected().get_state())
-            return ArmFault(f'arm at {self.address} refused to move: {_reason(error, state)}')
+            reason, fault = _reason(error, state)
+            return ArmFault(f'arm at {self.address} refused to move: {reason}', fault)
         if not self._connected().connected:
             return ArmLost(f'lost the connection to the arm at {self.address}')
         return ArmFault(f'arm at {self.address}: {name} failed with SDK code {code}')
@@ -229,12 +239,12 @@ def describe_error(code: int) -> str:
     return f'C{code} {title}'
 
 
-def _reason(error: int, state: int) -> str:
+def _reason(error: int, state: int) -> tuple[str, Fault]:
     if error:
-        return f'controller error {describe_error(error)}'
+        return f'controller error {describe_error(error)}', Fault.CONTROLLER_ERROR
     if state in _MOVABLE_STATES:
-        return 'another program changed its mode'
-    return f'controller state {state}, set by another program or by itself'
+        return 'another program changed its mode', Fault.TAKEN_OVER
+    return f'controller state {state}, set by another program or by itself', Fault.TAKEN_OVER
 
 
 def _open_sdk_in_time(ip: str, control_port: int) -> Any:

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -13,9 +14,10 @@ from planar_arm.workspace import DEFAULT_WORKSPACE, Workspace
 from xarm_planar_driver.arbitration import Arbiter, Command
 from xarm_planar_driver.arm import XarmArm
 from xarm_planar_driver.config import DriverConfig
-from xarm_planar_driver.driver_status import DriverStatus
+from xarm_planar_driver.driver_status import DriverStatus, RecentStats
 from xarm_planar_driver.errors import ArmError, ArmFault
-from xarm_planar_driver.motion import ArmMotion, MotionSettings, Outcome, Phase, Request
+from xarm_planar_driver.motion import ArmMotion, MotionSettings
+from xarm_planar_driver.phases import Outcome, Phase, Request
 from xarm_planar_driver.servo_loop import LATE, ServoLoop, TickReport
 from xarm_planar_driver.status_reports import VENDOR_PORT, StatusReports
 from xarm_planar_driver.timing_log import TimingLog
@@ -79,7 +81,8 @@ class PlanarDriver:
             self._timing,
         )
         self._loop.start()
-        self._waits = 0
+        self._interventions: Counter[str] = Counter()
+        self._recent = RecentStats()
 
     @property
     def phase(self) -> Phase:
@@ -125,14 +128,20 @@ class PlanarDriver:
 
     def status(self) -> DriverStatus:
         """Sum up the time since the last call."""
-        before, self._waits = self._waits, self._gate.interventions['setpoint_waits_for_tool']
+        stats = self._loop.take_stats()
+        lately, self._interventions = (
+            self._gate.interventions - self._interventions,
+            self._gate.interventions.copy(),
+        )
         return DriverStatus(
             phase=self._motion.phase,
             activity=str(self._motion.activity),
+            fault=self._motion.fault,
             reason=self._motion.reason,
-            stats=self._loop.take_stats(),
+            stats=stats,
+            recently=self._recent.add(stats, time.monotonic()),
             report=self._reports.newest(),
-            waited=self._waits - before,
+            lately=lately,
             interventions=dict(self._gate.interventions),
             ignored=dict(self._arbiter.ignored),
             priority=self._loop.priority_right,

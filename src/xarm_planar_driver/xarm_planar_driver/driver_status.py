@@ -1,19 +1,34 @@
 """What diagnostics say about the driver."""
 
 import time
+from collections import deque
 from dataclasses import dataclass
 from enum import IntEnum
 
 from xarm_planar_driver.arm import describe_error
-from xarm_planar_driver.motion import Phase
+from xarm_planar_driver.faults import Fault
+from xarm_planar_driver.phases import Phase
 from xarm_planar_driver.real_time import NOT_ASKED, Right
 from xarm_planar_driver.servo_loop import LATENESS_EDGES, LoopStats
 from xarm_planar_driver.status_reports import StatusReport
 
-SLOW_REPLY = 0.02
-"""The arm itself answers within a millisecond; two periods make ticks miss [s]."""
+RECENT = 5.0
+"""How far back warnings of the machine's and the network's pace look [s]."""
+MOST_MISSED = 25
+"""So many ticks may be missed in that time, 5 % at 100 Hz, before diagnostics warn: each costs the
+motion a pause of a period, and a desktop at work misses one now and then."""
+MOST_SLOW = 5
+"""The same for replies of the arm that take longer than two periods."""
 REPORT_STALE = 1.0
 """Reports come every 0.2 s; after this long without one diagnostics warn [s]."""
+
+
+COMMAND_TROUBLE = (
+    ('command_not_finite', 0, 'refused: no numbers'),
+    ('delta_shortened', 0, 'shortened: asked for too long a move'),
+    ('command_stale', 2, 'refused: too old, or from the future'),
+)
+"""Intervention, how many of them between two statuses nobody needs to hear of, and what is said."""
 
 
 class Level(IntEnum):
@@ -30,11 +45,14 @@ class DriverStatus:
 
     phase: Phase
     activity: str
+    fault: Fault | None
     reason: str
     stats: LoopStats
     report: StatusReport | None
-    waited: int
-    """Ticks in which the setpoint waited for the tool."""
+    recently: LoopStats
+    """The same over the last RECENT seconds."""
+    lately: dict[str, int]
+    """Interventions of the safety gate since the last status."""
     interventions: dict[str, int]
     """By the safety gate, since the start."""
     ignored: dict[str, int]
@@ -44,6 +62,11 @@ class DriverStatus:
     memory: Right = NOT_ASKED
     """Lock of the process's memory."""
 
+    @property
+    def waited(self) -> int:
+        """Ticks in which the setpoint waited for the tool."""
+        return self.lately.get('setpoint_waits_for_tool', 0)
+
     def judge(self, now: float | None = None) -> tuple[Level, str]:
         """Return the level and one line for a person; `now` is `time.monotonic()` [s]."""
         if self.phase is Phase.STOPPED:
@@ -51,14 +74,19 @@ class DriverStatus:
         if self.phase is Phase.IDLE:
             return Level.WARN, f'idle: {self.reason}'
         if self.stats.silent:
-            return Level.WARN, f'arm did not answer in {self.stats.silent} ticks'
+            return Level.WARN, f'arm did not answer in {_count(self.stats.silent, "tick")}'
         if self.waited:
             return Level.WARN, 'the tool does not follow: is something in its way?'
-        if self.stats.worst_reply > SLOW_REPLY:
-            slow = self.stats.worst_reply * 1e3
+        for kind, most, text in COMMAND_TROUBLE:
+            count = self.lately.get(kind, 0)
+            if count > most:
+                return Level.WARN, f'{_count(count, "command")} {text}'
+        if self.recently.slow > MOST_SLOW:
+            slow = self.recently.worst_reply * 1e3
             return Level.WARN, f'the arm takes up to {slow:.0f} ms to answer: is its network busy?'
-        if self.stats.missed:
-            return Level.WARN, f'{self.stats.missed} ticks missed: the machine is too busy'
+        if self.recently.missed > MOST_MISSED:
+            missed = _count(self.recently.missed, 'tick')
+            return Level.WARN, f'{missed} missed in {RECENT:.0f} s: the machine is too busy'
         if self._report_age(now) > REPORT_STALE:
             return Level.WARN, 'no status reports from the arm'
         return Level.OK, self.activity
@@ -69,6 +97,7 @@ class DriverStatus:
         elapsed = max((time.monotonic() if now is None else now) - stats.since, 1e-9)
         values: dict[str, object] = {
             'phase': self.activity,
+            'fault': self.fault or '',
             'reason': self.reason,
             'rate_hz': f'{stats.ticks / elapsed:.1f}',
             'late_ticks': stats.late,
@@ -98,6 +127,30 @@ class DriverStatus:
         if self.report is None:
             return float('inf')
         return (time.monotonic() if now is None else now) - self.report.received
+
+
+class RecentStats:
+    """Sums up the loop's statistics over the last RECENT seconds."""
+
+    def __init__(self) -> None:
+        self._parts: deque[tuple[float, LoopStats]] = deque()
+
+    def add(self, stats: LoopStats, now: float) -> LoopStats:
+        """Take the statistics up to `now`, `time.monotonic()` [s]; return those of late."""
+        self._parts.append((now, stats))
+        while self._parts[0][0] < now - RECENT:
+            self._parts.popleft()
+        parts = [part for _, part in self._parts]
+        return LoopStats(
+            since=parts[0].since,
+            missed=sum(part.missed for part in parts),
+            slow=sum(part.slow for part in parts),
+            worst_reply=max(part.worst_reply for part in parts),
+        )
+
+
+def _count(number: int, thing: str) -> str:
+    return f'{number} {thing}' if number == 1 else f'{number} {thing}s'
 
 
 def _histogram(counts: list[int]) -> str:

@@ -4,17 +4,14 @@ Free of threads and of clocks: the servo loop calls it once per tick.
 """
 
 import logging
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
 import planar_arm.xarm6 as xarm6
-from planar_arm.errors import PlanarArmError
+from planar_arm.errors import GateTrip, PlanarArmError, UnreachablePose
 from planar_arm.fence import fence_around
-from planar_arm.homing import home_path
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import SafetyGate
 from planar_arm.servo import PlanarServo
@@ -23,47 +20,16 @@ from planar_arm.workspace import Workspace
 from xarm_planar_driver.arbitration import Arbiter, Command
 from xarm_planar_driver.arm import XarmArm
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost
+from xarm_planar_driver.faults import Fault
+from xarm_planar_driver.phases import Answer, Outcome, Phase, Request
 from xarm_planar_driver.report_watch import ReportWatch
 from xarm_planar_driver.safeguards import Safeguards
 from xarm_planar_driver.status_reports import StatusReport
+from xarm_planar_driver.way_home import WayHome
 
 log = logging.getLogger(__name__)
 
 Vector = npt.NDArray[np.float64]
-
-LARGEST_LAG = 0.15
-"""How far commanded joints run ahead of measured ones on the way to the plane [rad]: three
-times what a delay of 0.1 s makes at 0.5 rad/s."""
-
-
-class Phase(StrEnum):
-    """What the arm is doing."""
-
-    IDLE = 'idle'
-    HOMING = 'homing'
-    ACTIVE = 'active'
-    STOPPED = 'stopped'
-
-
-class Request(StrEnum):
-    """What a person may ask for."""
-
-    ENABLE = 'enable'
-    DISABLE = 'disable'
-    STOP = 'stop'
-    RESET = 'reset'
-    HOME = 'home'
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a request ended."""
-
-    success: bool
-    message: str
-
-
-Answer = Callable[[Outcome], None]
 
 
 @dataclass(frozen=True)
@@ -101,9 +67,8 @@ class ArmMotion:
         self._arbiter = arbiter
         self._settings = settings
         self._servo = PlanarServo(kinematics, gate, workspace, settings.interpolation)
-        self._path: Iterator[Vector] = iter(())
-        self._q = np.zeros(xarm6.JOINTS)
-        self._q_measured, self._tool = self._q, np.zeros(2)
+        self._way_home: WayHome | None = None
+        self._q_measured, self._tool = np.zeros(xarm6.JOINTS), np.zeros(2)
         self._unanswered: Vector | None = None
         """Joint positions that were sent and may not have arrived."""
         self._going_home = False
@@ -112,6 +77,8 @@ class ArmMotion:
         self.phase = Phase.IDLE
         self.reason = 'not enabled yet'
         """Why the arm is idle or stopped."""
+        self.fault: Fault | None = None
+        """The same for programs, while it is stopped."""
 
     def handle(self, request: Request, t: float, answer: Answer) -> None:
         """Act on `request` at time `t` [s] and answer, at once or when the arm has arrived.
@@ -122,7 +89,7 @@ class ArmMotion:
         try:
             match request:
                 case Request.STOP:
-                    self.trip('arm/stop was called')
+                    self.trip(Fault.STOP_CALLED, 'arm/stop was called')
                     answer(Outcome(True, 'stopped; call arm/reset to go on'))
                 case Request.DISABLE:
                     answer(self._disable())
@@ -137,7 +104,7 @@ class ArmMotion:
             raise
         except (ArmError, PlanarArmError) as error:
             try:
-                self.trip(str(error))
+                self.trip(_fault(error), str(error))
             finally:  # who hears of it finds the arm stopped
                 answer(Outcome(False, str(error)))
 
@@ -177,13 +144,13 @@ class ArmMotion:
                 # the arm has answered to this one.
                 self._send(self._unanswered)
                 return self._servo.setpoint if self.phase is Phase.ACTIVE else None
-            if self.phase is Phase.HOMING:
-                self._step_path()
+            if self._way_home is not None and self.phase is Phase.HOMING:
+                self._step_home(self._way_home)
                 return None
             step = self._servo.step(t, self._settings.period, self._tool)
             self._send(step.q_command)
         except (ArmFault, PlanarArmError) as error:
-            self.trip(str(error))
+            self.trip(_fault(error), str(error))
             return None
         if self._going_home and not self._servo.moving:
             self._arrive('at home')
@@ -194,17 +161,17 @@ class ArmMotion:
         """The phase, for people; moving home in the plane counts as homing."""
         return Phase.HOMING if self._going_home else self.phase
 
-    def trip(self, reason: str) -> None:
+    def trip(self, fault: Fault, reason: str) -> None:
         """Stop the arm and stay stopped until a reset."""
         if self.phase is not Phase.STOPPED:
             log.error('arm stopped: %s; once it may move again, call arm/reset', reason)
-        self.phase, self.reason = Phase.STOPPED, reason
+        self.phase, self.fault, self.reason = Phase.STOPPED, fault, reason
         self._halt()
 
-    def lose(self, reason: str) -> None:
-        """Be stopped, for the arm cannot be reached; it holds what it was sent last."""
+    def lose(self, fault: Fault, reason: str) -> None:
+        """Be stopped, though the arm may be out of reach; then it holds what it was sent last."""
         try:
-            self.trip(reason)
+            self.trip(fault, reason)
         except ArmLost:  # a frozen link may deliver the stop later, a closed one cannot
             return
 
@@ -272,27 +239,23 @@ class ArmMotion:
 
     def _arm_up(self, answer: Answer, clear_errors: bool) -> None:
         """Enable the arm; then hold on the plane where it is, or set out for home."""
-        self._q = self._arm.enable(self._safeguards_at, clear_errors)
+        q = self._arm.enable(self._safeguards_at, clear_errors)
         self._watch.restart()
         self._unanswered = None
         self._arbiter.forget()
-        self._q_measured = self._q
-        self._tool = self._kinematics.forward(self._q).position[:2]
+        self._q_measured = q
+        self._tool = self._kinematics.forward(q).position[:2]
         try:
-            self._servo.start(self._q)
+            self._servo.start(q)
             self.phase = Phase.ACTIVE
         except PlanarArmError as error:
             log.info('%s', error)
-            settings = self._settings
-            self._path = home_path(
-                self._kinematics,
-                self._workspace,
-                self._q,
-                settings.home_joint_speed,
-                settings.period,
+            speed, period = self._settings.home_joint_speed, self._settings.period
+            self._way_home = WayHome(
+                self._kinematics, self._workspace, self._gate, q, speed, period
             )
             self.phase = Phase.HOMING
-        self.reason = ''
+        self.fault, self.reason = None, ''
         self._waiting.append(answer)
 
     def _safeguards_at(self, q: Vector) -> Safeguards:
@@ -304,20 +267,14 @@ class ArmMotion:
         self._going_home = True
         self._servo.goto(xarm6.HOME_XY, t, self._settings.home_speed)
 
-    def _step_path(self) -> None:
-        if np.abs(self._q_measured - self._q).max() > LARGEST_LAG:  # something is in its way
-            self._gate.interventions['setpoint_waits_for_tool'] += 1
-            self._send(self._q)
+    def _step_home(self, way: WayHome) -> None:
+        q = way.step(self._q_measured)
+        if q is not None:
+            self._send(q)
             return
-        q = next(self._path, None)
-        if q is None:
-            self._servo.start(self._q)
-            self.phase = Phase.ACTIVE
-            self._arrive('at home')
-            return
-        self._gate.check_joints(self._q, q, self._settings.period)
-        self._q = q
-        self._send(q)
+        self._servo.start(way.q)
+        self.phase = Phase.ACTIVE
+        self._arrive('at home')
 
     def _send(self, q: Vector) -> None:
         self._unanswered = q
@@ -335,3 +292,15 @@ class ArmMotion:
         waiting, self._waiting = self._waiting, []
         for answer in waiting:
             answer(Outcome(False, f'{self.phase}: {self.reason}'))
+
+
+def _fault(error: ArmError | PlanarArmError) -> Fault:
+    match error:
+        case ArmError():
+            return error.fault
+        case GateTrip():
+            return Fault.JOINT_COMMAND
+        case UnreachablePose():
+            return Fault.UNREACHABLE
+        case _:
+            return Fault.NO_WAY_HOME

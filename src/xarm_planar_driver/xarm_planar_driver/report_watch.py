@@ -2,6 +2,7 @@
 
 from xarm_planar_driver.arm import SERVO_MODE, describe_error
 from xarm_planar_driver.errors import ArmFault
+from xarm_planar_driver.faults import Fault
 from xarm_planar_driver.status_reports import StatusReport
 
 SETTLES = 0.5
@@ -36,13 +37,18 @@ class ReportWatch:
         if t - heard > LONGEST_WITHOUT_REPORT:
             raise ArmFault(
                 f'the arm has sent no status report for {LONGEST_WITHOUT_REPORT:.0f} s: check its '
-                'cable, its report port, and how many programs are connected to it'
+                'cable, its report port, and how many programs are connected to it',
+                Fault.NO_REPORTS,
             )
         if report is None or report.received < self._since + SETTLES:
             return
         if report.error:
-            raise ArmFault(f'controller error {describe_error(report.error)}')
+            raise ArmFault(
+                f'controller error {describe_error(report.error)}', Fault.CONTROLLER_ERROR
+            )
         if report.mode != SERVO_MODE:
-            raise ArmFault(f'another client put the arm into mode {report.mode}')
+            raise ArmFault(f'another client put the arm into mode {report.mode}', Fault.TAKEN_OVER)
         if report.state not in _MOVABLE_STATES:
-            raise ArmFault(f'another client put the arm into state {report.state}')
+            raise ArmFault(
+                f'another client put the arm into state {report.state}', Fault.TAKEN_OVER
+            )

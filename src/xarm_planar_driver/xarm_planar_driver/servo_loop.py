@@ -17,8 +17,10 @@ from ibc_contract.pacing import ticks
 from planar_arm.kinematics import Pose, Xarm6Kinematics
 from xarm_planar_driver.arbitration import Command
 from xarm_planar_driver.arm import XarmArm
-from xarm_planar_driver.errors import ArmLost, ArmSilent
-from xarm_planar_driver.motion import ArmMotion, Outcome, Phase, Request
+from xarm_planar_driver.errors import ArmFault, ArmLost, ArmSilent
+from xarm_planar_driver.faults import Fault
+from xarm_planar_driver.motion import ArmMotion
+from xarm_planar_driver.phases import Outcome, Phase, Request
 from xarm_planar_driver.real_time import NOT_ASKED, lock_memory, take_priority
 from xarm_planar_driver.reconnection import Reconnection
 from xarm_planar_driver.status_reports import StatusReports
@@ -32,6 +34,8 @@ LONGEST_SILENCE = 2.0
 """An arm that answers nothing for this long is gone [s]; without points it holds meanwhile."""
 LATE = 1e-3
 """A tick that begins later than this after its deadline counts as late [s]."""
+SLOW_REPLY = 0.02
+"""The arm itself answers within a millisecond; two periods make ticks miss [s]."""
 LATENESS_EDGES = (1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2)
 """Between the bins of the histogram of lateness [s]."""
 NOT_CONNECTED = 'the driver is not connected to an arm: to stop it, use the emergency stop'
@@ -73,6 +77,8 @@ class LoopStats:
     """Ticks by how late they began, whole periods included; LATENESS_EDGES lie between."""
     worst_work: float = 0.0
     """Longest tick [s]."""
+    slow: int = 0
+    """Waits for the arm's measured joints that were longer than SLOW_REPLY."""
     worst_reply: float = 0.0
     """Longest wait for the arm's measured joints [s]."""
 
@@ -168,6 +174,7 @@ class ServoLoop:
                     self._lose(error)
         except Exception as error:
             log.exception('servo loop')
+            self._motion.lose(Fault.BUG, f'error in the servo loop: {error!r}')
             self._on_end(error)
         finally:
             self._stop.set()
@@ -177,7 +184,7 @@ class ServoLoop:
             self._refuse_requests()
 
     def _lose(self, error: ArmLost) -> None:
-        self._motion.lose(f'{error}; trying to connect again')
+        self._motion.lose(Fault.LINK_LOST, f'{error}; trying to connect again')
         self._refuse_requests()
         self._reconnection = Reconnection(self._arm)
 
@@ -234,8 +241,15 @@ class ServoLoop:
             self._timing.answered(time.monotonic(), follows=setpoint is not None)
         measured_ns = self._clock_ns()
         asked = time.monotonic()
-        q, velocities = self._arm.joint_states()
-        self._stats.worst_reply = max(self._stats.worst_reply, time.monotonic() - asked)
+        try:
+            q, velocities = self._arm.joint_states()
+        except ArmFault as error:
+            if self._motion.phase is not Phase.STOPPED:
+                self._motion.trip(error.fault, str(error))
+            return
+        waited = time.monotonic() - asked
+        self._stats.slow += waited > SLOW_REPLY
+        self._stats.worst_reply = max(self._stats.worst_reply, waited)
         tcp = self._kinematics.forward(q)
         self._motion.measured(q, tcp.position[:2])
         self._on_tick(
