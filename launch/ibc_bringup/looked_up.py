@@ -85,6 +85,17 @@ def camera_reference_of_site(values: Values) -> str:
     return str(Path(site, PICTURE).resolve()) if found else ''
 
 
+def command_latency_of_site(values: Values) -> float:
+    """Return how late this site's setpoint moves after a command [s]; 0 where nobody measured."""
+    from ibc_bringup.latency_file import FILE, load_latency
+
+    site = str(values['config_dir'])
+    if site and Path(site, FILE).is_file():
+        return max(0.0, load_latency(Path(site, FILE)).setpoint_s)
+    named = node_parameters(config_files(site)['policy'], 'ibc_policy').get('command_latency')
+    return float(str(named or 0.0))
+
+
 def _bag_info(values: Values) -> EpisodeInfo:
     from ibc_contract.episode_reader import EpisodeReader
 

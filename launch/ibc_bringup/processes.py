@@ -103,6 +103,7 @@ POLICY = Process(
         'model': From('model'),
         'enabled': From('enabled'),
         'autostart': From('autostart'),
+        'command_latency': From('command_latency'),
     },
     check=check_model,
 )

@@ -7,6 +7,7 @@ from ibc_bringup.arguments import Argument
 from ibc_bringup.looked_up import (
     camera_pose_of_site,
     camera_reference_of_site,
+    command_latency_of_site,
     in_twin,
     recording_seed,
     seed_of_bag,
@@ -143,6 +144,15 @@ STACKS = {
                     'act without waiting for policy/enable; if left out: in the twin only',
                     in_twin,
                     kind=bool,
+                ),
+                Argument(
+                    'command_latency',
+                    'from an action to the move of the setpoint, for which the policy then acts, 0 '
+                    'is off; if left out: what ibc calibrate latency SITE has stored in '
+                    'config_dir:=SITE, else 0 [s]',
+                    command_latency_of_site,
+                    kind=float,
+                    span=(0, 0.2),
                 ),
                 Argument(
                     'trials',

@@ -88,8 +88,14 @@ class TrainingRun:
             dataset = load_dataset(self.data[0])
             made = dataset.contract
             contract.require_same(made.hash, f'dataset {self.data[0]}', made.name)
+            latency, has = self.config.latency_s, dataset.meta.latency_s
+            if latency != has:
+                raise IbcError(
+                    f'dataset {self.data[0]} was made with latency_s {has}, not {latency}: train '
+                    f'with --set latency_s={"null" if has is None else has}, or from the bags'
+                )
             return dataset
-        options = BuildOptions(include_failures=self.include_failures)
+        options = BuildOptions(self.include_failures, latency_s=self.config.latency_s)
         cache = self.folder / DATASET
         if not self._begun or read_meta(cache) is None:
             leave_out = self.leave_out_damaged

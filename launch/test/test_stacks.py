@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from ibc_bringup.checks import ONLY_ROBOT, Finding
+from ibc_bringup.latency_file import FILE, LatencyCalibration, save_latency
 from ibc_bringup.parameter_files import config_path
 from ibc_bringup.ports import free_twin_ports
 from ibc_bringup.stack import From
@@ -191,6 +192,25 @@ def test_the_sites_calibration_is_taken(tmp_path, monkeypatch):
     assert pose_file(camera_pose='other.yaml') == 'other.yaml'
     stored.unlink()
     assert pose_file() == 'hand.yaml'
+
+
+def test_the_policy_gets_the_latency_of_the_site(tmp_path):
+    def latency(**given):
+        found = calls('run_policy', model='m', task='push_red', config_dir=str(tmp_path), **given)
+        return found['ibc_policy'].parameters['command_latency']
+
+    assert latency() == 0.0
+    own = 'ibc_policy: {ros__parameters: {command_latency: 0.02}}\n'
+    (tmp_path / 'policy.yaml').write_text(own)
+    assert latency() == 0.02
+    lags = dict.fromkeys(('arm_s', 'camera_s', 'arrival_s', 'loop_s'), 0.05)
+    found = LatencyCalibration(setpoint_s=0.013, **lags, spread_s={}, steps=20, step_mm=20, date='')
+    save_latency(tmp_path, found)
+    assert latency() == 0.013
+    assert latency(command_latency='0.05') == 0.05
+    (tmp_path / FILE).write_text('setpoint_s: soon')
+    with pytest.raises(IbcError, match=r'latency\.yaml: setpoint_s'):
+        latency()
 
 
 def test_a_calibration_is_read_before_the_arm_is_asked(tmp_path, monkeypatch, caplog):

@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,6 +68,18 @@ def finished(bags, capsys):
     code, result, _ = train(capsys, 'bags', '--preset', 'tiny.yaml', '--run', 'run')
     assert code == 0
     return result
+
+
+def test_a_latency_is_learned_and_told(bags, capsys):
+    words = ['--preset', 'tiny.yaml', '--set', 'latency_s=0.1']
+    code, result, _ = train(capsys, 'bags', *words, '--run', 'late')
+    assert code == 0
+    card = yaml.safe_load((Path(result['bundle']) / 'policy.yaml').read_text())
+    assert card['provenance']['training']['latency_s'] == 0.1
+    code, _, said = train(capsys, 'late/dataset', '--preset', 'tiny.yaml', '--run', 'other')
+    assert code == 1
+    assert 'was made with latency_s 0.1, not None: train with --set latency_s=0.1' in said
+    assert train(capsys, 'late/dataset', *words, '--run', 'other')[0] == 0
 
 
 def test_a_file_where_the_bundle_belongs_is_refused_before_anything_is_made(bags, capsys):

@@ -26,7 +26,8 @@ class EpisodeSteps:
     index: np.ndarray
     """Rows of `observations` that each tick sees, oldest first, shape (K, history) int64."""
     actions: np.ndarray
-    """Moves of the setpoint during the period after each tick, shape (K, 2) float32 [m]."""
+    """Moves of the setpoint during the period that begins `latency_s` after each tick, shape
+    (K, 2) float32 [m]."""
     ticks_ns: np.ndarray
     """Time of each tick, shape (K,) int64 [ns]."""
     skipped: int
@@ -34,7 +35,7 @@ class EpisodeSteps:
     info: EpisodeInfo
 
 
-def read_steps(path: Path, contract: Contract) -> EpisodeSteps:
+def read_steps(path: Path, contract: Contract, latency_s: float = 0.0) -> EpisodeSteps:
     """Resample an episode at the contract's ticks, seeing at each tick what a policy would have.
 
     Messages are given to the observation window in the order in which they were received, up to the
@@ -42,22 +43,28 @@ def read_steps(path: Path, contract: Contract) -> EpisodeSteps:
     tick is when all that is needed has arrived. The action of tick k is s(t_{k+1}) - s(t_k), with
     the recorded setpoint s interpolated linearly between its header stamps.
 
+    A policy whose actions begin `latency_s` [s] after their ticks learns from steps with that
+    latency L: the action is s(t_{k+1} + L) - s(t_k + L), and a state holds the setpoint s(t_k + L),
+    which such a policy foretells. Pictures and objects stay those of the tick.
+
     Raises:
         BadEpisode: The bag is damaged, lacks a topic, or is too short for one step.
         ContractMismatch: It was recorded under another contract.
     """
     reader = EpisodeReader(path)
     reader.require_contract(contract)
-    window = observation_window(contract)
+    latency_ns = round(latency_s * 1e9)
+    window = observation_window(contract, latency_ns)
     reader.require(*window.topics, topics.TCP_SETPOINT)
     received = list(reader.messages(*{*window.topics, topics.TCP_SETPOINT}))
     setpoint = _Setpoint([m for topic, _, m in received if topic == topics.TCP_SETPOINT], contract)
 
-    steps = _Steps(window, received)
-    end = setpoint.end_ns - contract.period_ns + 1
+    steps = _Steps(window, received, latency_ns)
+    end = setpoint.end_ns - contract.period_ns - latency_ns + 1
     try:
         for tick in range(_first_tick(received), end, contract.period_ns):
-            steps.add(tick, setpoint.move(tick, tick + contract.period_ns))
+            begin = tick + latency_ns
+            steps.add(tick, setpoint.move(begin, begin + contract.period_ns))
     except IbcError as error:
         raise BadEpisode(f'{path}: {error}') from None
     if not steps.ticks:
@@ -90,22 +97,25 @@ def _first_tick(received: Sequence[Received]) -> int:
 class _Steps:
     """Collects steps while it gives the messages to a window as they came in."""
 
-    def __init__(self, window: ObservationWindow, received: Sequence[Received]) -> None:
+    def __init__(
+        self, window: ObservationWindow, received: Sequence[Received], latency_ns: int
+    ) -> None:
         self.samples: list[np.ndarray] = []
         self.index: list[list[int]] = []
         self.actions: list[np.ndarray] = []
         self.ticks: list[int] = []
         self.skipped = 0
         self._window = window
-        self._upcoming = deque(received)
+        self._latency_ns = latency_ns
+        seen = [each for each in received if each[0] in window.topics]
+        self._upcoming = deque(each for each in seen if each[0] != topics.TCP_SETPOINT)
+        self._setpoints = deque(each for each in seen if each[0] == topics.TCP_SETPOINT)
         self._rows: dict[Any, int] = {}
 
     def add(self, tick: int, action: np.ndarray | None) -> None:
         """Add the step at `tick` [ns]; without an action or an observation, count it as skipped."""
-        while self._upcoming and self._upcoming[0][1] <= tick:
-            topic, _, message = self._upcoming.popleft()
-            if topic in self._window.topics:
-                self._window.add(topic, message)
+        self._give(self._upcoming, tick)
+        self._give(self._setpoints, tick + self._latency_ns)
         try:
             keys = self._window.select(tick)
         except StaleObservation:
@@ -116,6 +126,12 @@ class _Steps:
         self.index.append([self._row(key) for key in keys])
         self.actions.append(action)
         self.ticks.append(tick)
+
+    def _give(self, upcoming: deque[Received], time_ns: int) -> None:
+        """Give the window what had been received by a time [ns]."""
+        while upcoming and upcoming[0][1] <= time_ns:
+            topic, _, message = upcoming.popleft()
+            self._window.add(topic, message)
 
     def _row(self, key: Any) -> int:
         if key not in self._rows:

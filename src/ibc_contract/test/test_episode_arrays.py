@@ -34,6 +34,14 @@ def write_frames(writer, times_ms, delay_ms=0):
         writer.write(topics.CAMERA_COMPRESSED, stamp + delay_ms * MS, image)
 
 
+def write_objects(writer, times_ms):
+    start = writer.info.started_ns
+    for time_ms in times_ms:
+        stamp = start + time_ms * MS
+        poses = messages.pose_array_cdr(stamp, [[0.4, 0.1, 0.02, 0.0, 0.0, 0.0, 1.0]])
+        writer.write(topics.TWIN_OBJECTS, stamp, poses)
+
+
 def seen_ms(steps):
     """Times of the frames that each tick saw, read back from their grey levels [ms]."""
     grey = steps.observations[:, 45, 60, 1].astype(int)
@@ -63,6 +71,32 @@ def test_setpoints_between_ticks_are_interpolated(episodes):
     np.testing.assert_allclose(steps.actions[:, 0], 0.2, atol=1e-6)
     expected = (start + 0.2) ** 2 - start**2
     np.testing.assert_allclose(steps.actions[:, 1], expected, atol=3e-4)  # chords of a parabola
+
+
+@pytest.mark.parametrize('kind', ['planar_rgb', 'planar_state'])
+def test_actions_that_came_late_are_found_with_their_latency(episodes, kind):
+    """A policy whose ramps began 80 ms after its ticks: what it did is what is read."""
+    late, contract = 0.08, load_contract(kind)
+    acted = np.random.default_rng(0).uniform(-0.02, 0.02, (6, 2))
+    corners = np.cumsum(np.vstack([[0.3, 0.0], acted]), axis=0)
+
+    def position(t):
+        along = np.clip((t - late) / 0.2, 0.0, 6.0)
+        return tuple(float(np.interp(along, np.arange(7), corners[:, axis])) for axis in (0, 1))
+
+    writer = episodes.begin(kind)
+    write_setpoints(writer, range(0, 1501, 10), position)
+    write_frames(writer, range(0, 1501, 100))
+    write_objects(writer, range(0, 1501, 100))
+    path = writer.close()
+    steps = read_steps(path, contract, late)
+    np.testing.assert_allclose(steps.actions[:6], acted, atol=1e-6)
+    assert np.abs(read_steps(path, contract).actions[:6] - acted).max() > 2e-3
+    if kind == 'planar_state':  # the setpoint at which each action began
+        seen = steps.observations[steps.index][:6, 1, :2]
+        np.testing.assert_allclose(seen, corners[:6], atol=1e-6)
+    else:  # the newest picture at the tick itself
+        assert seen_ms(steps)[:3] == [[0, 0], [0, 200], [200, 400]]
 
 
 def test_a_frame_still_under_way_is_not_seen(episodes):

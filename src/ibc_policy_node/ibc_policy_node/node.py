@@ -34,6 +34,8 @@ INPUTS: dict[str, tuple[type, int]] = {
     topics.TCP_SETPOINT: (PoseStamped, 10),
 }
 """Message type and queue depth of each topic that an observation may be made from."""
+LATENCY_SLACK = 0.03
+"""A latency this far from the trained one is worth a warning [s]."""
 FASTER = 'use fewer candidates, a smaller network or device:=cuda'
 
 
@@ -66,7 +68,7 @@ class PolicyNode(LifecycleNode):
         try:
             bundle = self._load()
             seconds = bundle.policy.warm_up()
-            self._latency_s = self._latency(seconds, bundle.contract)
+            self._latency_s = self._latency(seconds, bundle)
         except IbcError as error:
             self._failure = error
             if not self._config.autostart:
@@ -165,18 +167,15 @@ class PolicyNode(LifecycleNode):
             self.destroy_subscription(subscription)
         self._inputs.clear()
 
-    def _latency(self, decision: float, contract: Contract) -> float:
+    def _latency(self, decision: float, bundle: Bundle) -> float:
         """Return the time from a tick to the setpoint's move [s]; 0 if it is not compensated."""
         if not self._config.command_latency:
             return 0.0
         latency = decision + self._config.command_latency
-        if contract.observation.kind == 'image':
-            self.get_logger().info(
-                f'its actions begin {1e3 * latency:.0f} ms after their ticks, which a policy that '
-                'sees pictures only learns from data: command_latency does nothing'
-            )
+        if bundle.contract.observation.kind == 'image':
+            self._compare_latency(latency, bundle)
             return 0.0
-        if latency > contract.period_s:
+        if latency > bundle.contract.period_s:
             raise IbcError(
                 f'a decision takes {decision:.2f} s, so with command_latency '
                 f'{self._config.command_latency:g} s an action would begin after the next tick: '
@@ -184,6 +183,19 @@ class PolicyNode(LifecycleNode):
             )
         self.get_logger().info(f'each tick acts for {1e3 * latency:.0f} ms later')
         return latency
+
+    def _compare_latency(self, latency: float, bundle: Bundle) -> None:
+        """Say what a policy that sees pictures was trained for: they cannot be foretold."""
+        training = bundle.description['provenance'].get('training', {})
+        trained = training.get('latency_s') or 0.0
+        line = f'its actions begin {1e3 * latency:.0f} ms after their ticks'
+        if abs(latency - trained) > LATENCY_SLACK:
+            self.get_logger().warn(
+                f'{line}, but it was trained for {1e3 * trained:.0f} ms: to have it act for then, '
+                f'train it with --set latency_s={latency:.2f}'
+            )
+        else:
+            self.get_logger().info(f'{line}, as it was trained')
 
     def _make_window(self, contract: Contract) -> ObservationWindow:
         if self._latency_s:

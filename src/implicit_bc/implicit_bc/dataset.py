@@ -56,6 +56,8 @@ class DatasetMeta:
     episodes: tuple[EpisodeEntry, ...]
     excluded: dict[str, str]
     """Path of each episode that was left out -> reason."""
+    latency_s: float | None = None
+    """From a tick to where its action begins [s]; none if it is not set."""
     schema: int = SCHEMA
 
     @property

@@ -38,6 +38,8 @@ class BuildOptions:
     idle_m: float = 0.0005
     """Moves shorter than this [m] at the start of an episode are trimmed; a policy that has seen
     many of them stalls. 0 keeps everything."""
+    latency_s: float | None = None
+    """From a tick to where its action begins [s], for `read_steps`."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def build_dataset(
         left_out = {str(path): result for path, result in pairs if isinstance(result, LeftOut)}
         _report(left_out, len(results), bag_roots, leave_out_damaged)
         excluded = {path: result.reason for path, result in left_out.items()}
-        _join(new, results, contract, fingerprint, excluded)
+        _join(new, results, contract, fingerprint, excluded, options.latency_s)
         if cache_dir.exists():
             shutil.rmtree(cache_dir)
         new.rename(cache_dir)
@@ -118,7 +120,9 @@ def _fingerprint(paths: Iterable[Path], contract: Contract, options: BuildOption
         for path in paths
         for file in sorted(path.iterdir())
     ]
-    text = json.dumps([SCHEMA, contract.hash, asdict(options), files])
+    # What is not set does not count: caches outlast the options that come after them.
+    chosen = {name: value for name, value in asdict(options).items() if value is not None}
+    text = json.dumps([SCHEMA, contract.hash, chosen, files])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -164,7 +168,7 @@ def _convert(
     try:
         if not options.include_failures and EpisodeReader(path).info.outcome == FAILURE:
             return LeftOut(FAILURE)
-        steps = read_steps(path, contract)
+        steps = read_steps(path, contract, options.latency_s or 0.0)
     except BadEpisode as error:
         return LeftOut(str(error), isinstance(error, DamagedEpisode))
     if not np.isfinite(steps.actions).all():
@@ -216,6 +220,7 @@ def _join(
     contract: Contract,
     fingerprint: str,
     excluded: dict[str, str],
+    latency_s: float | None,
 ) -> None:
     """Make one dataset of the files of single episodes."""
     used = [(i, result) for i, result in enumerate(results) if isinstance(result, EpisodeEntry)]
@@ -229,6 +234,7 @@ def _join(
         fingerprint=fingerprint,
         episodes=entries,
         excluded=excluded,
+        latency_s=latency_s,
     ).save(folder)
 
 
