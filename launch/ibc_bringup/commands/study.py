@@ -5,14 +5,14 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ibc_bringup.options import whole
 
-PRESETS = ('quick', 'paper')
+FUNCTIONS_PNG, COORDINATES_PNG, SUCCESS_PNG = 'functions.png', 'coordinates.png', 'success.png'
 _STARTED = time.monotonic()
 
 
@@ -25,15 +25,20 @@ def add_parser(subparsers: Any) -> None:
         'evaluation, a table.',
     )
     studies = parser.add_subparsers(title='studies', metavar='STUDY', required=True)
-    _add_functions(studies)
-    _add_coordinates(studies)
-    particle = _add_study(studies, 'particle', 'a particle led to two goals (Fig. 6)', _particle)
+    _add_study(studies, 'functions', 'functions with jumps and with several answers (Figs 2 and 3)')
+    _add_study(studies, 'coordinates', 'finding a dot, by images to learn from (Fig. 4)')
+    particle = _add_study(studies, 'particle', 'a particle led to two goals (Fig. 6)')
+    _add_episodes(particle)
     particle.add_argument(
-        '--dims', type=whole(1, 32), default=2, metavar='N', help='dimensions (%(default)s)'
+        '--dims',
+        type=whole(1, 32),
+        nargs='+',
+        default=[2],
+        metavar='N',
+        help='dimensions; several: success over their number (2)',
     )
-    pushing = _add_study(
-        studies, 'pushing-states', 'pushing a block, from its pose (Table 3)', _pushing
-    )
+    pushing = _add_study(studies, 'pushing-states', 'pushing a block, from its pose (Table 3)')
+    _add_episodes(pushing)
     pushing.add_argument(
         '--task', choices=('single', 'multi'), default='single', help='targets (%(default)s)'
     )
@@ -45,55 +50,24 @@ def add_parser(subparsers: Any) -> None:
     )
 
 
-def _add_functions(studies: Any) -> None:
-    what = 'functions with jumps and with several answers (Figs 2 and 3)'
-    parser = studies.add_parser('functions', help=what, description=f'Study of {what}.')
-    parser.add_argument('--seed', type=whole(0), default=0, metavar='N', help='(%(default)s)')
-    parser.add_argument(
-        '--folder',
-        type=Path,
-        default=Path('runs/study-functions'),
-        help='runs and tables go here (%(default)s)',
-    )
-    parser.add_argument('--json', action='store_true', help='print one JSON object')
-    parser.set_defaults(run=_functions)
-
-
-def _add_coordinates(studies: Any) -> None:
-    what = 'finding a dot in an image, by the number of training images (Fig. 4)'
-    parser = studies.add_parser('coordinates', help=what, description=f'Study of {what}.')
-    parser.add_argument(
-        '--seeds', type=whole(1), default=1, metavar='N', help='training runs (%(default)s)'
-    )
-    parser.add_argument(
-        '--folder',
-        type=Path,
-        default=Path('runs/study-coordinates'),
-        help='runs and tables go here (%(default)s); again: goes on',
-    )
-    parser.add_argument('--json', action='store_true', help='print one JSON object')
-    parser.set_defaults(run=_coordinates)
-
-
-def _add_study(
-    studies: Any, name: str, what: str, run: Callable[[argparse.Namespace], int]
-) -> argparse.ArgumentParser:
+def _add_study(studies: Any, name: str, what: str) -> argparse.ArgumentParser:
     parser = studies.add_parser(name, help=what, description=f'Study of {what}.')
+    run, presets = _STUDIES[name]
     parser.add_argument(
         '--preset',
-        choices=PRESETS,
+        choices=presets,
         default='quick',
-        help='minutes on a CPU, or as in the paper (%(default)s)',
+        help='minutes on a CPU, or as in the paper (%(default)s)'
+        if 'paper' in presets
+        else 'minutes on a CPU; the paper has no table for this study (%(default)s)',
     )
     parser.add_argument(
-        '--seeds', type=whole(1), default=1, metavar='N', help='training runs (%(default)s)'
-    )
-    parser.add_argument(
-        '--episodes',
-        type=whole(1),
-        default=100,
+        '--seeds',
+        type=whole(0),
+        nargs='+',
+        default=[0],
         metavar='N',
-        help='episodes to judge each run by (%(default)s)',
+        help='train once with each of them (0)',
     )
     parser.add_argument(
         '--folder', type=Path, help='runs and tables go here (runs/study-...); again: goes on'
@@ -101,6 +75,16 @@ def _add_study(
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.set_defaults(run=run)
     return parser
+
+
+def _add_episodes(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        '--episodes',
+        type=whole(1),
+        default=100,
+        metavar='N',
+        help='episodes to judge each training run by (%(default)s)',
+    )
 
 
 def _functions(arguments: argparse.Namespace) -> int:
@@ -111,22 +95,23 @@ def _functions(arguments: argparse.Namespace) -> int:
     from ibc_studies.functions_study import study_functions
     from ibc_studies.preset import load_preset
 
-    folder = arguments.folder
-    answers = study_functions(load_preset('functions', 'quick'), arguments.seed, folder)
+    folder = arguments.folder or Path('runs/study-functions')
+    preset = load_preset('functions', arguments.preset)
+    answers = study_functions(preset, arguments.seeds, folder)
     rows = [answer.row for answer in answers]
     write_csv(rows, folder / 'results.csv')
-    draw_functions(answers, folder / 'functions.png')
-    if arguments.json:
-        result = {'study': 'functions', 'seed': arguments.seed, 'rows': [asdict(r) for r in rows]}
-        sys.stdout.write(json.dumps(result) + '\n')
-        return 0
-    lines = [f'{"function":<12} {"policy":<20} {"valid":>7} {"worst":>7} {"covered":>8}']
+    first = [answer for answer in answers if answer.row.seed == arguments.seeds[0]]
+    draw_functions(first, folder / FUNCTIONS_PNG)
+    lines = [
+        f'{"function":<12} {"policy":<20} {"seed":>4} {"valid":>7} {"worst":>7} {"covered":>8}'
+    ]
     lines += [
-        f'{r.function:<12} {r.policy:<20} {r.valid:>7.1%} {r.worst:>7.3f} {r.covered:>8.1%}'
+        f'{r.function:<12} {r.policy:<20} {r.seed:>4} {r.valid:>7.1%} {r.worst:>7.3f} '
+        f'{r.covered:>8.1%}'
         for r in rows
     ]
-    sys.stdout.write('\n'.join(lines) + f'\n{folder / "functions.png"}\n')
-    return 0
+    result = {'study': 'functions', 'rows': [asdict(row) for row in rows]}
+    return _tell(arguments, folder, result, [*lines, str(folder / FUNCTIONS_PNG)])
 
 
 def _coordinates(arguments: argparse.Namespace) -> int:
@@ -137,24 +122,11 @@ def _coordinates(arguments: argparse.Namespace) -> int:
     from ibc_studies.figures import draw_coordinates
     from ibc_studies.preset import load_preset
 
-    folder = arguments.folder
-    compared = study_coordinates(
-        load_preset('coordinates', 'quick'), range(arguments.seeds), folder
-    )
+    folder = arguments.folder or Path('runs/study-coordinates')
+    preset = load_preset('coordinates', arguments.preset)
+    compared = study_coordinates(preset, arguments.seeds, folder)
     write_csv(compared.rows, folder / 'results.csv')
-    draw_coordinates(compared.rows, compared.shown, folder / 'coordinates.png')
-    result = {
-        'study': 'coordinates',
-        'folder': str(folder),
-        'paper': PAPER,
-        'error_ratio': compared.ratios(),
-        **_cost(),
-        'rows': [asdict(row) for row in compared.rows],
-    }
-    (folder / 'results.json').write_text(json.dumps(result, indent=1) + '\n')
-    if arguments.json:
-        sys.stdout.write(json.dumps(result) + '\n')
-        return 0
+    draw_coordinates(compared.rows, compared.shown, folder / COORDINATES_PNG)
     names = ('error px^2', 'inside', 'outside', 'worst px')
     lines = [f'{"policy":<20} {"images":>6} ' + ' '.join(f'{name:>10}' for name in names)]
     lines += [
@@ -163,18 +135,43 @@ def _coordinates(arguments: argparse.Namespace) -> int:
         for r in compared.rows
     ]
     lines += [f'{count} images: {x:.0f} times below' for count, x in compared.ratios().items()]
-    sys.stdout.write('\n'.join(lines) + f'\npaper: {PAPER}\n{folder / "coordinates.png"}\n')
-    return 0
+    result = {
+        'study': 'coordinates',
+        'paper': PAPER,
+        'error_ratio': compared.ratios(),
+        'rows': [asdict(row) for row in compared.rows],
+    }
+    lines += [f'paper: {PAPER}', str(folder / COORDINATES_PNG)]
+    return _tell(arguments, folder, result, lines)
 
 
 def _particle(arguments: argparse.Namespace) -> int:
+    from ibc_studies.comparison import as_json, write_csv
+    from ibc_studies.figures import draw_success_by_dims
     from ibc_studies.particle_study import PAPER, study_particle
     from ibc_studies.preset import load_preset
 
     preset = load_preset('particle', arguments.preset)
-    name = f'particle-{arguments.dims}d-{arguments.preset}'
-    study = partial(study_particle, arguments.dims, preset)
-    return _run(arguments, name, study, PAPER, dims=arguments.dims)
+    many = sorted(set(arguments.dims))
+    if len(many) == 1:
+        name = f'particle-{many[0]}d-{arguments.preset}'
+        study = partial(study_particle, many[0], preset)
+        return _compared(arguments, name, study, PAPER, dims=many[0])
+    folder = arguments.folder or Path(f'runs/study-particle-{arguments.preset}')
+    by_dims = {
+        dims: study_particle(dims, preset, arguments.seeds, arguments.episodes, folder / f'{dims}d')
+        for dims in many
+    }
+    for dims, rows in by_dims.items():
+        write_csv(rows, folder / f'{dims}d' / 'results.csv')
+    draw_success_by_dims(by_dims, PAPER, folder / SUCCESS_PNG)
+    result = {
+        'study': f'particle-{arguments.preset}',
+        'paper': PAPER,
+        'dims': {dims: as_json(rows) for dims, rows in by_dims.items()},
+    }
+    lines = [line for dims, rows in by_dims.items() for line in (f'{dims}:', *_table(rows))]
+    return _tell(arguments, folder, result, [*lines, f'paper: {PAPER}', str(folder / SUCCESS_PNG)])
 
 
 def _pushing(arguments: argparse.Namespace) -> int:
@@ -185,12 +182,12 @@ def _pushing(arguments: argparse.Namespace) -> int:
     preset = load_preset('pushing', arguments.preset)
     config = PushingConfig(task=arguments.task, form=arguments.form)
     name = f'pushing-{arguments.task}-{arguments.form}-{arguments.preset}'
-    paper = PAPER[arguments.task]
     study = partial(study_pushing, config, preset)
-    return _run(arguments, name, study, paper, task=arguments.task, form=arguments.form)
+    facts = {'task': arguments.task, 'form': arguments.form}
+    return _compared(arguments, name, study, PAPER[arguments.task], **facts)
 
 
-def _run(
+def _compared(
     arguments: argparse.Namespace,
     name: str,
     study: Callable[[Sequence[int], int, Path], Any],
@@ -201,16 +198,23 @@ def _run(
     from ibc_studies.figures import draw_success
 
     folder = arguments.folder or Path('runs') / f'study-{name}'
-    rows = study(range(arguments.seeds), arguments.episodes, folder)
-    facts |= _cost()
+    rows = study(arguments.seeds, arguments.episodes, folder)
     write_csv(rows, folder / 'results.csv')
-    draw_success(rows, paper, folder / 'success.png')
-    result = as_json(rows, study=name, folder=str(folder), paper=paper, **facts)
+    draw_success(rows, paper, folder / SUCCESS_PNG)
+    result = as_json(rows, study=name, paper=paper, **facts)
+    return _tell(
+        arguments, folder, result, [*_table(rows), f'paper: {paper}', str(folder / SUCCESS_PNG)]
+    )
+
+
+def _tell(
+    arguments: argparse.Namespace, folder: Path, result: Mapping[str, Any], lines: Sequence[str]
+) -> int:
+    """Keep `result` in the folder; print it, or `lines`."""
+    facts = {'folder': str(folder), 'seeds': arguments.seeds, **_cost()}
+    result = {**result, **facts}
     (folder / 'results.json').write_text(json.dumps(result, indent=1) + '\n')
-    if arguments.json:
-        sys.stdout.write(json.dumps(result) + '\n')
-        return 0
-    sys.stdout.write(_table(rows) + f'\npaper: {paper}\n{folder / "results.csv"}\n')
+    sys.stdout.write((json.dumps(result) if arguments.json else '\n'.join(lines)) + '\n')
     return 0
 
 
@@ -221,12 +225,25 @@ def _cost() -> dict[str, float]:
     return {'elapsed_s': round(time.monotonic() - _STARTED, 1), 'cpu_s': round(cpu, 1)}
 
 
-def _table(rows: Sequence[Any]) -> str:
-    lines = [f'{"policy":<20} {"success":>8}  {"95 % interval":<14} {"episodes":>8} {"train s":>8}']
+def _table(rows: Sequence[Any]) -> list[str]:
+    lines = [
+        f'{"policy":<20} {"success":>8}  {"95 % interval":<14} {"episodes":>8} {"paper":>7} '
+        f'{"train s":>8}'
+    ]
     for row in rows:
         low, high = row.wilson95
+        paper = '' if row.paper is None else f'{row.paper:.1%}'
         lines.append(
             f'{row.policy:<20} {row.success_rate:>8.1%}  [{low:.3f}, {high:.3f}] '
-            f'{row.episodes:>8} {row.seconds:>8.0f}'
+            f'{row.episodes:>8} {paper:>7} {row.seconds:>8.0f}'
         )
-    return '\n'.join(lines)
+    return lines
+
+
+_STUDIES: dict[str, tuple[Callable[[argparse.Namespace], int], tuple[str, ...]]] = {
+    'functions': (_functions, ('quick',)),
+    'coordinates': (_coordinates, ('quick',)),
+    'particle': (_particle, ('quick', 'paper')),
+    'pushing-states': (_pushing, ('quick', 'paper')),
+}
+"""What runs each study, and the presets that there are."""

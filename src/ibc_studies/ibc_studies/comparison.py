@@ -37,7 +37,10 @@ class Row:
     success_rate: float
     wilson95: tuple[float, float]
     episodes: int
-    seeds: int
+    paper: float | None
+    """Success rate in the paper, where it gives a number."""
+    per_seed: tuple[float, ...]
+    """Success rate of each training run, on layouts of its own."""
     steps: int
     """Of training, per seed."""
     seconds: float
@@ -53,6 +56,7 @@ def compare(
     seeds: Sequence[int],
     episodes: int,
     folder: Path,
+    paper: Mapping[str, float],
 ) -> list[Row]:
     """Train every policy of `preset` with every seed, let it act, and count.
 
@@ -62,8 +66,11 @@ def compare(
         action_limits: Lowest and highest number of an action.
         judge: Lets a policy act.
         seeds: Of training.
-        episodes: To act in, from seed 0 on, the same ones for every policy.
+        episodes: To act in, per seed: the first run has layouts 0 to `episodes` - 1, the second one
+            those that follow, so that an interval counts no layout twice. The same ones for every
+            policy.
         folder: Takes the runs, one below `policy/seed`; what is trained already is resumed.
+        paper: Success rates in the paper, by policy.
     """
     data = ArrayData(
         demonstrations.observations,
@@ -76,8 +83,8 @@ def compare(
     for name, config in preset.policies.items():
         rows.append(_trained(name, config, data, judge, seeds, episodes, folder / name))
         log.info('%s: %s of %d', name, f'{rows[-1].success_rate:.1%}', rows[-1].episodes)
-    rows.append(_nearest(data, judge, episodes))
-    return rows
+    rows.append(_nearest(data, judge, len(seeds) * episodes))
+    return [replace(row, paper=paper.get(row.policy)) for row in rows]
 
 
 def write_csv(rows: Sequence[Any], path: Path) -> None:
@@ -105,35 +112,35 @@ def _trained(
     folder: Path,
 ) -> Row:
     won, seconds, steps, parameters = [], [], [], 0
-    for seed in seeds:
+    for i, seed in enumerate(seeds):
         run_dir = folder / f'seed_{seed}'
         trained = fit(replace(config, seed=seed), data, run_dir, resume=run_dir.exists())
-        won.append(judge(BatchedPolicy(trained.model, seed).act, range(episodes)))
+        won.append(
+            judge(BatchedPolicy(trained.model, seed).act, range(i * episodes, (i + 1) * episodes))
+        )
         seconds.append(trained.seconds)
         steps.append(trained.steps)
         parameters = sum(p.numel() for p in trained.model.parameters())
-    return _row(
-        name, np.concatenate(won), len(seeds), max(steps), float(np.mean(seconds)), parameters
-    )
+    return _row(name, won, max(steps), float(np.mean(seconds)), parameters)
 
 
 def _nearest(data: ArrayData, judge: Judge, episodes: int) -> Row:
     started = time.monotonic()
     policy = NearestNeighborPolicy(data, np.arange(len(data.actions)))
     seconds = time.monotonic() - started
-    return _row(NEAREST_NEIGHBOR, judge(policy.act_on, range(episodes)), 1, 0, seconds, 0)
+    return _row(NEAREST_NEIGHBOR, [judge(policy.act_on, range(episodes))], 0, seconds, 0)
 
 
-def _row(
-    name: str, won: np.ndarray, seeds: int, steps: int, seconds: float, parameters: int
-) -> Row:
-    count = int(won.sum())
+def _row(name: str, won: Sequence[np.ndarray], steps: int, seconds: float, parameters: int) -> Row:
+    everything = np.concatenate(won)
+    count = int(everything.sum())
     return Row(
         policy=name,
-        success_rate=count / len(won),
-        wilson95=wilson_interval(count, len(won)),
-        episodes=len(won),
-        seeds=seeds,
+        success_rate=count / len(everything),
+        wilson95=wilson_interval(count, len(everything)),
+        episodes=len(everything),
+        paper=None,
+        per_seed=tuple(float(one.mean()) for one in won),
         steps=steps,
         seconds=round(seconds, 1),
         parameters=parameters,

@@ -1,13 +1,14 @@
 """Figures of the studies."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from ibc_studies.comparison import Row
 from ibc_studies.coordinates import SPAN, hull
@@ -16,14 +17,14 @@ from ibc_studies.functions_study import Answers
 
 COLORS = {
     'derivative_free': '#08519c',
-    'autoregressive': '#08519c',
+    'autoregressive': '#3182bd',
     'langevin': '#08519c',
+    'ranking': '#006d2c',
     'mean_squared_error': '#d94801',
     'mixture_density': '#54278f',
-    'nearest_neighbor': '#737373',
 }
-
-
+"""A policy of another name is grey."""
+_GREY = '#737373'
 _ERROR_SCALE, _ERROR_COLORS = LogNorm(0.1, 30.0), 'viridis'
 
 
@@ -39,7 +40,7 @@ def draw_functions(answers: Sequence[Answers], path: Path) -> None:
         axes = panels[row, column]
         axes.axvspan(0.0, 1.0, color='#f2f2f2', zorder=0)
         axes.scatter(answer.samples_x, answer.samples_y, s=5, color='#969696', linewidths=0)
-        color = COLORS[answer.row.policy]
+        color = COLORS.get(answer.row.policy, _GREY)
         axes.scatter(answer.x, answer.y, s=1.5, color=color, linewidths=0)
         axes.set_ylim(-0.3, 1.3)
         axes.spines[['top', 'right']].set_visible(False)
@@ -58,11 +59,34 @@ def draw_success(rows: Sequence[Row], paper: str, path: Path) -> None:
         low, high = row.wilson95
         rate = row.success_rate
         error = [[max(0.0, rate - low)], [max(0.0, high - rate)]]
-        axes.barh(place, rate, xerr=error, color=COLORS.get(row.policy, '#737373'), height=0.6)
+        axes.barh(place, rate, xerr=error, color=COLORS.get(row.policy, _GREY), height=0.6)
     axes.set_yticks(range(len(rows)), [row.policy.replace('_', ' ') for row in reversed(rows)])
     axes.set_xlim(0.0, 1.0)
     axes.set_xlabel('success')
     axes.set_title(textwrap.fill(f'paper: {paper}', 70), fontsize=8, loc='left')
+    axes.spines[['top', 'right']].set_visible(False)
+    _save(figure, path)
+
+
+def draw_success_by_dims(by_dims: Mapping[int, Sequence[Row]], paper: str, path: Path) -> None:
+    """Draw success rates over the number of dimensions (Fig. 6)."""
+    figure = Figure(figsize=(5.6, 3.6), layout='constrained')
+    axes = figure.subplots()
+    dims = list(by_dims)
+    for policy in dict.fromkeys(row.policy for rows in by_dims.values() for row in rows):
+        own = [row for rows in by_dims.values() for row in rows if row.policy == policy]
+        color, rate = COLORS.get(policy, _GREY), [row.success_rate for row in own]
+        low, high = zip(*(row.wilson95 for row in own), strict=True)
+        axes.plot(dims, rate, 'o-', color=color, label=policy.replace('_', ' '))
+        axes.fill_between(dims, low, high, color=color, alpha=0.15, linewidth=0)
+    axes.set_xscale('log', base=2)
+    axes.set_xticks(dims, [str(count) for count in dims])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_xlabel('dimensions')
+    axes.set_ylabel('success')
+    axes.set_title(textwrap.fill(f'paper: {paper}', 70), fontsize=8, loc='left')
+    axes.legend(frameon=False, fontsize=8)
     axes.spines[['top', 'right']].set_visible(False)
     _save(figure, path)
 
@@ -92,9 +116,12 @@ def _draw_errors(axes: Axes, rows: Sequence[CoordinateRow], policies: Sequence[s
             [row.images for row in own],
             [row.error for row in own],
             'o-',
-            color=COLORS[policy],
+            color=COLORS.get(policy, _GREY),
             label=policy.replace('_', ' '),
         )
+    counts = sorted({row.images for row in rows})
+    axes.set_xticks(counts, [str(count) for count in counts])
+    axes.xaxis.set_minor_locator(NullLocator())
     axes.set_xlabel('training images')
     axes.set_ylabel('mean squared distance, test [px²]')
     axes.legend(frameon=False, fontsize=8)

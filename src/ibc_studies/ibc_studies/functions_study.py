@@ -1,5 +1,6 @@
 """Figs 2 and 3 of the paper: what models make of jumps and of many answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,10 +30,11 @@ DRAWS = 16
 
 @dataclass(frozen=True)
 class FunctionRow:
-    """How one model did on one function, inside the range of the data."""
+    """How one model did on one function, inside the range of the data: there is no truth beyond."""
 
     function: str
     policy: str
+    seed: int
     valid: float
     """Share of its answers that are valid (`NEAR`)."""
     worst: float
@@ -52,21 +54,27 @@ class Answers:
     samples_y: Array
 
 
-def study_functions(preset: StudyPreset, seed: int, folder: Path) -> list[Answers]:
-    """Train the policies of `preset` on all functions and ask them everywhere."""
+def study_functions(preset: StudyPreset, seeds: Sequence[int], folder: Path) -> list[Answers]:
+    """Train the policies of `preset` on all functions and ask them everywhere.
+
+    Args:
+        preset: What to train; `demonstrations` are the points of each function.
+        seeds: Of points and training.
+        folder: Takes the runs, one below `function/policy/seed`; what is trained is resumed.
+    """
     answers = []
     functions = (*SINGLE_VALUED, *MULTI_VALUED)
-    pairs = [(f, name) for f in functions for name in preset.policies]
-    for function, name in tqdm(pairs, desc='functions', unit='model', disable=None):
+    jobs = [(seed, f, name) for seed in seeds for f in functions for name in preset.policies]
+    for seed, function, name in tqdm(jobs, desc='functions', unit='model', disable=None):
         x, y = training_points(function, preset.demonstrations, seed)
         data = ArrayData(
             x[:, None].astype(np.float32), y[:, None].astype(np.float32), np.zeros(len(x), int)
         )
         config = replace(preset.policies[name], seed=seed)
-        run_dir = folder / function.name / name
+        run_dir = folder / function.name / name / f'seed_{seed}'
         model = fit(config, data, run_dir, resume=run_dir.exists(), progress=False).model
         asked, given = _ask(BatchedPolicy(model, seed), function.several)
-        answers.append(Answers(_judge(function, name, asked, given), asked, given, x, y))
+        answers.append(Answers(_judge(function, name, seed, asked, given), asked, given, x, y))
     return answers
 
 
@@ -77,12 +85,13 @@ def _ask(policy: BatchedPolicy, several: bool) -> tuple[Array, Array]:
     return np.repeat(SHOWN, given.shape[1]), given[..., 0].ravel().astype(float)
 
 
-def _judge(function: StudyFunction, policy: str, x: Array, y: Array) -> FunctionRow:
+def _judge(function: StudyFunction, policy: str, seed: int, x: Array, y: Array) -> FunctionRow:
     inside = (x >= 0.0) & (x <= 1.0)
     distance = distance_to_graph(function, x[inside], y[inside])
     return FunctionRow(
         function=function.name,
         policy=policy,
+        seed=seed,
         valid=float((distance < NEAR).mean()),
         worst=float(distance.max()),
         covered=_covered(function, x[inside], y[inside]),

@@ -11,6 +11,7 @@ from ibc_studies.preset import StudyPreset
 from implicit_bc.batched import History
 
 PAPER = 'implicit at least 95 % up to 16 dimensions, explicit (MSE) up to 8 (section 4.2, Fig. 6)'
+"""As text: the curves of the figure give no numbers."""
 
 
 def study_particle(
@@ -34,4 +35,4 @@ def study_particle(
             lambda observations: decide(history.push(observations, everyone)), config, layouts
         ).success
 
-    return compare(preset, demonstrations, (0.0, 1.0), judge, seeds, episodes, folder)
+    return compare(preset, demonstrations, (0.0, 1.0), judge, seeds, episodes, folder, {})

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ibc_contract.errors import IbcError
-from ibc_studies.comparison import as_json, write_csv
-from ibc_studies.figures import draw_functions, draw_success
+from ibc_studies.comparison import as_json, compare, write_csv
+from ibc_studies.figures import draw_functions, draw_success, draw_success_by_dims
 from ibc_studies.functions import (
     HYSTERESIS,
     MULTI_VALUED,
@@ -19,6 +19,7 @@ from ibc_studies.functions import (
     training_points,
 )
 from ibc_studies.functions_study import study_functions
+from ibc_studies.particle import ParticleConfig, particle_demonstrations
 from ibc_studies.particle_study import PAPER, study_particle
 from ibc_studies.preset import load_preset, study_presets
 from ibc_studies.pushing import PushingConfig
@@ -62,8 +63,8 @@ def test_unknown_presets_are_named():
 def test_particle_study_counts_every_policy_and_goes_on_where_it_stopped(tmp_path):
     rows = study_particle(1, small('particle'), [0, 1], 5, tmp_path)
     assert [row.policy for row in rows] == ['langevin', 'mean_squared_error', 'nearest_neighbor']
-    assert [row.episodes for row in rows] == [10, 10, 5]
-    assert [row.seeds for row in rows] == [2, 2, 1]
+    assert [row.episodes for row in rows] == [10, 10, 10]
+    assert [len(row.per_seed) for row in rows] == [2, 2, 1]
     again = study_particle(1, small('particle'), [0, 1], 5, tmp_path)
     assert [row.success_rate for row in again] == [row.success_rate for row in rows]
     result = as_json(rows, dims=1)
@@ -76,6 +77,27 @@ def test_particle_study_counts_every_policy_and_goes_on_where_it_stopped(tmp_pat
     assert (tmp_path / 'success.png').stat().st_size > 5000
 
 
+def test_every_training_run_is_judged_on_layouts_of_its_own(tmp_path):
+    preset = small('particle')
+    data = particle_demonstrations(ParticleConfig(1), 3)
+    judged = []
+
+    def judge(decide, layouts):
+        judged.append(list(layouts))
+        return np.array([number % 4 == 0 for number in layouts])
+
+    first, *_ = compare(preset, data, (0.0, 1.0), judge, [7, 8], 6, tmp_path, {'langevin': 0.95})
+    assert judged[:2] == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
+    assert first.per_seed == (2 / 6, 1 / 6)
+    assert (first.success_rate, first.paper) == (3 / 12, 0.95)
+
+
+def test_success_over_dimensions_is_drawn(tmp_path):
+    rows = {n: study_particle(n, small('particle'), [0], 2, tmp_path / str(n)) for n in (1, 2)}
+    draw_success_by_dims(rows, PAPER, tmp_path / 'success.png')
+    assert (tmp_path / 'success.png').stat().st_size > 5000
+
+
 def test_pushing_study(tmp_path):
     rows = study_pushing(PushingConfig(), small('pushing', demonstrations=2), [0], 2, tmp_path)
     assert {row.policy for row in rows} == {
@@ -85,7 +107,7 @@ def test_pushing_study(tmp_path):
 
 
 def test_functions_study(tmp_path):
-    answers = study_functions(small('functions', steps=2, demonstrations=30), 0, tmp_path)
+    answers = study_functions(small('functions', steps=2, demonstrations=30), [0], tmp_path)
     assert len(answers) == 3 * len((*SINGLE_VALUED, *MULTI_VALUED))
     draw_functions(answers, tmp_path / 'functions.png')
     assert (tmp_path / 'functions.png').stat().st_size > 20_000
