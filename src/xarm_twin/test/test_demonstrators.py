@@ -1,3 +1,5 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,7 +15,7 @@ from xarm_twin.tasks import TASK_NAMES, get_task
 from xarm_twin.tasks.insert import ENTRY_X
 from xarm_twin.tasks.layout import Planar, planar, poses_of
 from xarm_twin.tasks.objects import BLOCK_SIZE
-from xarm_twin.tasks.push import TRAY_INNER
+from xarm_twin.tasks.trays import TRAY
 
 WALL = Footprint(Planar(0.40, 0.0, 0.0), (0.02, 0.02))
 
@@ -68,7 +70,7 @@ def test_noise_and_detours_do_not_spoil_the_task(cells, name):
 @pytest.mark.parametrize('turned_deg', [0.0, 20.0, 45.0, 70.0])
 def test_a_block_that_caught_on_the_wall_of_the_tray_is_freed(cells, across, turned_deg):
     tray = Planar(0.54, 0.02, 0.1)
-    before = -TRAY_INNER / 2 - BLOCK_SIZE / 2 - 0.001
+    before = TRAY.mouth - BLOCK_SIZE / 2 - 0.001
     x, y = tray.point((before - 0.009 * np.sin(2 * np.deg2rad(turned_deg)), across))
     block = Planar(float(x), float(y), tray.yaw + np.deg2rad(turned_deg))
     demonstrator = make_demonstrator('push_red', np.random.default_rng(0))
@@ -116,6 +118,52 @@ def test_red_goes_first(cells):
         for _ in range(round(PERIOD / TICK)):
             state = cell.tick()
     np.testing.assert_allclose(state.objects[1][:2], green[:2], atol=1e-3)
+
+
+def two_blocks_before_two_trays():
+    """Red on the left, green on the right, and a tray straight before each."""
+    task = get_task('push_red_green_multimodal')
+    places = [(0.36, 0.12), (0.36, -0.12), (0.545, 0.12), (0.545, -0.12)]
+    return poses_of(task.objects, [Planar(x, y, 0.0) for x, y in places])
+
+
+def first_choice(poses, seed):
+    """Which block a demonstrator begins with, and whether it wants it in the other's tray."""
+    demonstrator = make_demonstrator('push_red_green_multimodal', np.random.default_rng(seed))
+    block = int(demonstrator.act((0.30, 0.0), poses)[1] < 0)
+    # With the tool behind that block it pushes ahead, or else goes around to a side face first.
+    forward, aside = demonstrator.act(poses[block, :2] - (0.038, 0.0), poses)
+    return block, bool(abs(aside) > forward)
+
+
+def test_every_order_and_every_assignment_is_chosen_as_often():
+    poses = two_blocks_before_two_trays()
+    chosen = Counter(first_choice(poses, seed) for seed in range(200))
+    assert len(chosen) == 4
+    assert min(chosen.values()) > 30
+
+
+@pytest.mark.parametrize('crosses', [False, True])
+def test_a_block_that_lies_in_a_tray_stays_there_whatever_was_planned(crosses):
+    poses = two_blocks_before_two_trays()
+    poses[0, :2] = poses[3 if crosses else 2, :2]
+    assert {first_choice(poses, seed) for seed in range(20)} == {(1, crosses)}
+
+
+@pytest.mark.parametrize('seed', range(4))
+def test_a_block_that_is_in_the_way_of_the_other_goes_first(cells, seed):
+    cell = cells['push_red_green_multimodal']
+    poses = two_blocks_before_two_trays()
+    poses[0, :2], poses[1, :2] = (0.403, 0.0), (0.345, 0.0)
+    demonstrator = make_demonstrator('push_red_green_multimodal', np.random.default_rng(seed))
+    cell.reset(0)
+    cell.world.set_layout(poses)
+    state = cell.tick()
+    while (moved := np.linalg.norm(state.objects - poses, axis=1)[:2]).max() < 0.01:
+        cell.command(demonstrator.act(state.setpoint_xy, state.objects), PERIOD)
+        for _ in range(round(PERIOD / TICK)):
+            state = cell.tick()
+    assert moved.argmax() == 0
 
 
 def test_without_noise_a_move_depends_on_what_is_seen_alone():

@@ -18,7 +18,7 @@ from xarm_twin.tasks.layout import (
     poses_of,
 )
 from xarm_twin.tasks.objects import BLOCK_SIZE
-from xarm_twin.tasks.push import tray
+from xarm_twin.tasks.trays import TRAY
 
 SEEDS = st.integers(0, 2**31)
 
@@ -45,7 +45,7 @@ def test_the_board_of_the_scene_is_where_the_tasks_expect_it():
 
 
 def test_an_unknown_task_lists_the_known_ones():
-    with pytest.raises(IbcError, match='push_red, push_red_then_green, insert_blue'):
+    with pytest.raises(IbcError, match='push_red, push_red_then_green, push_red_green_multimodal'):
         get_task('juggle')
 
 
@@ -98,7 +98,7 @@ def test_the_fixtures_are_as_wide_as_they_should_be():
         left, right, _ = spec.boxes
         return (left.centre[1] - left.half_extents[1]) - (right.centre[1] + right.half_extents[1])
 
-    assert inner_width(tray('t')) == pytest.approx(0.09)
+    assert inner_width(TRAY.spec('t')) == pytest.approx(0.09)
     assert inner_width(slot('s')) == pytest.approx(BLOCK_SIZE + 0.001)
     assert CLEARANCE == 0.001
 
@@ -127,6 +127,27 @@ def test_the_other_tray_does_not_count():
     poses = task.sample_layout(np.random.default_rng(0))
     poses[0], poses[1] = pose_in(poses[3], 0, 0), pose_in(poses[2], 0, 0)
     assert task.score(poses) == 0.0
+
+
+@pytest.mark.parametrize(
+    ('red', 'green', 'score'),
+    [(None, None, 0), (0, None, 0.5), (1, None, 0.5), (None, 0, 0.5), (0, 1, 1), (1, 0, 1)],
+)
+def test_any_tray_will_do_when_each_block_has_its_own(red, green, score):
+    task = get_task('push_red_green_multimodal')
+    poses = task.sample_layout(np.random.default_rng(0))
+    for block, tray in ((0, red), (1, green)):
+        if tray is not None:
+            poses[block] = pose_in(poses[2 + tray], 0.01, -0.01, 0.3)
+    assert task.score(poses) == score
+    assert task.is_success(poses) == (score == 1)
+
+
+def test_two_blocks_in_one_tray_are_half_of_the_task():
+    task = get_task('push_red_green_multimodal')
+    poses = task.sample_layout(np.random.default_rng(0))
+    poses[0], poses[1] = pose_in(poses[2], 0, 0.022), pose_in(poses[2], 0, -0.022)
+    assert task.score(poses) == 0.5
 
 
 def test_a_block_on_top_of_a_wall_does_not_count():

@@ -20,6 +20,7 @@ PERIOD = 0.2
 
 # Free and pushing speed [m/s] that give episodes of the paper's lengths (Table 6).
 _PUSH_PACE = (0.085, 0.042)
+_ANY_TRAY_PACE = (0.105, 0.055)
 _INSERT_PACE = (0.075, 0.032)
 _PACE_SPREAD = 0.06
 _SIDE_PREFERENCE = 0.25
@@ -66,7 +67,8 @@ class Demonstrator:
         """Begin a new episode with a hand drawn from `rng`."""
         match self._task:
             case PushTask() as push:
-                self._moves: Moves = PushMoves(push, self._hand(_PUSH_PACE, rng))
+                pace = _ANY_TRAY_PACE if push.any_tray else _PUSH_PACE
+                self._moves: Moves = PushMoves(push, self._hand(pace, rng), rng)
             case InsertTask() as insert:
                 self._moves = InsertMoves(insert, self._hand(_INSERT_PACE, rng))
             case _:

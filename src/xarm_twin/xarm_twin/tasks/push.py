@@ -1,19 +1,14 @@
-"""Pushing coloured blocks into their own trays (paper Table 6, columns 1 and 2)."""
+"""Pushing coloured blocks into trays, one block per tray (paper Table 6, columns 1 and 2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
-from xarm_twin.tasks.layout import Area, Planar, distance_to_segment, draw, planar, poses_of
-from xarm_twin.tasks.objects import BLOCK_SIZE, ObjectSpec, u_fixture
-
-TRAY_INNER = 0.09
-TRAY_WALL = 0.01
-TRAY_HEIGHT = 0.02
-INSIDE = 0.026
-"""Largest offset of a block's centre from the tray's, along and across it, that counts [m]: the
-block is then wholly inside, or touches a wall."""
+from xarm_twin.tasks.layout import Area, Planar, distance_to_segment, draw, poses_of
+from xarm_twin.tasks.objects import ObjectSpec
+from xarm_twin.tasks.trays import TRAY
 
 BLOCK_SPACING = 0.115
 """Between block centres: the tool passes between them with a centimetre to spare [m]."""
@@ -23,22 +18,13 @@ MOUTH = 0.09
 """Distance before the tray's centre at which a block should be lined up [m]."""
 
 
-def tray(name: str) -> ObjectSpec:
-    """Make a U-shaped tray, open towards -x, 90 mm inside."""
-    half = TRAY_INNER / 2
-    return u_fixture(name, TRAY_INNER, -half, half, TRAY_WALL, TRAY_HEIGHT)
-
-
-def in_tray(block_pose: np.ndarray, tray_pose: np.ndarray) -> bool:
-    """Whether a block (7,) lies flat inside a tray (7,)."""
-    offset = planar(tray_pose).local(block_pose[:2])
-    height = block_pose[2] - tray_pose[2] - BLOCK_SIZE / 2
-    return bool(np.all(np.abs(offset) <= INSIDE) and abs(height) < 0.01)
-
-
 @dataclass(frozen=True)
 class PushTask:
-    """Block i belongs into tray i; every block scores the same share."""
+    """One tray for every block, and every block scores the same share.
+
+    Block i belongs into tray i, before the later ones; with `any_tray` into any that it has for
+    itself, in any order.
+    """
 
     name: str
     label: str
@@ -46,35 +32,48 @@ class PushTask:
     blocks: tuple[ObjectSpec, ...]
     block_areas: tuple[Area, ...]
     tray_areas: tuple[Area, ...]
+    any_tray: bool = False
 
     @property
     def objects(self) -> tuple[ObjectSpec, ...]:
         """Blocks, then their trays."""
-        return self.blocks + tuple(tray(f'{block.name}_tray') for block in self.blocks)
+        return self.blocks + tuple(TRAY.spec(f'tray_{i}') for i in range(len(self.blocks)))
+
+    @property
+    def assignments(self) -> tuple[tuple[int, ...], ...]:
+        """The ways to do the task: which tray each block ends in."""
+        trays = tuple(range(len(self.blocks)))
+        return tuple(permutations(trays)) if self.any_tray else (trays,)
 
     def sample_layout(self, rng: np.random.Generator) -> np.ndarray:
         """Rest poses (n, 7): blocks apart from each other and out of each other's way."""
         places = draw(self.block_areas + self.tray_areas, self._is_workable, rng)
         return poses_of(self.objects, places)
 
+    def inside(self, poses: np.ndarray) -> np.ndarray:
+        """Say for each block and tray (blocks, trays) whether that block lies in that tray."""
+        blocks, trays = np.split(poses, 2)
+        return np.array([[TRAY.contains(block, tray) for tray in trays] for block in blocks])
+
     def score(self, poses: np.ndarray) -> float:
-        """Share of the blocks that lie in their trays."""
-        count = len(self.blocks)
-        inside = [in_tray(poses[i], poses[count + i]) for i in range(count)]
-        return sum(inside) / count
+        """Share of the blocks that lie in trays of their own."""
+        inside = self.inside(poses)
+        blocks = range(len(self.blocks))
+        return max(float(inside[blocks, trays].mean()) for trays in self.assignments)
 
     def is_success(self, poses: np.ndarray) -> bool:
-        """Whether every block lies in its tray."""
+        """Whether every block lies in a tray of its own."""
         return self.score(poses) == 1.0
 
     def _is_workable(self, places: Sequence[Planar]) -> bool:
         count = len(self.blocks)
         blocks, trays = places[:count], places[count:]
-        for i, (block, target) in enumerate(zip(blocks, trays, strict=True)):
-            mouth = target.point((-MOUTH, 0.0))
-            for later in blocks[i + 1 :]:
-                if np.linalg.norm(block.xy - later.xy) < BLOCK_SPACING:
+        mouths = [tray.point((-MOUTH, 0.0)) for tray in trays]
+        for i, block in enumerate(blocks):
+            goals = mouths if self.any_tray else mouths[i : i + 1]
+            for other in [b for j, b in enumerate(blocks) if j > i or (self.any_tray and j != i)]:
+                if np.linalg.norm(block.xy - other.xy) < BLOCK_SPACING:
                     return False
-                if distance_to_segment(later.xy, block.xy, mouth) < CORRIDOR:
+                if any(distance_to_segment(other.xy, block.xy, g) < CORRIDOR for g in goals):
                     return False
         return True

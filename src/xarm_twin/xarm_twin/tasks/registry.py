@@ -1,5 +1,7 @@
 """The tasks by name, with their layouts."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from ibc_contract.errors import IbcError
@@ -33,6 +35,13 @@ PUSH_RED_THEN_GREEN = PushTask(
     ),
 )
 
+PUSH_RED_GREEN_MULTIMODAL = replace(
+    PUSH_RED_THEN_GREEN,
+    name='push_red_green_multimodal',
+    label='push the red and the green block into one tray each, in any order',
+    any_tray=True,
+)
+
 INSERT_BLUE = InsertTask(
     name='insert_blue',
     label='push the blue block all the way into the tight slot',
@@ -42,7 +51,15 @@ INSERT_BLUE = InsertTask(
     slot_area=Area((0.53, 0.55), (-0.04, 0.04), (-2 * TILT, 2 * TILT)),
 )
 
-TASKS: dict[str, Task] = {task.name: task for task in (PUSH_RED, PUSH_RED_THEN_GREEN, INSERT_BLUE)}
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        PUSH_RED,
+        PUSH_RED_THEN_GREEN,
+        PUSH_RED_GREEN_MULTIMODAL,
+        INSERT_BLUE,
+    )
+}
 TASK_NAMES = tuple(TASKS)
 
 
