@@ -1,6 +1,5 @@
 """The steps of `ibc calibrate camera`: see the board, touch its corners, solve, store."""
 
-import datetime
 import itertools
 import sys
 import time
@@ -15,6 +14,7 @@ from tqdm import tqdm
 
 from ibc_bringup.parameter_files import config_files, node_parameters
 from ibc_contract.errors import IbcError
+from planar_arm.calibration_file import today
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.workspace import DEFAULT_WORKSPACE
 from realsense_capture.calibration.charuco import CharucoBoard, Sighting, place_board
@@ -220,7 +220,7 @@ def store(
         position=position,
         look_at=target,
         up=up,
-        date=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
+        date=today(),
         camera=camera,
         image=[lens.width, lens.height],
         points=len(estimate.residuals_px),

@@ -76,6 +76,19 @@ def camera_pose_of_site(values: Values) -> str:
     return str(named or '')
 
 
+def table_of_site(values: Values) -> str:
+    """Return the file that says where this site's table is; '' in the twin, or without one."""
+    if values['sim']:
+        return ''
+    from planar_arm.table import FILE
+
+    site = str(values['config_dir'])
+    if site and Path(site, FILE).is_file():
+        return str(Path(site, FILE).resolve())
+    named = node_parameters(config_files(site)['driver'], 'xarm_planar_driver').get('table_file')
+    return str(named or '')
+
+
 def camera_reference_of_site(values: Values) -> str:
     """Return the picture that was taken when this site's camera was calibrated; '' without one."""
     from realsense_capture.calibration.record import PICTURE

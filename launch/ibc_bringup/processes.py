@@ -1,7 +1,23 @@
 """The nodes that stacks are made of, each declared once with what it gets from the arguments."""
 
 from ibc_bringup.stack import From, Process
-from ibc_bringup.stack_checks import check_camera, check_model, check_mouse, check_ports, check_root
+from ibc_bringup.stack_checks import (
+    check_camera,
+    check_model,
+    check_mouse,
+    check_ports,
+    check_root,
+    check_table,
+)
+from planar_arm.table import TWIN as TWIN_TABLE
+from planar_arm.tool import DEFAULT_TOOL
+
+TWIN_TOOL_AND_TABLE = {
+    'table_file': TWIN_TABLE,
+    'tool_length': DEFAULT_TOOL.length,
+    'tool_mass': DEFAULT_TOOL.mass,
+}
+"""Of the twin, whatever a site's driver.yaml says of the robot."""
 
 TWIN = Process(
     name='xarm_twin',
@@ -49,8 +65,10 @@ DRIVER = Process(
         'robot_ip': '127.0.0.1',
         'control_port': From('control_port'),
         'report_port_base': From('report_port_base'),
+        **TWIN_TOOL_AND_TABLE,
     },
-    robot_parameters={'robot_ip': From('robot_ip')},
+    robot_parameters={'robot_ip': From('robot_ip'), 'table_file': From('table')},
+    check=check_table,
 )
 RECORDER = Process(
     name='demo_recorder',
@@ -71,7 +89,7 @@ MOUSE = Process(
     executable='teleop_mouse',
     config_types=('teleop_mouse.config:TeleopConfig',),
     config='teleop',
-    robot_parameters={'camera_pose_file': From('camera_pose')},
+    robot_parameters={'camera_pose_file': From('camera_pose'), 'table_file': From('table')},
     ends_stack=True,
     check=check_mouse,
 )

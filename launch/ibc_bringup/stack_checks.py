@@ -1,6 +1,5 @@
 """What a stack asks before it starts any node, for an arm moves as soon as its driver does."""
 
-import datetime
 import logging
 from pathlib import Path
 
@@ -9,8 +8,6 @@ from ibc_contract.errors import IbcError
 
 log = logging.getLogger(__name__)
 
-OLD_DAYS = 90
-"""A camera that was calibrated longer ago may have been moved since."""
 PORTS = ('control_port', 'report_port_base', 'scene_port', 'fault_port')
 
 
@@ -23,7 +20,6 @@ def check_mouse(values: Values) -> None:
         return
     from planar_arm.camera_model import load_camera_pose
     from planar_arm.errors import PlanarArmError
-    from realsense_capture.calibration.record import calibration_date
 
     path = str(values['camera_pose'])
     if not path:
@@ -35,15 +31,31 @@ def check_mouse(values: Values) -> None:
         load_camera_pose(path)
     except PlanarArmError as error:
         raise IbcError(f'{error}: make it with ibc calibrate camera SITE') from None
-    made = calibration_date(path)
-    age_days = (datetime.datetime.now(datetime.UTC) - made).days if made else 0
-    if age_days > OLD_DAYS:
-        log.warning(
-            'the camera was calibrated %d days ago: if it may have moved, ibc calibrate camera '
-            'again (%s)',
-            age_days,
-            path,
+
+
+def check_table(values: Values) -> None:
+    """Raise IbcError unless it is known where a robot's tool may move; the twin's is."""
+    if values['sim']:
+        return
+    from ibc_bringup.parameter_files import config_files, node_parameters
+    from planar_arm.errors import PlanarArmError
+    from planar_arm.table import load_table
+    from planar_arm.tool import DEFAULT_TOOL
+
+    path = str(values['table'])
+    if not path:
+        raise IbcError(
+            "the driver has to know where the robot's table is: ibc calibrate table SITE "
+            '--robot-ip IP, then config_dir:=SITE (or table:=FILE)'
         )
+    parameters = node_parameters(
+        config_files(str(values['config_dir']))['driver'], 'xarm_planar_driver'
+    )
+    try:
+        length = parameters.get('tool_length', DEFAULT_TOOL.length)
+        load_table(path).require_tool(float(str(length)))
+    except PlanarArmError as error:
+        raise IbcError(str(error)) from None
 
 
 def check_ports(values: Values) -> None:

@@ -12,6 +12,7 @@ from ibc_bringup.looked_up import (
     recording_seed,
     seed_of_bag,
     seed_of_run,
+    table_of_site,
     task_names,
     task_of_bag,
     task_of_model,
@@ -87,7 +88,13 @@ AUTOSTART = Argument(
     default=True,
     kind=bool,
 )
-COMMON = (SIM, ROBOT_IP, NAMESPACE, CONFIG_DIR, AUTOSTART, *PORTS, ARM_DELAY)
+TABLE = Argument(
+    'table',
+    'YAML of where the tool may move, on a robot; if left out: what ibc calibrate table SITE has '
+    'stored in config_dir:=SITE',
+    table_of_site,
+)
+COMMON = (SIM, ROBOT_IP, NAMESPACE, CONFIG_DIR, TABLE, AUTOSTART, *PORTS, ARM_DELAY)
 
 STACKS = {
     stack.name: stack

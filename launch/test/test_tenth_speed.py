@@ -63,6 +63,7 @@ def test_the_arm_never_goes_faster(parameters):
             robot_ip='127.0.0.1',
             control_port=controller.port,
             report_port_base=controller.report_ports['normal'] - 1,
+            table_file='twin',
         )
         driver = PlanarDriver(config, reports.append, lambda error: None)
         try:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import planar_arm.xarm6 as xarm6
 from planar_arm.bullet import pybullet
 from planar_arm.errors import UnreachablePose
+from planar_arm.tool import DEFAULT_TOOL, Tool
 from planar_arm.urdf import TCP_LINK, xarm6_skeleton_urdf
 from planar_arm.workspace import DEFAULT_WORKSPACE, Workspace
 
@@ -27,8 +28,6 @@ _AIM_POSITION = 1e-7
 _AIM_ANGLE = 1e-7
 _DAMPED_STEPS = 20
 _ROUNDS = 40
-# PyBullet asks for the Jacobian's point relative to the link's centre of mass.
-_TCP_FROM_MASS_CENTRE = (0.0, 0.0, xarm6.TOOL_LENGTH / 2)
 _ZEROS = [0.0] * xarm6.JOINTS
 # A bend of the wrist or elbow beyond this between seed and solution is another branch.
 _BRANCH_JOINTS = (3, 4)
@@ -48,11 +47,13 @@ class Xarm6Kinematics:
     Not for use from two threads at once: solving moves the client's model of the arm.
     """
 
-    def __init__(self, workspace: Workspace = DEFAULT_WORKSPACE) -> None:
+    def __init__(self, workspace: Workspace = DEFAULT_WORKSPACE, tool: Tool = DEFAULT_TOOL) -> None:
         self._tool_height = workspace.tool_height
+        # PyBullet asks for the Jacobian's point relative to the link's centre of mass.
+        self._tcp_from_mass_centre = (0.0, 0.0, tool.length / 2)
         self._client = pybullet.connect(pybullet.DIRECT)
         self._body = pybullet.loadURDF(
-            xarm6_skeleton_urdf(), useFixedBase=True, physicsClientId=self._client
+            xarm6_skeleton_urdf(tool.length), useFixedBase=True, physicsClientId=self._client
         )
         joints = {}
         for index in range(pybullet.getNumJoints(self._body, physicsClientId=self._client)):
@@ -147,7 +148,7 @@ class Xarm6Kinematics:
         linear, angular = pybullet.calculateJacobian(
             self._body,
             self._tcp,
-            _TCP_FROM_MASS_CENTRE,
+            self._tcp_from_mass_centre,
             q.tolist(),
             _ZEROS,
             _ZEROS,

@@ -28,9 +28,12 @@ def xarm6_with_tool_urdf() -> str:
 
 
 @cache
-def xarm6_skeleton_urdf() -> str:
-    """Write the same arm without shapes, which loads fast and is enough for kinematics."""
-    root = _with_tool(_vendor_model())
+def xarm6_skeleton_urdf(tool_length: float = TOOL_LENGTH) -> str:
+    """Write the arm without shapes, which loads fast and is enough for kinematics.
+
+    `tool_length` is from the flange to `link_tcp` [m].
+    """
+    root = _with_tool(_vendor_model(), tool_length)
     for link in root.iter('link'):
         for shape in [*link.findall('visual'), *link.findall('collision')]:
             link.remove(shape)
@@ -55,11 +58,11 @@ def _exact(angle: float) -> float:
     return quarter if abs(angle - quarter) < 1e-5 else angle
 
 
-def _with_tool(root: ET.Element) -> ET.Element:
+def _with_tool(root: ET.Element, length: float = TOOL_LENGTH) -> ET.Element:
     shape = f"""
-      <geometry><cylinder radius="{TOOL_RADIUS}" length="{TOOL_LENGTH}"/></geometry>
-      <origin rpy="0 0 0" xyz="0 0 {-TOOL_LENGTH / 2}"/>"""
-    across = TOOL_MASS * (3 * TOOL_RADIUS**2 + TOOL_LENGTH**2) / 12
+      <geometry><cylinder radius="{TOOL_RADIUS}" length="{length}"/></geometry>
+      <origin rpy="0 0 0" xyz="0 0 {-length / 2}"/>"""
+    across = TOOL_MASS * (3 * TOOL_RADIUS**2 + length**2) / 12
     along = TOOL_MASS * TOOL_RADIUS**2 / 2
     root.append(
         ET.fromstring(f"""
@@ -67,7 +70,7 @@ def _with_tool(root: ET.Element) -> ET.Element:
       <visual>{shape}<material name="White"/></visual>
       <collision>{shape}</collision>
       <inertial>
-        <origin rpy="0 0 0" xyz="0 0 {-TOOL_LENGTH / 2}"/>
+        <origin rpy="0 0 0" xyz="0 0 {-length / 2}"/>
         <mass value="{TOOL_MASS}"/>
         <inertia ixx="{across}" ixy="0" ixz="0" iyy="{across}" iyz="0" izz="{along}"/>
       </inertial>
@@ -77,7 +80,7 @@ def _with_tool(root: ET.Element) -> ET.Element:
         ET.fromstring(f"""
     <joint name="joint_tcp" type="fixed">
       <parent link="{FLANGE_LINK}"/><child link="{TCP_LINK}"/>
-      <origin rpy="0 0 0" xyz="0 0 {TOOL_LENGTH}"/>
+      <origin rpy="0 0 0" xyz="0 0 {length}"/>
     </joint>""")
     )
     return root

@@ -84,6 +84,58 @@ class Workspace:
         nearest = int(np.argmin(np.linalg.norm(feet - point, axis=1)))
         return feet[nearest]
 
+    def inset(self, margin: float) -> 'Workspace':
+        """Return what is inside by at least `margin` [m], to a tenth of a millimetre.
+
+        Raises:
+            BadGeometry: Nothing is.
+        """
+        kept = self._corners
+        for corner, normal in zip(self._corners, self._normals, strict=True):
+            kept = _clipped(kept, (kept - corner) @ normal - margin)
+        try:
+            return Workspace(convex_hull(np.round(kept, 4)), self.tool_height)
+        except BadGeometry:
+            raise BadGeometry(
+                f'nothing of the workspace is {margin * 1e3:g} mm inside: {self.polygon!r}'
+            ) from None
+
+
+def convex_hull(points: npt.ArrayLike) -> tuple[tuple[float, float], ...]:
+    """Return the corners of the smallest convex polygon around `points` (n, 2), in turn.
+
+    Points on its edges are left out (Andrew 1979, the monotone chain).
+    """
+    ordered = sorted({(float(x), float(y)) for x, y in np.asarray(points, dtype=float)})
+    hull: list[tuple[float, float]] = []
+    for way in (ordered, ordered[::-1]):
+        chain: list[tuple[float, float]] = []
+        for point in way:
+            while len(chain) > 1 and not _turns_left(chain[-2], chain[-1], point):
+                chain.pop()
+            chain.append(point)
+        hull += chain[:-1]
+    return tuple(hull)
+
+
+def _turns_left(a: tuple[float, float], b: tuple[float, float], c: tuple[float, float]) -> bool:
+    return (b[0] - a[0]) * (c[1] - b[1]) - (b[1] - a[1]) * (c[0] - b[0]) > 0
+
+
+def _clipped(
+    corners: npt.NDArray[np.float64], depths: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """Corners (n, 2) of the part of a convex polygon where `depths` (n,), linear, is positive."""
+    kept = []
+    for i, depth in enumerate(depths):
+        j = i - 1
+        if (depth > 0) != (depths[j] > 0):
+            share = depths[j] / (depths[j] - depth)
+            kept.append(corners[j] + share * (corners[i] - corners[j]))
+        if depth > 0:
+            kept.append(corners[i])
+    return np.array(kept).reshape(-1, 2)
+
 
 def _cross(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]

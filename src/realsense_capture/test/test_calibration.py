@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from ibc_contract.errors import IbcError
 from planar_arm.bullet import pybullet
+from planar_arm.calibration_file import calibration_date
 from planar_arm.camera_model import CameraModel, load_camera_pose, look_at
 from realsense_capture.calibration import sightings as sightings_module
 from realsense_capture.calibration.charuco import CharucoBoard, Sighting, place_board
 from realsense_capture.calibration.pose import solve_camera_pose
 from realsense_capture.calibration.record import (
     CameraCalibration,
-    calibration_date,
     describe_pose,
     save_calibration,
 )

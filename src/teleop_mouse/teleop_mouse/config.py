@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field
 from ibc_contract.errors import IbcError
 from planar_arm.camera_model import load_camera_pose
 from planar_arm.errors import PlanarArmError
+from planar_arm.table import TWIN, load_table
+from planar_arm.workspace import Workspace
 from xarm_twin.config import load_scene
 
 
@@ -38,6 +40,20 @@ class TeleopConfig:
         str,
         Field(description='YAML with position and look_at of the camera [m]; empty: as the twin'),
     ] = ''
+    camera_max_age: Annotated[
+        float, Field(ge=1.0, le=3650.0, description='an older pose is warned of [days]')
+    ] = 90.0
+    table_file: Annotated[
+        str, Field(description='YAML of ibc calibrate table; empty or twin: that of the twin')
+    ] = ''
+
+
+def workspace(config: TeleopConfig) -> Workspace:
+    """Return where the tool may be led: what `config` names, or the twin's."""
+    try:
+        return load_table(config.table_file or TWIN).workspace
+    except PlanarArmError as error:
+        raise IbcError(str(error)) from None
 
 
 def camera_pose(config: TeleopConfig) -> np.ndarray:

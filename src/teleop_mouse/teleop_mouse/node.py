@@ -23,9 +23,9 @@ from ibc_contract.messages import pose_xy
 from ibc_contract.pacing import ticks
 from ibc_contract.ros import Diagnostics, declare_config, latched, newest, status_name, to_ns
 from ibc_contract.runner import run
+from planar_arm.calibration_file import older_than
 from planar_arm.camera_model import CameraModel
-from planar_arm.workspace import DEFAULT_WORKSPACE
-from teleop_mouse.config import TeleopConfig, camera_pose
+from teleop_mouse.config import TeleopConfig, camera_pose, workspace
 from teleop_mouse.keys import QUIT, find_key
 from teleop_mouse.overlay import Marks
 from teleop_mouse.pointer import Lead, Point, Pointer, board_point
@@ -56,7 +56,12 @@ class TeleopMouse(Node):
         self._display = check_display()
         self._config = declare_config(self, TeleopConfig)
         self._pose = camera_pose(self._config)
-        self._lead = Lead(DEFAULT_WORKSPACE, self._config.max_speed)
+        if age := older_than(self._config.camera_pose_file, self._config.camera_max_age):
+            self.get_logger().warning(
+                f'{age}: if the camera may have moved, ibc calibrate camera again'
+            )
+        self._workspace = workspace(self._config)
+        self._lead = Lead(self._workspace, self._config.max_speed)
         self._init_state()
         self._deltas = self.create_publisher(Vector3Stamped, topics.TELEOP_DELTA, newest())
         self._subscribe()
@@ -177,7 +182,7 @@ class TeleopMouse(Node):
                 setpoint, self._let_go = None, False
             aim = None
             if view is not None and pointer.pressed:
-                aim = board_point(view, (pointer.x, pointer.y), DEFAULT_WORKSPACE.tool_height)
+                aim = board_point(view, (pointer.x, pointer.y), self._workspace.tool_height)
             self._send(self._lead.step(pointer, aim, setpoint, period), period)
         self._send(self._lead.step(Pointer(), None, None, period), period)
 
@@ -245,12 +250,12 @@ class TeleopMouse(Node):
             message=self._keys.message(),
             offered=self._offered,
         )
-        window.show(render(screen, size, DEFAULT_WORKSPACE), size[1])
+        window.show(render(screen, size, self._workspace), size[1])
 
     def _marks(self) -> Marks:
         aim, target, view, pointer = None, self._lead.target, self._view, self._pointer
         if target is not None and view is not None:
-            aim = board_point(view, (pointer.x, pointer.y), DEFAULT_WORKSPACE.tool_height)
+            aim = board_point(view, (pointer.x, pointer.y), self._workspace.tool_height)
         return Marks(self._fresh_setpoint(), target, aim)
 
     def _press(self, code: int) -> bool:

@@ -4,7 +4,9 @@ import pytest
 
 from ibc_contract.errors import IbcError
 from planar_arm.camera_model import look_at
-from teleop_mouse.config import TeleopConfig, camera_pose
+from planar_arm.table import TableCalibration, save_table
+from planar_arm.workspace import DEFAULT_WORKSPACE
+from teleop_mouse.config import TeleopConfig, camera_pose, workspace
 from xarm_twin.config import load_scene
 
 
@@ -29,3 +31,13 @@ def test_a_window_that_nobody_could_read_is_refused(scale):
 def test_a_bad_camera_pose_is_refused_by_name(tmp_path):
     with pytest.raises(IbcError, match=r'none\.yaml'):
         camera_pose(TeleopConfig(camera_pose_file=str(tmp_path / 'none.yaml')))
+
+
+def test_the_tool_is_led_over_the_sites_table(tmp_path):
+    assert workspace(TeleopConfig()) is DEFAULT_WORKSPACE
+    triangle = [(0.2, -0.1), (0.5, 0.0), (0.2, 0.2)]
+    path = save_table(tmp_path, TableCalibration(0.05, triangle, tool_length=0.15))
+    found = workspace(TeleopConfig(table_file=str(path)))
+    assert (found.tool_height, list(found.polygon)) == (0.05, triangle)
+    with pytest.raises(IbcError, match=r'none\.yaml.*ibc calibrate table SITE'):
+        workspace(TeleopConfig(table_file=str(tmp_path / 'none.yaml')))

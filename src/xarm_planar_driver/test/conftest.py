@@ -421,6 +421,7 @@ def config_for(controller: EmulatedController, **settings) -> DriverConfig:
         'realtime_priority': 0,
         'connect_wait': 0.0,
         'home_joint_speed': 1.0,
+        'table_file': 'twin',
         **settings,
     }
     return DriverConfig(**values)

@@ -185,6 +185,7 @@ def test_driver_killed(benches):
         f'robot_ip:={bench.controller.host}',
         f'control_port:={bench.controller.port}',
         f'report_port_base:={bench.controller.report_ports["normal"] - 1}',
+        'table_file:=twin',
     )
     command = [sys.executable, '-m', 'xarm_planar_driver.node', '--ros-args']
     for setting in settings:

@@ -5,7 +5,17 @@ from typing import Annotated
 import pydantic
 from pydantic import Field
 
+import planar_arm.xarm6 as xarm6
+from planar_arm.errors import PlanarArmError
 from planar_arm.setpoint_motion import Interpolation
+from planar_arm.table import Table, load_table
+from planar_arm.tool import Tool
+from xarm_planar_driver.errors import ArmError
+
+NO_TABLE = (
+    'the arm stays disabled while its table is not known: ibc calibrate table SITE --robot-ip IP, '
+    'then table_file (stacks: config_dir:=SITE)'
+)
 
 
 @pydantic.dataclasses.dataclass(frozen=True)
@@ -29,6 +39,22 @@ class DriverConfig:
     safety_limits: Annotated[
         str, Field(description='YAML file of safety limits; empty: those of planar_arm')
     ] = ''
+    table_file: Annotated[
+        str,
+        Field(
+            description='YAML of ibc calibrate table; twin: that of the twin; empty: none, the arm '
+            'is not enabled'
+        ),
+    ] = ''
+    table_max_age: Annotated[
+        float, Field(ge=1.0, le=3650.0, description='an older table is warned of [days]')
+    ] = 90.0
+    tool_length: Annotated[
+        float, Field(ge=0.01, le=0.5, description='from the flange to the lower end [m]')
+    ] = xarm6.TOOL_LENGTH
+    tool_mass: Annotated[
+        float, Field(ge=0.0, le=5.0, description='of the tool with its adapter [kg]')
+    ] = xarm6.TOOL_MASS
     teleop_hold: Annotated[
         float,
         Field(
@@ -68,6 +94,26 @@ class DriverConfig:
     def period(self) -> float:
         """Time between two ticks [s]."""
         return 1.0 / self.rate_hz
+
+    @property
+    def tool(self) -> Tool:
+        """What is on the flange."""
+        return Tool(self.tool_length, self.tool_mass)
+
+    def table(self) -> Table | None:
+        """Read what `table_file` names; None if it names nothing.
+
+        Raises:
+            ArmError: The file is unusable, or was made with another tool.
+        """
+        if not self.table_file:
+            return None
+        try:
+            table = load_table(self.table_file)
+            table.require_tool(self.tool_length)
+        except PlanarArmError as error:
+            raise ArmError(str(error)) from None
+        return table
 
     @property
     def report_port(self) -> int | None:

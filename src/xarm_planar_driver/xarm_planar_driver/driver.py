@@ -7,13 +7,14 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
+from planar_arm.calibration_file import older_than
 from planar_arm.errors import PlanarArmError
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import SafetyGate, load_safety_limits
-from planar_arm.workspace import DEFAULT_WORKSPACE, Workspace
+from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_planar_driver.arbitration import Arbiter, Command
 from xarm_planar_driver.arm import XarmArm
-from xarm_planar_driver.config import DriverConfig
+from xarm_planar_driver.config import NO_TABLE, DriverConfig
 from xarm_planar_driver.driver_status import DriverStatus, RecentStats
 from xarm_planar_driver.errors import ArmError, ArmFault
 from xarm_planar_driver.motion import ArmMotion, MotionSettings
@@ -36,13 +37,18 @@ class PlanarDriver:
         on_tick: Callable[[TickReport], None],
         on_end: Callable[[Exception], None],
         clock_ns: Callable[[], int] = time.time_ns,
-        workspace: Workspace = DEFAULT_WORKSPACE,
     ) -> None:
         """`on_tick` and `on_end` are called in the servo thread, as ServoLoop says.
 
         Raises:
-            ArmError: No arm answers, or the safety limits are unusable.
+            ArmError: No arm answers, or safety limits or table are unusable.
         """
+        if age := older_than(config.table_file, config.table_max_age):
+            log.warning('%s: if table, robot or tool was changed, ibc calibrate table again', age)
+        table = config.table()
+        self.has_table = table is not None
+        """Without one the arm is only looked at: it must not be enabled."""
+        workspace = DEFAULT_WORKSPACE if table is None else table.workspace
         try:
             limits = load_safety_limits(config.safety_limits or None)
         except PlanarArmError as error:
@@ -51,7 +57,7 @@ class PlanarDriver:
         self._arm.connect(config.connect_wait)
         self._reports = StatusReports(config.robot_ip, config.report_port or VENDOR_PORT)
         self._reports.start()
-        self._kinematics = Xarm6Kinematics(workspace)
+        self._kinematics = Xarm6Kinematics(workspace, config.tool)
         self._gate = SafetyGate(limits, workspace)
         self._arbiter = Arbiter(config.teleop_hold)
         settings = MotionSettings(
@@ -61,6 +67,7 @@ class PlanarDriver:
             min(config.home_joint_speed, limits.max_joint_speed),
             config.collision_sensitivity,
             config.interpolation,
+            config.tool,
         )
         self._motion = ArmMotion(
             self._arm, self._kinematics, self._gate, workspace, self._arbiter, settings
@@ -102,8 +109,10 @@ class PlanarDriver:
 
         Raises:
             ArmFault: It refuses.
-            ArmError: It is not enabled after `timeout` [s].
+            ArmError: Its table is not known, or it is not enabled after `timeout` [s].
         """
+        if not self.has_table:
+            raise ArmError(NO_TABLE)
         at_home = self.request(Request.ENABLE)
         deadline = time.monotonic() + timeout
         while not at_home.done() and self.phase not in (Phase.HOMING, Phase.ACTIVE):

@@ -16,6 +16,7 @@ from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import SafetyGate
 from planar_arm.servo import PlanarServo
 from planar_arm.setpoint_motion import Interpolation
+from planar_arm.tool import DEFAULT_TOOL, Tool
 from planar_arm.workspace import Workspace
 from xarm_planar_driver.arbitration import Arbiter, Command
 from xarm_planar_driver.arm import XarmArm
@@ -46,6 +47,7 @@ class MotionSettings:
     """Of the controller, 1 to 5."""
     interpolation: Interpolation = Interpolation.LINEAR
     """Between commands."""
+    tool: Tool = DEFAULT_TOOL
 
 
 class ArmMotion:
@@ -260,8 +262,10 @@ class ArmMotion:
 
     def _safeguards_at(self, q: Vector) -> Safeguards:
         fence = fence_around(self._kinematics, self._workspace, q)
-        sensitivity = self._settings.collision_sensitivity
-        return Safeguards.around(q, fence, self._gate.limits, sensitivity)
+        settings = self._settings
+        return Safeguards.around(
+            q, fence, self._gate.limits, settings.collision_sensitivity, settings.tool
+        )
 
     def _go_home(self, t: float) -> None:
         self._going_home = True

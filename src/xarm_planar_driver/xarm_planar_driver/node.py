@@ -25,7 +25,7 @@ from ibc_contract.errors import IbcError
 from ibc_contract.ros import Diagnostics, declare_config, newest, to_ns
 from ibc_contract.runner import run
 from xarm_planar_driver.arbitration import Command, Source
-from xarm_planar_driver.config import DriverConfig
+from xarm_planar_driver.config import NO_TABLE, DriverConfig
 from xarm_planar_driver.driver import PlanarDriver
 from xarm_planar_driver.driver_status import Level
 from xarm_planar_driver.errors import ArmError, ArmFault
@@ -127,6 +127,8 @@ class XarmPlanarDriverNode(LifecycleNode):
         driver = self._driver
         if driver is None:
             return TransitionCallbackReturn.FAILURE
+        if not driver.has_table:  # also for one that is stopped: a reset would enable it
+            return self._refuse(ArmError(NO_TABLE))
         if driver.phase is Phase.STOPPED:
             self.get_logger().warn('active, but the arm is still stopped: call arm/reset')
         else:

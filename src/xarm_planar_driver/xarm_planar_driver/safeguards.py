@@ -14,11 +14,10 @@ import numpy.typing as npt
 import planar_arm.xarm6 as xarm6
 from planar_arm.fence import Fence
 from planar_arm.safety import SafetyLimits
+from planar_arm.tool import DEFAULT_TOOL, Tool
 
 _STOP = 4
 _TOLERANCE = 1e-3
-_TOOL_OFFSET_MM = (0.0, 0.0, xarm6.TOOL_LENGTH * 1e3, 0.0, 0.0, 0.0)
-_TOOL_CENTRE_MM = (0.0, 0.0, xarm6.TOOL_LENGTH * 1e3 / 2)
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,17 @@ class Safeguards:
     """Least and greatest position of each joint [rad], of reduced mode."""
     collision_sensitivity: int
     """1 to 5; error 31 when the joints need more current than the model of the arm says."""
+    tool: Tool = DEFAULT_TOOL
+    """Whose end the fence holds, and whose weight that model counts."""
 
     @classmethod
     def around(
-        cls, q: npt.NDArray[np.float64], fence: Fence, limits: SafetyLimits, sensitivity: int
+        cls,
+        q: npt.NDArray[np.float64],
+        fence: Fence,
+        limits: SafetyLimits,
+        sensitivity: int,
+        tool: Tool = DEFAULT_TOOL,
     ) -> Self:
         """Return the gate's own limits for an arm that stands at joints `q` (6,) [rad].
 
@@ -46,7 +52,9 @@ class Safeguards:
         """
         low, high = np.minimum(xarm6.JOINT_LOWER, q), np.maximum(xarm6.JOINT_UPPER, q)
         joint_range = tuple(zip(low.tolist(), high.tolist(), strict=True))
-        return cls(fence, limits.max_tcp_speed, limits.max_joint_speed, joint_range, sensitivity)
+        return cls(
+            fence, limits.max_tcp_speed, limits.max_joint_speed, joint_range, sensitivity, tool
+        )
 
     @property
     def boundary_mm(self) -> list[int]:
@@ -68,14 +76,22 @@ def set_safeguards(api: Any, safeguards: Safeguards) -> list[tuple[str, int]]:
             'set_collision_sensitivity',
             api.set_collision_sensitivity(safeguards.collision_sensitivity),
         ),
-        ('set_tcp_load', api.set_tcp_load(xarm6.TOOL_MASS, list(_TOOL_CENTRE_MM))),
-        ('set_tcp_offset', api.set_tcp_offset(list(_TOOL_OFFSET_MM), wait=False)),
+        *set_tool(api, safeguards.tool),
         ('set_reduced_tcp_boundary', api.set_reduced_tcp_boundary(safeguards.boundary_mm)),
         ('set_reduced_max_tcp_speed', api.set_reduced_max_tcp_speed(safeguards.tcp_speed * 1e3)),
         ('set_reduced_max_joint_speed', api.set_reduced_max_joint_speed(safeguards.joint_speed)),
         ('set_reduced_joint_range', api.set_reduced_joint_range(flat)),
         ('set_reduced_mode', api.set_reduced_mode(True)),
         ('set_fence_mode', _code(api.set_fence_mode(True))),
+    ]
+
+
+def set_tool(api: Any, tool: Tool) -> list[tuple[str, int]]:
+    """Tell the SDK `api` weight and length of the tool; return the calls with their codes."""
+    length_mm = tool.length * 1e3
+    return [
+        ('set_tcp_load', api.set_tcp_load(tool.mass, [0.0, 0.0, length_mm / 2])),
+        ('set_tcp_offset', api.set_tcp_offset([0.0, 0.0, length_mm, 0.0, 0.0, 0.0], wait=False)),
     ]
 
 

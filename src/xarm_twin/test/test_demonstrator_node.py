@@ -315,7 +315,7 @@ def test_a_demonstration_through_twin_and_driver(ros: Any, tmp_path: Path) -> No
             deadline = time.monotonic() + 30.0
             while probe.connect_ex(('127.0.0.1', control)) and time.monotonic() < deadline:
                 time.sleep(0.1)
-        start('xarm_planar_driver.node', robot_ip='127.0.0.1', **ports)
+        start('xarm_planar_driver.node', robot_ip='127.0.0.1', table_file='twin', **ports)
         demonstrator = start('xarm_twin.demonstrator_node', record='false', seed=1)
         code = demonstrator.wait(timeout=120.0)
     finally:

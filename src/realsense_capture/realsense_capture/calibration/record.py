@@ -1,6 +1,5 @@
 """The calibration of a site's camera as a file: pose, how it came about, and when."""
 
-import datetime
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import numpy as np
 import yaml
 
 from ibc_contract.images import encode_jpeg
+from planar_arm.calibration_file import write_calibration
 from planar_arm.camera_model import Matrix
 
 FILE = Path('calibration', 'camera.yaml')
@@ -57,21 +57,7 @@ def save_calibration(site: Path, calibration: CameraCalibration, rgb: np.ndarray
     The calibration before is kept beside it, with its date.
     """
     path = site / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        made = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
-        path.rename(path.with_name(f'camera-{made:%Y%m%dT%H%M%SZ}.yaml'))
     text = yaml.safe_dump(asdict(calibration), sort_keys=False, default_flow_style=None)
-    path.write_text(HEAD + text)
+    write_calibration(path, HEAD + text)
     (site / PICTURE).write_bytes(encode_jpeg(rgb))
     return path
-
-
-def calibration_date(path: str | Path) -> datetime.datetime | None:
-    """Return when a stored pose was found; None if it does not say, as one made by hand."""
-    try:
-        stored = yaml.safe_load(Path(path).read_text())
-        date = datetime.datetime.fromisoformat(str(stored['date']))
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=datetime.UTC)

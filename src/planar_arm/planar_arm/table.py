@@ -1,0 +1,115 @@
+"""The table of a site: the calibration file that says where the tool may move."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated
+
+import pydantic
+import yaml
+from pydantic import ConfigDict, Field
+
+from planar_arm.calibration_file import write_calibration
+from planar_arm.errors import BadGeometry
+from planar_arm.tool import DEFAULT_TOOL
+from planar_arm.workspace import DEFAULT_WORKSPACE, Workspace
+
+FILE = Path('calibration', 'table.yaml')
+"""Where it lies in the folder of a site."""
+TWIN = 'twin'
+"""Stands for a file where the arm is the twin, whose table never changes."""
+HEAD = """\
+# Table of this site in link_base, by `ibc calibrate table`: once more when table, robot or tool
+# was changed.
+"""
+LENGTH_TOLERANCE = 5e-4
+"""A tool that differs by more than this is another one [m]."""
+
+Coordinate = Annotated[float, Field(ge=-1.0, le=1.0)]
+
+
+@pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
+class TableCalibration:
+    """What is stored; a file made by hand may leave out everything after `tool_length`."""
+
+    tool_height: Annotated[float, Field(ge=-0.3, le=0.5)]
+    """z of the tool's lower end while it works [m]."""
+    polygon: list[tuple[Coordinate, Coordinate]]
+    """Corners (x, y) of what the tool's centre may not leave [m]."""
+    tool_length: Annotated[float, Field(ge=0.01, le=0.5)]
+    """Of the tool that touched the table [m]."""
+    date: str = ''
+    """ISO 8601, UTC."""
+    table_height: float | None = None
+    """In the middle of the polygon [m]."""
+    tilt_deg: float | None = None
+    rise_mm: float | None = None
+    """By how much the table rises from one end of the polygon to the other."""
+    points: list[tuple[Coordinate, Coordinate, Coordinate]] = Field(default_factory=list)
+    """Where it was touched [m]."""
+    residuals_mm: list[float] = Field(default_factory=list)
+    """How far each of them lies above the plane through all."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What of a calibration moves the arm."""
+
+    workspace: Workspace
+    tool_length: float
+    """Of the tool that it was touched with [m]."""
+
+    def require_tool(self, length: float) -> None:
+        """Raise BadGeometry unless a tool of `length` [m] is the one that touched the table."""
+        if abs(length - self.tool_length) > LENGTH_TOLERANCE:
+            raise BadGeometry(
+                f'the table was touched with a tool of {self.tool_length * 1e3:.1f} mm, and '
+                f'tool_length is {length * 1e3:.1f} mm: ibc calibrate table again'
+            )
+
+
+TWIN_TABLE = Table(DEFAULT_WORKSPACE, DEFAULT_TOOL.length)
+
+
+def load_table(path: str | Path) -> Table:
+    """Read a calibration; the word `twin` stands for the twin's table.
+
+    Raises:
+        BadGeometry: The file is missing, unreadable, or holds what cannot be.
+    """
+    if str(path) == TWIN:
+        return TWIN_TABLE
+    stored = read_calibration(path)
+    try:
+        workspace = Workspace(tuple(stored.polygon), stored.tool_height)
+    except BadGeometry as error:
+        raise BadGeometry(f'table {path}: {error}') from None
+    return Table(workspace, stored.tool_length)
+
+
+def read_calibration(path: str | Path) -> TableCalibration:
+    """Read the whole file; BadGeometry as `load_table`."""
+    try:
+        data = yaml.safe_load(Path(path).read_text())
+        return pydantic.TypeAdapter(TableCalibration).validate_python(data)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = '.'.join(map(str, first['loc']))
+        reason = f'{where}: {first["msg"]}' if where else first['msg']
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
+        reason = ' '.join(str(error).split())
+    raise BadGeometry(f'table {path}: {reason}; make it with ibc calibrate table SITE')
+
+
+def save_table(site: Path, calibration: TableCalibration) -> Path:
+    """Write it into the folder of a site; the calibration before is kept beside it."""
+    path = site / FILE
+    plain = {
+        key: [list(point) if isinstance(point, tuple) else point for point in value]
+        if isinstance(value, list)
+        else value
+        for key, value in asdict(calibration).items()
+        if value not in (None, '', [])
+    }
+    text = yaml.safe_dump(plain, sort_keys=False, default_flow_style=None)
+    write_calibration(path, HEAD + text)
+    return path
