@@ -1,21 +1,18 @@
 """The steps of `ibc calibrate camera`: see the board, touch its corners, solve, store."""
 
 import itertools
-import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import yaml
 from tqdm import tqdm
 
 from ibc_bringup.parameter_files import config_files, node_parameters
+from ibc_bringup.touching import read_key, read_numbers
 from ibc_contract.errors import IbcError
 from planar_arm.calibration_file import today
-from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.workspace import DEFAULT_WORKSPACE
 from realsense_capture.calibration.charuco import CharucoBoard, Sighting, place_board
 from realsense_capture.calibration.pose import PoseEstimate, solve_camera_pose
@@ -27,10 +24,7 @@ from realsense_capture.calibration.record import (
 from realsense_capture.calibration.sightings import average, board_sightings
 from realsense_capture.config import make_source, parse_config
 from realsense_capture.source import FrameSource, Intrinsics
-from xarm_planar_driver.arm import XarmArm
 
-MOVING = 0.02
-"""A joint that turns faster than this is not at rest [rad/s]."""
 GOOD_PX, GOOD_TOUCH = 1.0, 0.002
 """Residuals of a calibration that is as good as it should be [px], [m]."""
 CLEARANCE = (0.003, 0.02)
@@ -85,36 +79,6 @@ def see_scene(source: FrameSource) -> tuple[np.ndarray, Intrinsics]:
     return newest.rgb, source.intrinsics()
 
 
-class ArmTip:
-    """The tip of the tool of an arm that is moved by hand; it is asked, never commanded."""
-
-    def __init__(self, ip: str, control_port: int, pin: float = 0.0) -> None:
-        """Connect; a pin in the middle of the tool's lower end may reach `pin` [m] further."""
-        self._arm = XarmArm(ip, control_port)
-        self._kinematics = Xarm6Kinematics()
-        self._pin = pin
-        self._arm.connect()
-
-    def position(self) -> list[float]:
-        """Return where the tip is in `link_base`, (3,) [m]; IbcError while it moves."""
-        q, velocities = self._arm.joint_states()
-        if np.abs(velocities).max() > MOVING:
-            raise IbcError('the arm still moves: wait until it is at rest')
-        pose = self._kinematics.forward(q)
-        return (pose.position + self._pin * _tool_axis(pose.quaternion)).tolist()
-
-    def close(self) -> None:
-        """Disconnect."""
-        self._arm.disconnect()
-        self._kinematics.close()
-
-
-def _tool_axis(quaternion: np.ndarray) -> np.ndarray:
-    """Direction of the tool in `link_base`: the z axis of a frame turned by `quaternion` xyzw."""
-    x, y, z, w = quaternion
-    return np.array([2 * (x * z + w * y), 2 * (y * z - w * x), 1 - 2 * (x * x + y * y)])
-
-
 def touch_corners(
     board: CharucoBoard, tip: Callable[[], list[float]], ask: Callable[[str], str]
 ) -> dict[int, list[float]]:
@@ -137,33 +101,23 @@ def touch_corners(
     return touched
 
 
-def ask_person(line: str) -> str:
-    """Ask on the terminal."""
-    sys.stderr.write(line)
-    sys.stderr.flush()
-    answer = sys.stdin.readline()
-    if not answer:
-        raise IbcError('nobody answers: run it in a terminal, or give the corners with --touched')
-    return answer
-
-
 def read_touched(path: Path) -> dict[int, list[float]]:
     """Read `touched: {corner: [x, y, z], ...}`, as a calibration that was stored has it."""
-    found = _read(path, 'touched')
+    found = read_key(path, 'touched')
     if not isinstance(found, Mapping) or not all(isinstance(key, int) for key in found):
         raise IbcError(f'{path}: touched must be {{corner: [x, y, z], ...}}')
-    return {key: _numbers(path, value, 3) for key, value in found.items()}
+    return {key: read_numbers(path, value, 3) for key, value in found.items()}
 
 
 def read_points(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Read `points: [{pixel: [u, v], position: [x, y, z]}, ...]`: (n, 3) [m] and (n, 2) [px]."""
-    found = _read(path, 'points')
+    found = read_key(path, 'points')
     if not isinstance(found, list) or not all(
         isinstance(point, Mapping) and {'pixel', 'position'} <= point.keys() for point in found
     ):
         raise IbcError(f'{path}: points must be [{{pixel: [u, v], position: [x, y, z]}}, ...]')
-    positions = [_numbers(path, point['position'], 3) for point in found]
-    pixels = [_numbers(path, point['pixel'], 2) for point in found]
+    positions = [read_numbers(path, point['position'], 3) for point in found]
+    pixels = [read_numbers(path, point['pixel'], 2) for point in found]
     return np.array(positions).reshape(-1, 3), np.array(pixels).reshape(-1, 2)
 
 
@@ -229,23 +183,3 @@ def store(
         touched={corner: np.round(p, 5).tolist() for corner, p in solution.touched.items()},
     )
     return save_calibration(site, calibration, rgb), calibration
-
-
-def _read(path: Path, key: str) -> Any:
-    try:
-        data = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError) as error:
-        raise IbcError(f'{path}: {" ".join(str(error).split())}') from None
-    if not isinstance(data, Mapping) or key not in data:
-        raise IbcError(f'{path} has no {key}:')
-    return data[key]
-
-
-def _numbers(path: Path, values: Any, count: int) -> list[float]:
-    try:
-        numbers = [float(value) for value in values]
-    except (TypeError, ValueError):
-        numbers = []
-    if len(numbers) != count or not np.isfinite(numbers).all():
-        raise IbcError(f'{path}: {values} is not {count} numbers')
-    return numbers

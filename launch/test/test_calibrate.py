@@ -17,9 +17,9 @@ import pytest
 import yaml
 
 from ibc_bringup.board_print import print_board
-from ibc_bringup.camera_calibration import ArmTip
 from ibc_bringup.click_points import HELP, Clicks, draw
 from ibc_bringup.main import main
+from ibc_bringup.touching import ArmTip
 from ibc_contract.images import decode_jpeg
 from planar_arm import xarm6
 from planar_arm.camera_model import load_camera_pose

@@ -59,6 +59,8 @@ def test_it_serves_until_a_signal_and_takes_faults(
     assert 'link: frozen' in out
     code, out, _ = ibc_twin(capsys, 'state', '--json', *port)
     assert json.loads(out)['error'] == 24
+    code, _, err = ibc_twin(capsys, 'guide', '300', '0', '-20.5', *port)
+    assert (code, 'not in manual mode' in err) == (1, True)
     code, _, err = ibc_twin(capsys, 'fault', 'gremlins', *port)
     assert (code, err.count('\n')) == (1, 1)
     process.send_signal(number)

@@ -1,4 +1,4 @@
-"""`ibc calibrate`: where the camera stands, how late arm and camera are."""
+"""`ibc calibrate`: where the table is, where the camera stands, how late arm and camera are."""
 
 import argparse
 import contextlib
@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ibc_bringup.commands.latency import add_latency
+from ibc_bringup.commands.table import add_table
 from ibc_bringup.options import number, whole
 
 if TYPE_CHECKING:
-    from ibc_bringup.camera_calibration import ArmTip
+    from ibc_bringup.touching import ArmTip
     from realsense_capture.calibration.charuco import CharucoBoard
     from realsense_capture.calibration.record import CameraCalibration
 
@@ -23,12 +24,13 @@ def add_parser(subparsers: Any) -> None:
     """Add the command to `subparsers`."""
     parser = subparsers.add_parser(
         'calibrate',
-        help='find where the camera stands, how late arm and camera are',
+        help='find where table and camera are, and how late arm and camera are',
         description=__doc__,
     )
     actions = parser.add_subparsers(title='actions', metavar='ACTION', required=True)
     _add_board(actions)
     _add_camera(actions)
+    add_table(actions)
     add_latency(actions)
 
 
@@ -136,6 +138,7 @@ def camera(arguments: argparse.Namespace) -> int:
     """Calibrate and say how good it is."""
     from ibc_bringup import camera_calibration as steps
     from ibc_bringup.click_points import click_points
+    from ibc_bringup.touching import ask_person
     from ibc_contract.errors import IbcError
     from realsense_capture.calibration.pose import solve_camera_pose
 
@@ -156,14 +159,14 @@ def camera(arguments: argparse.Namespace) -> int:
             solution = steps.Solution(click_points(source, lens, tip.position), {}, {})
         else:
             if tip is not None:
-                steps.ask_person('Board on the table, arm out of the picture, then Enter ')
+                ask_person('Board on the table, arm out of the picture, then Enter ')
             sighting, lens = steps.see_board(source, wanted, arguments.frames)
             if tip is not None:
-                touched = steps.touch_corners(wanted, tip.position, steps.ask_person)
+                touched = steps.touch_corners(wanted, tip.position, ask_person)
             solution = steps.solve_board(wanted, touched, sighting, lens)
         warnings = steps.judge(solution)
         if tip is not None:
-            steps.ask_person('Arm out of the picture, board away, then Enter ')
+            ask_person('Arm out of the picture, board away, then Enter ')
         scene, _ = steps.see_scene(source)
         camera_name = str(source.status()['source'])
     path, calibration = steps.store(arguments.site, camera_name, lens, solution, scene)
@@ -174,9 +177,10 @@ def camera(arguments: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _tip(arguments: argparse.Namespace) -> 'Iterator[ArmTip]':
-    from ibc_bringup.camera_calibration import ArmTip
+    from ibc_bringup.touching import ArmTip, site_tool
 
-    tip = ArmTip(arguments.robot_ip, arguments.control_port, arguments.pin_mm / 1e3)
+    tool = site_tool(arguments.site)
+    tip = ArmTip(arguments.robot_ip, arguments.control_port, arguments.pin_mm / 1e3, tool)
     try:
         yield tip
     finally:

@@ -36,6 +36,7 @@ def add_parser(subparsers: Any) -> None:
     actions = parser.add_subparsers(title='actions', metavar='ACTION', required=True)
     _add_serve(actions)
     _add_fault(actions)
+    _add_guide(actions)
     _add_state(actions)
 
 
@@ -109,6 +110,21 @@ def _add_fault(actions: Any) -> None:
     parser.set_defaults(run=fault)
 
 
+def _add_guide(actions: Any) -> None:
+    parser = actions.add_parser(
+        'guide',
+        help='move a running twin by hand',
+        description="Move the tool's end of a running twin, as a hand would, to a place in "
+        'link_base with the tool pointing down. The arm must be in manual mode: ibc calibrate '
+        'table --free sets it, and programs do with set_mode(2).',
+    )
+    for name in 'xyz':
+        parser.add_argument(name, type=number(-1000, 1000), metavar=name.upper(), help='[mm]')
+    _add_fault_port(parser, 'fault port of the twin (%(default)s)')
+    parser.add_argument('--json', action='store_true', help='print the state after it as JSON')
+    parser.set_defaults(run=guide)
+
+
 def _add_state(actions: Any) -> None:
     parser = actions.add_parser(
         'state', help='say what a running twin does', description='Say what a running twin does.'
@@ -170,6 +186,13 @@ def fault(arguments: argparse.Namespace) -> int:
         'seconds': arguments.seconds,
     }
     _print_state(request, arguments)
+    return 0
+
+
+def guide(arguments: argparse.Namespace) -> int:
+    """Move the arm by hand."""
+    position_mm = [arguments.x, arguments.y, arguments.z]
+    _print_state({'do': 'guide', 'position_mm': position_mm}, arguments)
     return 0
 
 

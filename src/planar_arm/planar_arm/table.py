@@ -47,7 +47,11 @@ class TableCalibration:
     points: list[tuple[Coordinate, Coordinate, Coordinate]] = Field(default_factory=list)
     """Where it was touched [m]."""
     residuals_mm: list[float] = Field(default_factory=list)
-    """How far each of them lies above the plane through all."""
+    """How far each of them lies above the plane through the others."""
+
+    def table(self) -> 'Table':
+        """Return what of it moves the arm; BadGeometry if its polygon cannot be."""
+        return Table(Workspace(tuple(self.polygon), self.tool_height), self.tool_length)
 
 
 @dataclass(frozen=True)
@@ -80,10 +84,9 @@ def load_table(path: str | Path) -> Table:
         return TWIN_TABLE
     stored = read_calibration(path)
     try:
-        workspace = Workspace(tuple(stored.polygon), stored.tool_height)
+        return stored.table()
     except BadGeometry as error:
         raise BadGeometry(f'table {path}: {error}') from None
-    return Table(workspace, stored.tool_length)
 
 
 def read_calibration(path: str | Path) -> TableCalibration:

@@ -11,9 +11,9 @@ from ibc_contract.errors import IbcError
 from planar_arm.table import TableCalibration, save_table
 from planar_arm.xarm6 import HOME_XY
 from xarm_planar_driver.errors import ArmError
-from xarm_planar_driver.motion import Request
+from xarm_planar_driver.phases import Request
 
-TOOL_LENGTH, TOOL_HEIGHT = 0.18, 0.045
+TOOL_LENGTH, TOOL_HEIGHT = 0.14, 0.035
 POLYGON = [(0.22, -0.1), (0.5, -0.15), (0.52, 0.2), (0.21, 0.12)]
 
 
@@ -68,7 +68,7 @@ def tool_end(emulator):
 @pytest.mark.parametrize(
     ('changes', 'settings', 'said'),
     [
-        ({}, {'tool_length': 0.1524}, 'a tool of 180.0 mm, and tool_length is 152.4 mm'),
+        ({}, {'tool_length': 0.1524}, 'a tool of 140.0 mm, and tool_length is 152.4 mm'),
         ({'polygon': POLYGON[:2]}, {}, 'needs at least 3 corners'),
     ],
 )

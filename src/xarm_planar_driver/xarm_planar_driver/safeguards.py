@@ -82,7 +82,7 @@ def set_safeguards(api: Any, safeguards: Safeguards) -> list[tuple[str, int]]:
         ('set_reduced_max_joint_speed', api.set_reduced_max_joint_speed(safeguards.joint_speed)),
         ('set_reduced_joint_range', api.set_reduced_joint_range(flat)),
         ('set_reduced_mode', api.set_reduced_mode(True)),
-        ('set_fence_mode', _code(api.set_fence_mode(True))),
+        ('set_fence_mode', first_code(api.set_fence_mode(True))),
     ]
 
 
@@ -117,6 +117,6 @@ def find_difference(states: list[Any], safeguards: Safeguards) -> str | None:
     return None
 
 
-def _code(answer: int | list[int]) -> int:
+def first_code(answer: int | list[int]) -> int:
     """The code of a call that returns it in a list, as SDK 1.18 does here and there."""
     return answer[0] if isinstance(answer, list) else answer

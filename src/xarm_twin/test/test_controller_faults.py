@@ -1,6 +1,7 @@
 """Faults of the emulated controller: by call, over their port, and what clients see of them."""
 
 import json
+import math
 import socket
 import time
 from collections.abc import Iterator
@@ -222,3 +223,31 @@ def test_another_model_says_so() -> None:
             reply = receive_exactly(client, 48)
         assert reply is not None
         assert reply[8:].startswith(b'7,7,')
+
+
+def test_an_arm_in_manual_mode_is_moved_by_hand(controller, port):
+    state = controller.state
+    there = {'do': 'guide', 'position_mm': [300.0, 50.0, 200.0]}
+    with pytest.raises(IbcError, match='it is not in manual mode'):
+        ask(there, port)
+    state.enable(8, True)
+    state.configure(tcp_offset=(0.0, 0.0, 1e3 * xarm6.TOOL_LENGTH, 0.0, 0.0, 0.0))
+    state.set_mode(2)
+    with pytest.raises(IbcError, match='it is not in manual mode'):  # not ready yet
+        ask(there, port)
+    state.set_state(0)
+    told = ask(there, port)
+    assert told['mode'] == 2
+    np.testing.assert_allclose(told['commanded_pose_mm_deg'][:3], (300, 50, 200), atol=0.01)
+    deadline = time.monotonic() + 10
+    while np.abs(state.measured()[1]).max() > 1e-4 and time.monotonic() < deadline:
+        time.sleep(0.02)
+    np.testing.assert_allclose(state.measured()[0], state.snapshot().q_command, atol=1e-4)
+    with pytest.raises(IbcError, match='does not reach'):
+        ask({'do': 'guide', 'position_mm': [990.0, 0.0, 0.0]}, port)
+    for nonsense in ([1, 2], [1, 2, math.nan], 3):
+        with pytest.raises(IbcError, match='not a request'):
+            ask({'do': 'guide', 'position_mm': nonsense}, port)
+    state.set_mode(0)
+    with pytest.raises(IbcError, match='it is not in manual mode'):
+        ask(there, port)

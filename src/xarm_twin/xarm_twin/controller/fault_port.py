@@ -1,19 +1,25 @@
-"""Faults over a loopback port: one JSON object per line, one per answer.
+"""Faults and hands over a loopback port: one JSON object per line, one per answer.
 
 {"do": "state"}                                    -> {"ok": true, "state": {...}}
 {"do": "inject", "fault": "freeze", "seconds": 3}  -> {"ok": true, "state": {...}}
+{"do": "guide", "position_mm": [300, 0, 20]}       -> {"ok": true, "state": {...}}
 anything that cannot be done                       -> {"ok": false, "error": "one line"}
 """
 
 import ipaddress
 import json
 import logging
+import math
 import socket
 import threading
 from typing import Any, Self
 
+import numpy as np
+
 from ibc_contract.errors import IbcError
 from xarm_twin.controller.faults import UnknownFault, inject
+from xarm_twin.controller.firmware import Mode
+from xarm_twin.controller.goals import Pace, PoseGoal
 from xarm_twin.controller.server import EmulatedController
 from xarm_twin.loopback import PortUnavailable, accept, close_socket, listen
 
@@ -23,6 +29,8 @@ LONGEST_LINE = 4096
 IDLE_TIMEOUT = 60.0
 """A client that says nothing for this long is dropped [s]."""
 ASK_TIMEOUT = 5.0
+BY_HAND = Pace(1.0, 1.0)
+"""A hand has no pace."""
 
 
 class FaultPort:
@@ -95,8 +103,22 @@ class FaultPort:
                     None if value is None else float(value),
                     None if seconds is None else float(seconds),
                 )
+            case 'guide':
+                x, y, z = (float(number) for number in request['position_mm'])
+                self._guide(np.array((x, y, z, math.pi, 0.0, 0.0)))
             case other:
-                raise ValueError(f'cannot do {other!r}, only state and inject')
+                raise ValueError(f'cannot do {other!r}, only state, inject and guide')
+
+    def _guide(self, pose_mm: np.ndarray) -> None:
+        if not np.isfinite(pose_mm).all():
+            raise ValueError(f'position_mm is {pose_mm[:3].tolist()}')
+        state = self._controller.state
+        if not state.takes(Mode.MANUAL):
+            raise UnknownFault('the arm cannot be moved by hand: it is not in manual mode')
+        q = state.joints_at(PoseGoal(pose_mm, BY_HAND))
+        if q is None:
+            raise UnknownFault(f'the tool does not reach {pose_mm[:3].tolist()} mm')
+        state.guide(q)
 
 
 def ask(request: dict[str, Any], port: int, host: str = '127.0.0.1') -> dict[str, Any]:

@@ -99,6 +99,7 @@ class Mode(IntEnum):
 
     POSITION = 0
     SERVO = 1
+    MANUAL = 2
     JOINT_VELOCITY = 4
     TCP_VELOCITY = 5
     JOINT_ONLINE = 6

@@ -63,6 +63,10 @@ class Motion:
         _raise(servo_fault(self.command, posture, elapsed, settings))
         self._send(posture)
 
+    def guide(self, q: Vector, settings: Settings) -> None:
+        """Be moved to `q`, (6,) [rad]: the controller follows."""
+        self._send(self._checked(q, settings))
+
     def joints_at(self, goal: PoseGoal) -> Vector:
         """Return the joints (6,) [rad] for a pose, the ones next to the commanded."""
         return reach(goal.resolve(self.command.tcp), self.command.q, self._tool)

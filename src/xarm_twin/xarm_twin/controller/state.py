@@ -22,7 +22,7 @@ ALL_AXES = 8
 """Axis number that stands for every joint in enable and brake commands."""
 
 MODES = range(12)
-"""Mode numbers that the controller takes; the emulated arm stands still in 2, 3 and above 7."""
+"""Mode numbers that the controller takes; the emulated arm stands still in 3 and above 7."""
 
 EVERY_MOTOR = 0x3F
 """Enable mask of the six joints."""
@@ -200,6 +200,16 @@ class ControllerState:
                 self._paused_target = target
             else:
                 self._attempt(lambda: self._motion.servo_joints(target, self.settings))
+
+    def guide(self, q: npt.ArrayLike) -> None:
+        """Mode 2: be moved to `q`, shape (6,) [rad], by hand.
+
+        Assumed: joint limits and fence hold, speeds are not looked at.
+        """
+        target = np.array(q, float)
+        with self._lock:
+            if self.takes(Mode.MANUAL):
+                self._attempt(lambda: self._motion.guide(target, self.settings))
 
     def servo_pose(self, goal: PoseGoal) -> None:
         """Mode 1: take the tool to a pose at once."""
