@@ -89,12 +89,12 @@ def evaluate(recording: Recording) -> StepTest:
             for reference, begin, end in zip(references, begins, ends, strict=True)
         ]
 
-    tool = [recording.tool] * len(wanted)
+    setpoint, tool = ([each] * len(wanted) for each in (recording.setpoint, recording.tool))
     return StepTest(
         recording,
         picture,
         setpoint=summarize(lags(wanted, recording.setpoint), 'the setpoint'),
-        arm=summarize(lags(wanted, recording.tool), 'the measured tool'),
+        arm=summarize(lags(setpoint, recording.tool), 'the measured tool'),
         camera=summarize(lags(tool, exposed), 'the picture'),
         loop=summarize(lags(wanted, picture), 'the picture'),
         arrival_s=float(np.median(recording.arrivals - recording.stamps)),

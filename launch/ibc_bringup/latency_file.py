@@ -28,7 +28,7 @@ class LatencyCalibration:
     setpoint_s: Delay
     """From a command's stamp to the setpoint's motion."""
     arm_s: Delay
-    """From a command's stamp to the measured tool's motion."""
+    """From the setpoint's motion to the measured tool's."""
     camera_s: Delay
     """By how much a picture is older than its stamp."""
     arrival_s: Delay

@@ -181,13 +181,15 @@ class LatencyNode(Node):
         return self.get_clock().now().nanoseconds
 
     def _recorded(self, commands_ns: Vector, begin: int, step: Vector) -> Recording:
+        everything = {topic: list(kept) for topic, kept in self._kept.items()}  # more still comes
+
         def way(topic: str) -> Signal:
-            kept = sorted(self._kept[topic], key=lambda each: each[0])
+            kept = sorted(everything[topic], key=lambda each: each[0])
             points = np.array([content for _, _, content in kept])
             along = (points - points[0]) @ step / np.linalg.norm(step)
             return Signal(np.array([stamp - begin for stamp, _, _ in kept]) * 1e-9, along)
 
-        frames = self._kept[topics.CAMERA_COMPRESSED]
+        frames = everything[topics.CAMERA_COMPRESSED]
         return Recording(
             commands_ns * 1e-9,
             LONGEST_RAMP,

@@ -21,12 +21,12 @@ def draw_steps(test: StepTest, path: Path) -> None:
     axes = figure.subplots()
     ramp_ms = 1e3 * recording.ramp_s
     axes.plot((-100, 0, ramp_ms, 900), (0, 0, 1, 1), '--', color=COMMAND, label='commanded')
-    for signal, lag, name, colour, style in (
-        (recording.setpoint, test.setpoint, 'setpoint', SETPOINT, '-'),
-        (recording.tool, test.arm, 'measured tool', TOOL, '-'),
-        (test.picture, test.loop, 'seen in a picture that arrived', PICTURE, '.'),
+    for signal, label, colour, style in (
+        (recording.setpoint, f'setpoint: {_ms(test.setpoint)} later', SETPOINT, '-'),
+        (recording.tool, f'measured tool: {_ms(test.arm)} after the setpoint', TOOL, '-'),
+        (test.picture, f'seen in a picture: {_ms(test.loop)} later', PICTURE, '.'),
     ):
-        _draw(axes, signal, recording.commands, f'{name}: {_words(lag)}', colour, style)
+        _draw(axes, signal, recording.commands, label, colour, style)
     axes.set_xlim(1e3 * SHOWN[0], 1e3 * SHOWN[1])
     axes.set_ylim(-0.2, 1.25)
     axes.set_xlabel('time since the command [ms]')
@@ -51,5 +51,5 @@ def _draw(
         )  # fmt: skip
 
 
-def _words(lag: Lag) -> str:
-    return f'{1e3 * lag.seconds:.0f} ms later'
+def _ms(lag: Lag) -> str:
+    return f'{1e3 * lag.seconds:.0f} ms'

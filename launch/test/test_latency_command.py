@@ -105,7 +105,7 @@ def test_known_delays_are_found_and_stored(ros, stand_in, tmp_path):
     assert code == 0, err
     report = json.loads(out)
     assert report['setpoint_s'] == pytest.approx(SETPOINT, abs=0.005)
-    assert report['arm_s'] == pytest.approx(ARM, abs=0.005)
+    assert report['arm_s'] == pytest.approx(ARM - SETPOINT, abs=0.005)
     assert report['camera_s'] == pytest.approx(CAMERA, abs=0.015)
     assert report['loop_s'] >= ARM + CAMERA - 0.015
     assert report['warnings'] == []

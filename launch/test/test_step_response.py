@@ -53,7 +53,7 @@ def recording(
 def test_every_delay_is_found_to_a_millisecond(setpoint, arm, camera, arrival, rate_hz):
     found = evaluate(recording(setpoint, arm, camera, arrival, rate_hz=rate_hz))
     assert found.setpoint.seconds == pytest.approx(setpoint, abs=1e-4)
-    assert found.arm.seconds == pytest.approx(arm, abs=5e-4)
+    assert found.arm.seconds == pytest.approx(arm - setpoint, abs=5e-4)
     assert found.camera.seconds == pytest.approx(camera, abs=1.5e-3)
     assert found.loop.seconds == pytest.approx(arm + camera + arrival + 0.002, abs=1.5e-3)
     assert found.arrival_s == pytest.approx(arrival + 0.002, abs=5e-4)

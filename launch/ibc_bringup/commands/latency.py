@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ROWS = {
     'setpoint': 'command to setpoint',
-    'arm': 'command to measured tool',
+    'arm': 'setpoint to measured tool',
     'camera': 'scene to stamp of its picture',
     'loop': 'command to a picture that shows it',
 }
