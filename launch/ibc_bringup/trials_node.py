@@ -19,6 +19,7 @@ import pydantic
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from pydantic import Field
 from rclpy.clock import Clock, ClockType
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Float64, Int64
@@ -45,6 +46,7 @@ DRIVER = 'xarm_planar_driver'
 TWIN_HOST = '127.0.0.1'
 FILM_HZ = 10
 SERVICE_TIMEOUT_S = 60.0
+STOP_TIMEOUT_S = 2.0
 POLL_S = 0.02
 LINGER_S = 1.0
 SHORTEST_S = 10.0
@@ -93,6 +95,7 @@ class TrialsNode(Node):
         self._score = 0.0
         self._seed: int | None = None
         self._arm_trouble = ''
+        self._acting = False
         self._driver = status_name(self, 'arm', DRIVER)
         self._trials: list[Trial] = []
         self._film = Mp4Writer(Path(self._config.video), FILM_HZ) if self._config.video else None
@@ -126,10 +129,20 @@ class TrialsNode(Node):
         """Stop, and end the film."""
         self._stop.set()
         self._thread.join(timeout=3.0)  # the trial under way is noted there
+        if self._acting:
+            self._stop_policy()
         if self._film is not None:
             self._film.close()
         if self._overview is not None:
             self._overview.close()
+
+    def _stop_policy(self) -> None:
+        """Switch the policy off, and wait until it is: a request of a node that is gone is lost."""
+        executor = SingleThreadedExecutor(context=self.context)
+        executor.add_node(self)
+        answer = self._enable.call_async(SetBool.Request(data=False))
+        executor.spin_until_future_complete(answer, timeout_sec=STOP_TIMEOUT_S)
+        executor.shutdown(timeout_sec=0.0)
 
     def _diagnose(self) -> None:
         trials = list(self._trials)
@@ -183,6 +196,7 @@ class TrialsNode(Node):
 
     def _prepare(self) -> None:
         self._call(self._enable, SetBool.Request(data=False))
+        self._acting = False
         self._call(self._home, Trigger.Request())
         self._call(self._reset, Trigger.Request())
         self._stop.wait(SETTLE_S)
@@ -191,6 +205,7 @@ class TrialsNode(Node):
     def _try_once(self, end: float) -> Trial:
         """Let the policy act until success, the horizon, `end` [s] or an interrupt."""
         self._record(topics.RECORDER_START)
+        self._acting = True
         self._call(self._enable, SetBool.Request(data=True))
         begin = time.monotonic()
         now, score = 0.0, 0.0
@@ -207,7 +222,6 @@ class TrialsNode(Node):
                 return Trial(score, success=False, seconds=round(now, 2))
             if begin + now >= end or self._arm_trouble:
                 break
-        self._call(self._enable, SetBool.Request(data=False))  # sent, though we may be ending
         return Trial(score, success=False, seconds=round(now, 2), stopped=True)
 
     def _record(self, *services: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 rclpy = pytest.importorskip('rclpy')
 
+from diagnostic_msgs.msg import DiagnosticArray  # noqa: E402
 from geometry_msgs.msg import PoseStamped, Vector3Stamped  # noqa: E402
 from rclpy.duration import Duration  # noqa: E402
 from rclpy.node import Node  # noqa: E402
@@ -48,6 +49,8 @@ class Robot(Node):
         self._state = self.create_publisher(String, topics.RECORDER_STATE, latched())
         self._state.publish(String(data='idle'))
         self.create_subscription(Vector3Stamped, topics.TELEOP_DELTA, self._on_delta, newest(50))
+        self.told = ''
+        self.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, self._on_diagnostics, 10)
         self.camera_timer = self.create_timer(0.1, self._publish_camera)
         self.create_timer(0.02, self._publish_setpoint)
         if services:
@@ -67,6 +70,9 @@ class Robot(Node):
     def _on_delta(self, message):
         self.deltas.append(message)
         self.setpoint = self.setpoint + vector_xy(message)
+
+    def _on_diagnostics(self, message):
+        self.told = message.status[0].message
 
     def _publish_camera(self):
         image, info, model = CompressedImage(), CameraInfo(), self._model
@@ -227,6 +233,7 @@ def test_a_frozen_camera_opens_the_clutch(session, robot, ahead_s):
     assert session.spin(lambda: robot.moves().any())
     robot.camera_timer.cancel()
     session.point_at((0.25, -0.25))
+    assert session.spin(lambda: robot.told == 'no camera image')
     assert session.falls_silent()
     told = len(robot.deltas)
     robot.camera_timer.reset()
