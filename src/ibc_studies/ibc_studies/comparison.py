@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ibc_studies.demonstrations import Demonstrations
+from ibc_studies.paired import sign_test
 from ibc_studies.preset import StudyPreset
 from implicit_bc.batched import BatchedPolicy
 from implicit_bc.nearest_neighbor import NearestNeighborPolicy
@@ -41,6 +42,12 @@ class Row:
     """Success rate in the paper, where it gives a number."""
     per_seed: tuple[float, ...]
     """Success rate of each training run, on layouts of its own."""
+    won_alone: int
+    """Episodes that it won and the first policy did not."""
+    lost_alone: int
+    """Episodes that it did not win and the first policy did."""
+    p_value: float
+    """Of `won_alone` and `lost_alone` if the two were equally good (`sign_test`)."""
     steps: int
     """Of training, per seed."""
     seconds: float
@@ -79,12 +86,12 @@ def compare(
         preset.history,
         action_limits,
     )
-    rows = []
+    outcomes = []
     for name, config in preset.policies.items():
-        rows.append(_trained(name, config, data, judge, seeds, episodes, folder / name))
-        log.info('%s: %s of %d', name, f'{rows[-1].success_rate:.1%}', rows[-1].episodes)
-    rows.append(_nearest(data, judge, len(seeds) * episodes))
-    return [replace(row, paper=paper.get(row.policy)) for row in rows]
+        outcomes.append(_trained(name, config, data, judge, seeds, episodes, folder / name))
+        log.info('%s: %s', name, f'{np.mean(outcomes[-1].won):.1%} of {np.size(outcomes[-1].won)}')
+    outcomes.append(_nearest(data, judge, len(seeds) * episodes))
+    return [_row(each, outcomes[0], paper.get(each.policy)) for each in outcomes]
 
 
 def write_csv(rows: Sequence[Any], path: Path) -> None:
@@ -102,6 +109,16 @@ def as_json(rows: Sequence[Row], **facts: Any) -> Mapping[str, Any]:
     return {**facts, **asdict(first), 'baselines': {row.policy: asdict(row) for row in others}}
 
 
+@dataclass(frozen=True)
+class _Outcome:
+    policy: str
+    won: Sequence[np.ndarray]
+    """By training run: (episodes,) bool. End to end, they are the same episodes for every policy."""
+    steps: int
+    seconds: float
+    parameters: int
+
+
 def _trained(
     name: str,
     config: TrainConfig,
@@ -110,7 +127,7 @@ def _trained(
     seeds: Sequence[int],
     episodes: int,
     folder: Path,
-) -> Row:
+) -> _Outcome:
     won, seconds, steps, parameters = [], [], [], 0
     for i, seed in enumerate(seeds):
         run_dir = folder / f'seed_{seed}'
@@ -121,27 +138,30 @@ def _trained(
         seconds.append(trained.seconds)
         steps.append(trained.steps)
         parameters = sum(p.numel() for p in trained.model.parameters())
-    return _row(name, won, max(steps), float(np.mean(seconds)), parameters)
+    return _Outcome(name, won, max(steps), float(np.mean(seconds)), parameters)
 
 
-def _nearest(data: ArrayData, judge: Judge, episodes: int) -> Row:
+def _nearest(data: ArrayData, judge: Judge, episodes: int) -> _Outcome:
     started = time.monotonic()
     policy = NearestNeighborPolicy(data, np.arange(len(data.actions)))
     seconds = time.monotonic() - started
-    return _row(NEAREST_NEIGHBOR, [judge(policy.act_on, range(episodes))], 0, seconds, 0)
+    return _Outcome(NEAREST_NEIGHBOR, [judge(policy.act_on, range(episodes))], 0, seconds, 0)
 
 
-def _row(name: str, won: Sequence[np.ndarray], steps: int, seconds: float, parameters: int) -> Row:
-    everything = np.concatenate(won)
-    count = int(everything.sum())
+def _row(outcome: _Outcome, first: _Outcome, paper: float | None) -> Row:
+    won, first_won = np.concatenate(outcome.won), np.concatenate(first.won)
+    count, alone, lost = int(won.sum()), int((won & ~first_won).sum()), int((first_won & ~won).sum())
     return Row(
-        policy=name,
-        success_rate=count / len(everything),
-        wilson95=wilson_interval(count, len(everything)),
-        episodes=len(everything),
-        paper=None,
-        per_seed=tuple(float(one.mean()) for one in won),
-        steps=steps,
-        seconds=round(seconds, 1),
-        parameters=parameters,
+        policy=outcome.policy,
+        success_rate=count / len(won),
+        wilson95=wilson_interval(count, len(won)),
+        episodes=len(won),
+        paper=paper,
+        per_seed=tuple(float(one.mean()) for one in outcome.won),
+        won_alone=alone,
+        lost_alone=lost,
+        p_value=sign_test(alone, lost),
+        steps=outcome.steps,
+        seconds=round(outcome.seconds, 1),
+        parameters=outcome.parameters,
     )

@@ -20,6 +20,7 @@ from ibc_studies.functions import (
 )
 from ibc_studies.functions_study import study_functions
 from ibc_studies.particle import ParticleConfig, particle_demonstrations
+from ibc_studies.paired import sign_test
 from ibc_studies.particle_study import PAPER, study_particle
 from ibc_studies.preset import load_preset, study_presets
 from ibc_studies.pushing import PushingConfig
@@ -65,6 +66,12 @@ def test_particle_study_counts_every_policy_and_goes_on_where_it_stopped(tmp_pat
     assert [row.policy for row in rows] == ['langevin', 'mean_squared_error', 'nearest_neighbor']
     assert [row.episodes for row in rows] == [10, 10, 10]
     assert [len(row.per_seed) for row in rows] == [2, 2, 1]
+    first, *others = rows
+    assert (first.won_alone, first.lost_alone, first.p_value) == (0, 0, 1.0)
+    for row in others:
+        ahead = (row.success_rate - first.success_rate) * first.episodes
+        assert row.won_alone - row.lost_alone == pytest.approx(ahead)
+        assert row.p_value == sign_test(row.won_alone, row.lost_alone)
     again = study_particle(1, small('particle'), [0, 1], 5, tmp_path)
     assert [row.success_rate for row in again] == [row.success_rate for row in rows]
     result = as_json(rows, dims=1)
@@ -96,6 +103,16 @@ def test_success_over_dimensions_is_drawn(tmp_path):
     rows = {n: study_particle(n, small('particle'), [0], 2, tmp_path / str(n)) for n in (1, 2)}
     draw_success_by_dims(rows, PAPER, tmp_path / 'success.png')
     assert (tmp_path / 'success.png').stat().st_size > 5000
+
+
+def test_the_sign_test_is_that_of_a_fair_coin():
+    assert sign_test(0, 0) == 1.0
+    assert sign_test(5, 5) == 1.0
+    assert sign_test(1, 0) == 1.0, 'either way is as likely'
+    assert sign_test(0, 6) == sign_test(6, 0) == pytest.approx(2 / 64)
+    assert sign_test(1, 12) == pytest.approx(2 * (1 + 13) / 2**13)
+    with pytest.raises(ValueError, match='-1 and 3 wins'):
+        sign_test(-1, 3)
 
 
 def test_pushing_study(tmp_path):
