@@ -29,6 +29,8 @@ def add_parser(subparsers: Any) -> None:
     _add_study(studies, 'coordinates', 'finding a dot, by images to learn from (Fig. 4)')
     particle = _add_study(studies, 'particle', 'a particle led to two goals (Fig. 6)')
     _add_episodes(particle)
+    # They cost seconds here, and in 100 of them policies that differ by a tenth look alike.
+    particle.set_defaults(episodes=500)
     particle.add_argument(
         '--dims',
         type=whole(1, 32),

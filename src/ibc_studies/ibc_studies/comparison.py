@@ -113,7 +113,7 @@ def as_json(rows: Sequence[Row], **facts: Any) -> Mapping[str, Any]:
 class _Outcome:
     policy: str
     won: Sequence[np.ndarray]
-    """By training run: (episodes,) bool. End to end, they are the same episodes for every policy."""
+    """By training run: (episodes,) bool. End to end, they are the same episodes for everyone."""
     steps: int
     seconds: float
     parameters: int
@@ -150,7 +150,8 @@ def _nearest(data: ArrayData, judge: Judge, episodes: int) -> _Outcome:
 
 def _row(outcome: _Outcome, first: _Outcome, paper: float | None) -> Row:
     won, first_won = np.concatenate(outcome.won), np.concatenate(first.won)
-    count, alone, lost = int(won.sum()), int((won & ~first_won).sum()), int((first_won & ~won).sum())
+    count = int(won.sum())
+    alone, lost = int((won & ~first_won).sum()), int((first_won & ~won).sum())
     return Row(
         policy=outcome.policy,
         success_rate=count / len(won),

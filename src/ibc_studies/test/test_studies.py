@@ -19,8 +19,8 @@ from ibc_studies.functions import (
     training_points,
 )
 from ibc_studies.functions_study import study_functions
-from ibc_studies.particle import ParticleConfig, particle_demonstrations
 from ibc_studies.paired import sign_test
+from ibc_studies.particle import ParticleConfig, particle_demonstrations
 from ibc_studies.particle_study import PAPER, study_particle
 from ibc_studies.preset import load_preset, study_presets
 from ibc_studies.pushing import PushingConfig
