@@ -335,11 +335,6 @@ class Bench:
         threading.Thread(target=self.controller.stop, daemon=True).start()
 
 
-@pytest.fixture(name='wait_for')
-def wait_for_fixture() -> Callable[..., bool]:
-    return wait_for
-
-
 @pytest.fixture(name='config_for')
 def config_for_fixture() -> Callable[..., DriverConfig]:
     return config_for

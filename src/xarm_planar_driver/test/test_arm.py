@@ -11,6 +11,7 @@ import pytest
 from planar_arm import xarm6
 from planar_arm.fence import Fence
 from planar_arm.safety import load_safety_limits
+from waiting import wait_for
 from xarm_planar_driver.arm import XarmArm, describe_error
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, ArmSilent
 from xarm_planar_driver.safeguards import Safeguards
@@ -31,7 +32,7 @@ def arm(emulator):
     connected.disconnect()
 
 
-def test_streams_in_servo_mode_and_reads_what_is_measured(arm, emulator, wait_for):
+def test_streams_in_servo_mode_and_reads_what_is_measured(arm, emulator):
     arm.enable(safeguards_at, clear_errors=True)
     target = xarm6.HOME_Q + 0.002
     arm.send_joints(target)

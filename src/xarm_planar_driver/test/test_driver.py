@@ -9,6 +9,7 @@ import pytest
 from planar_arm import xarm6
 from planar_arm.safety import load_safety_limits
 from planar_arm.workspace import DEFAULT_WORKSPACE
+from waiting import wait_for
 from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.driver import PlanarDriver
 from xarm_planar_driver.driver_status import Level
@@ -18,7 +19,7 @@ from xarm_twin.controller import EmulatedController, LagPlant
 
 
 @pytest.fixture
-def active(emulator, connect, wait_for):
+def active(emulator, connect):
     under_test = connect(emulator)
     assert under_test.ask(Request.ENABLE).success
     assert wait_for(lambda: under_test.newest.setpoint_xy is not None)
@@ -71,7 +72,7 @@ def test_the_setpoint_moves_by_the_sum_and_the_arm_follows(active):
     assert not active.interventions
 
 
-def test_consecutive_setpoints_keep_the_speed(active, wait_for):
+def test_consecutive_setpoints_keep_the_speed(active):
     for _ in range(6):
         active.move(0.05, 0.0)
         time.sleep(0.2)
@@ -100,7 +101,7 @@ def test_a_lost_command_ends_in_a_hold(active):
     assert active.settles_at(0.02, 0.0)
 
 
-def test_the_policy_is_ignored_while_a_person_steers(emulator, connect, wait_for):
+def test_the_policy_is_ignored_while_a_person_steers(emulator, connect):
     active = connect(emulator, teleop_hold=10.0)
     assert active.ask(Request.ENABLE).success
     active.move(0.01, 0.0, Source.TELEOP)
@@ -121,14 +122,14 @@ def test_the_policy_may_act_when_the_person_lets_go(emulator, connect):
 
 
 @pytest.mark.parametrize('bad', [np.nan, np.inf])
-def test_numbers_that_are_not_finite_are_refused_and_counted(active, bad, wait_for):
+def test_numbers_that_are_not_finite_are_refused_and_counted(active, bad):
     active.move(bad, 0.0)
     assert wait_for(lambda: active.interventions == {'command_not_finite': 1})
     active.move(0.01, 0.0)
     assert active.settles_at(0.01, 0.0)
 
 
-def test_stale_commands_are_refused_and_counted(active, wait_for):
+def test_stale_commands_are_refused_and_counted(active):
     old = time.time_ns() - 2_000_000_000
     active.driver.submit(Command(Source.TELEOP, np.array((0.01, 0.0)), old))
     assert wait_for(lambda: active.interventions == {'command_stale': 1})
@@ -143,7 +144,7 @@ def test_the_workspace_is_not_left(active):
     assert active.interventions['goal_outside_workspace'] > 0
 
 
-def test_stop_latches_until_reset_which_resumes_where_the_arm_is(active, emulator, wait_for):
+def test_stop_latches_until_reset_which_resumes_where_the_arm_is(active, emulator):
     active.move(0.03, 0.0)
     assert active.settles_at(0.03, 0.0)
     assert active.ask(Request.STOP).success
@@ -180,7 +181,7 @@ def test_stop_ends_a_way_home_and_says_so(active):
     assert 'stopped' in outcome.message
 
 
-def test_a_controller_error_stops_and_latches(active, emulator, wait_for):
+def test_a_controller_error_stops_and_latches(active, emulator):
     emulator.state.fault(31)
     assert wait_for(lambda: active.driver.phase is Phase.STOPPED)
     level, message = active.driver.status().judge()
@@ -190,14 +191,14 @@ def test_a_controller_error_stops_and_latches(active, emulator, wait_for):
     assert active.driver.phase is Phase.ACTIVE
 
 
-def test_another_client_that_changes_the_mode_stops_the_driver(active, emulator, wait_for):
+def test_another_client_that_changes_the_mode_stops_the_driver(active, emulator):
     time.sleep(0.6)
     emulator.state.set_mode(0)
     emulator.state.set_state(0)
     assert wait_for(lambda: active.driver.phase is Phase.STOPPED)
 
 
-def test_a_frozen_link_is_gone_after_a_while(emulator, cable, connect, wait_for, monkeypatch):
+def test_a_frozen_link_is_gone_after_a_while(emulator, cable, connect, monkeypatch):
     monkeypatch.setattr('xarm_planar_driver.servo_loop.LONGEST_SILENCE', 0.5)
     under_test = connect(emulator, control_port=cable.port)
     assert under_test.ask(Request.ENABLE).success
@@ -221,7 +222,7 @@ def test_a_short_freeze_is_survived(emulator, cable, connect):
     assert not under_test.ended
 
 
-def test_a_dropped_connection_is_opened_again_and_waits_for_a_person(active, emulator, wait_for):
+def test_a_dropped_connection_is_opened_again_and_waits_for_a_person(active, emulator):
     emulator.drop_connections()
     assert wait_for(lambda: active.driver.status().reason.endswith('was lost'))
     assert emulator.state.snapshot().state == 4
@@ -232,7 +233,7 @@ def test_a_dropped_connection_is_opened_again_and_waits_for_a_person(active, emu
     assert not active.ended
 
 
-def test_while_the_arm_is_gone_nothing_is_promised_and_closing_works(active, emulator, wait_for):
+def test_while_the_arm_is_gone_nothing_is_promised_and_closing_works(active, emulator):
     emulator.stop()
     assert wait_for(lambda: active.driver.phase is Phase.STOPPED)
     for request in (Request.STOP, Request.RESET, Request.HOME):
@@ -243,7 +244,7 @@ def test_while_the_arm_is_gone_nothing_is_promised_and_closing_works(active, emu
     assert not active.ended
 
 
-def test_a_bug_in_a_tick_stops_the_arm_and_is_told(active, emulator, wait_for, monkeypatch):
+def test_a_bug_in_a_tick_stops_the_arm_and_is_told(active, emulator, monkeypatch):
     def tick(*_):
         raise ZeroDivisionError
 
@@ -287,7 +288,7 @@ def test_without_limits_it_does_not_drive(emulator, tmp_path, config_for):
         PlanarDriver(config_for(emulator, safety_limits=str(path)), print, print)
 
 
-def test_status_shows_the_loop_and_the_arm(active, wait_for):
+def test_status_shows_the_loop_and_the_arm(active):
     assert wait_for(lambda: 'arm_mode' in active.driver.status().values())
     time.sleep(0.5)
     values = active.driver.status().values()

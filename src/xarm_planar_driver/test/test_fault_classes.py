@@ -10,6 +10,7 @@ import pytest
 
 from planar_arm import xarm6
 from planar_arm.errors import UnreachablePose
+from waiting import wait_for
 from xarm_planar_driver.errors import ArmError
 from xarm_planar_driver.faults import Fault
 from xarm_planar_driver.phases import Phase, Request
@@ -115,7 +116,7 @@ def test_every_class_has_a_row_and_a_way_to_provoke_it():
 
 
 @pytest.mark.parametrize('fault', Fault)
-def test_it_ends_in_its_documented_stop(fault, monkeypatch, connect, wait_for):
+def test_it_ends_in_its_documented_stop(fault, monkeypatch, connect):
     faults: list[Fault] = []
     start = BELOW_THE_TABLE if fault is Fault.NO_WAY_HOME else xarm6.HOME_Q
     rig = Rig(monkeypatch, connect, start)

@@ -8,6 +8,7 @@ import pytest
 
 from planar_arm import xarm6
 from planar_arm.safety import load_safety_limits
+from waiting import wait_for
 from xarm_planar_driver.driver_status import Level
 from xarm_planar_driver.phases import Request
 from xarm_planar_driver.way_home import LARGEST_LAG
@@ -48,7 +49,7 @@ def leads(under_test):
     ]
 
 
-def test_the_setpoint_waits_and_goes_on_when_the_tool_is_free(active, arm, wait_for):
+def test_the_setpoint_waits_and_goes_on_when_the_tool_is_free(active, arm):
     arm.held = True
     for _ in range(10):
         active.move(0.04, 0.01)
@@ -75,7 +76,7 @@ def test_an_arm_that_follows_does_not_make_the_setpoint_wait(active):
     assert not active.interventions
 
 
-def test_on_the_way_home_too_commands_wait_for_the_arm(connect, wait_for):
+def test_on_the_way_home_too_commands_wait_for_the_arm(connect):
     arm = HeldArm(np.array([0.4, -0.6, -0.5, 0.1, 1.0, 0.2]))
     with EmulatedController(arm) as emulator:
         under_test = connect(emulator)

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from waiting import wait_for
 from xarm_planar_driver.status_reports import StatusReports
 
 
@@ -16,7 +17,7 @@ def reports(emulator):
     listener.close()
 
 
-def test_tells_state_mode_and_error(reports, emulator, wait_for):
+def test_tells_state_mode_and_error(reports, emulator):
     emulator.state.enable(8, True)
     emulator.state.set_mode(1)
     emulator.state.set_state(0)
@@ -32,7 +33,7 @@ def test_tells_state_mode_and_error(reports, emulator, wait_for):
     assert wait_for(lambda: shows(mode=0, state=4, error=31))
 
 
-def test_reports_are_stamped_on_arrival(reports, wait_for):
+def test_reports_are_stamped_on_arrival(reports):
     begin = time.monotonic()
     assert wait_for(lambda: reports.newest() is not None)
     assert begin <= reports.newest().received <= time.monotonic()

@@ -10,6 +10,7 @@ from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from planar_arm.table import TableCalibration, save_table
 from planar_arm.xarm6 import HOME_XY
+from waiting import wait_for
 from xarm_planar_driver.errors import ArmError
 from xarm_planar_driver.phases import Request
 
@@ -44,7 +45,7 @@ def test_a_driver_that_starts_by_itself_ends_with_what_to_run(make_stage, emulat
     assert emulator.state.snapshot().enabled == 0
 
 
-def test_the_tool_moves_over_the_sites_table(connect, emulator, tmp_path, wait_for):
+def test_the_tool_moves_over_the_sites_table(connect, emulator, tmp_path):
     path = save(tmp_path)
     under_test = connect(emulator, table_file=path, tool_length=TOOL_LENGTH, tool_mass=0.25)
     driver = under_test.driver

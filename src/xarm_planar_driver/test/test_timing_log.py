@@ -41,7 +41,7 @@ def test_a_command_that_a_stop_dropped_is_not_counted(tmp_path):
     assert written(log, tmp_path)['command_to_wire_s'] == []
 
 
-def test_the_driver_writes_it_when_it_closes(emulator, connect, tmp_path, wait_for):
+def test_the_driver_writes_it_when_it_closes(emulator, connect, tmp_path):
     path = tmp_path / 'timing.json'
     under_test = connect(emulator, timing_file=str(path))
     assert under_test.ask(Request.ENABLE).success
