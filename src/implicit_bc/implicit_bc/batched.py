@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from implicit_bc.methods import Model
-from implicit_bc.samplers.samples import Samples, resample
 
 CANDIDATES = 2**16
 """Actions that are scored at a time: bounds the memory, whatever the number of observations."""
@@ -21,27 +20,29 @@ class BatchedPolicy:
         self.model = model.eval()
         self._generator = torch.Generator(model.low.device).manual_seed(seed)
 
+    @torch.no_grad()
     def act(self, observations: np.ndarray) -> np.ndarray:
         """Actions (B, A) float32 for `observations` (B, T, ...)."""
-        return np.concatenate([self._raw(made.best) for made in self._decide(observations)])
-
-    def draw(self, observations: np.ndarray, count: int) -> np.ndarray:
-        """Actions (B, count, A) drawn from the final candidates by exp(-energy)."""
+        parts = self._parts(observations)
         return np.concatenate(
-            [
-                self._raw(resample(made.candidates, made.energies, count, self._generator))
-                for made in self._decide(observations)
-            ]
+            [self._raw(self.model.decide(part, self._generator).best) for part in parts]
         )
 
     @torch.no_grad()
-    def _decide(self, observations: np.ndarray) -> Iterator[Samples]:
-        sampler = getattr(self.model.method, 'sampler', None)
-        at_once = max(1, CANDIDATES // (sampler.samples if sampler else 1))
-        device = self.model.low.device
+    def draw(self, observations: np.ndarray, count: int) -> np.ndarray:
+        """Actions (B, count, A) that the model draws; see `Model.draw` for what from."""
+        parts = self._parts(observations)
+        return np.concatenate(
+            [self._raw(self.model.draw(part, count, self._generator)) for part in parts]
+        )
+
+    def _parts(self, observations: np.ndarray) -> Iterator[Tensor]:
+        method = self.model.method
+        samples = getattr(getattr(method, 'sampler', method), 'samples', 1)
+        at_once = max(1, CANDIDATES // samples)
         for i in range(0, len(observations), at_once):
-            part = torch.from_numpy(np.ascontiguousarray(observations[i : i + at_once])).to(device)
-            yield self.model.decide(part, self._generator)
+            part = np.ascontiguousarray(observations[i : i + at_once])
+            yield torch.from_numpy(part).to(self.model.low.device)
 
     def _raw(self, actions: Tensor) -> np.ndarray:
         return self.model.action.inverse(actions).cpu().numpy()

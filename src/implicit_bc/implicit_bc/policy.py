@@ -14,6 +14,7 @@ from implicit_bc.graphed_decision import GraphedDecision, graphed
 from implicit_bc.interface import ActionMode, Landscape, ModeSet, Observation
 from implicit_bc.methods import ImplicitModel, Model
 from implicit_bc.samplers import Deadline, ModesConfig, Samples, find_modes
+from implicit_bc.samplers.samples import require_finite
 from implicit_bc.spaces import Spaces
 from implicit_bc.steadiness import UNSTEADY, Steadiness, best_candidates, steady_answer
 
@@ -76,11 +77,13 @@ class LearnedPolicy:
                 its rounds as fit, at least one. No limit by default.
 
         Raises:
-            IbcError: The observation is not what the contract says.
+            IbcError: The observation is not what the contract says, or so far from what was
+                trained on that the network overflows.
         """
         start = time.perf_counter()
         deadline = Deadline(time_budget, self.model.low.device)
         decided = self._search(observation, rng, deadline)
+        require_finite(decided)
         if self._last is not None and self.steadiness.mode_margin:
             steady = steady_answer(decided, self._last.best[0], self.steadiness.mode_margin)
             decided = dataclasses.replace(decided, best=steady[None])
@@ -108,6 +111,7 @@ class LearnedPolicy:
         """
         self._require_ranks('modes')
         made = self._search(observation, rng, Deadline())
+        require_finite(made)
         found = find_modes(made.candidates[0], made.energies[0], config or ModesConfig())
         return ModeSet(
             tuple(

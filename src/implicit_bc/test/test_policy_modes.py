@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from ibc_contract.errors import IbcError
-from implicit_bc.methods import Autoregressive, DerivativeFree, Langevin, MeanSquaredError
+from implicit_bc.methods import (
+    Autoregressive,
+    DerivativeFree,
+    Langevin,
+    MeanSquaredError,
+    MixtureDensity,
+    Ranking,
+)
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.policy import LearnedPolicy
@@ -119,3 +126,26 @@ def test_an_explicit_policy_has_neither():
         policy.modes(seen(0.0), rng())
     with pytest.raises(IbcError, match=r'mean_squared_error .* no landscape'):
         policy.landscape(seen(0.0))
+
+
+@pytest.mark.parametrize(
+    'method',
+    [
+        DerivativeFree(),
+        Autoregressive(),
+        Langevin(),
+        MeanSquaredError(),
+        MixtureDensity(),
+        Ranking(),
+    ],
+    ids=lambda m: m.kind,
+)
+def test_an_observation_that_overflows_the_network_makes_no_wrong_answer(method, one_line):
+    policy = untrained(method)
+    far = {'state': np.full(CONTRACT.observation_shape, 3e38, np.float32)}
+    if method.kind == 'autoregressive':  # here only the first of two energies overflows
+        assert np.isfinite(policy.infer(far, rng()).action).all()
+        return
+    with pytest.raises(IbcError, match='answer is not finite') as error:
+        policy.infer(far, rng())
+    one_line(error.value)

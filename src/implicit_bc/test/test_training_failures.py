@@ -8,7 +8,14 @@ import pytest
 import torch
 
 from ibc_contract.errors import IbcError
-from implicit_bc.methods import DerivativeFree, Langevin
+from implicit_bc.methods import (
+    Autoregressive,
+    DerivativeFree,
+    Langevin,
+    MeanSquaredError,
+    MixtureDensity,
+    Ranking,
+)
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.samplers import LangevinConfig
@@ -90,14 +97,25 @@ def test_what_never_changes_is_logged_and_trained_on(tmp_path, caplog):
     assert (chosen[:, 1] - 0.02).abs().max() <= 1.01e-4
 
 
-def test_a_diverging_run_says_at_which_step_and_keeps_its_checkpoint(tmp_path, one_line):
+METHODS = [
+    DerivativeFree(negatives=4),
+    Autoregressive(negatives=4),
+    Langevin(negatives=4, sampler=LangevinConfig(iterations=2)),
+    MeanSquaredError(),
+    MixtureDensity(components=2),
+    Ranking(negatives=4, components=2),
+]
+
+
+@pytest.mark.parametrize('method', METHODS, ids=lambda method: method.kind)
+def test_a_diverging_run_says_at_which_step_and_keeps_its_checkpoint(method, tmp_path, one_line):
     with pytest.raises(TrainingDiverged, match=r'step \d: .* is not finite') as error:
-        run(tmp_path, learning_rate=LearningRate(1e20))
+        run(tmp_path, method=method, learning_rate=LearningRate(1e20))
     step = int(one_line(error.value).split(':')[0].removeprefix('step '))
     kept = checkpoints(tmp_path)[-1]
     assert kept.name == f'{step:08d}'
     assert str(kept) in str(error.value)
-    more = dataclasses.replace(CONFIG, steps=step, learning_rate=LearningRate(1e20))
+    more = dataclasses.replace(CONFIG, method=method, steps=step, learning_rate=LearningRate(1e20))
     weights = fit(more, DATA, tmp_path, resume=True, progress=False).model.state_dict()
     assert all(tensor.isfinite().all() for tensor in weights.values())
 

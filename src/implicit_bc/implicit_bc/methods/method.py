@@ -16,6 +16,7 @@ from implicit_bc.networks.energy import NetworkConfig, make_energy, samples_seen
 from implicit_bc.normalization import Normalizer
 from implicit_bc.precision import Precision, autocast
 from implicit_bc.samplers import NO_DEADLINE, Deadline, Samples
+from implicit_bc.samplers.samples import resample
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
 
@@ -75,6 +76,16 @@ class Model(nn.Module, ABC):
 
         What needs no search leaves both aside.
         """
+
+    def draw(self, observation: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Draw normalized actions (B, count, A) instead of choosing one.
+
+        They are final candidates, drawn by exp(-energy), and so no draws of exp(-energy) itself:
+        the search has concentrated its candidates already. Algorithm 1's n iterations leave shares
+        like those of exp(-n * energy); for Langevin dynamics see `samplers.langevin`.
+        """
+        made = self.decide(observation, generator)
+        return resample(made.candidates, made.energies, count, generator)
 
     def prepare(self, observation: Tensor) -> Tensor:
         """Raw observations as the encoder takes them."""

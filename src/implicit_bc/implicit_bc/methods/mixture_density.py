@@ -18,6 +18,7 @@ from implicit_bc.methods.method import ImplicitModel
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.explicit import make_explicit
 from implicit_bc.samplers import NO_DEADLINE, Deadline, Samples
+from implicit_bc.samplers.samples import draw_columns
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
 
@@ -69,20 +70,20 @@ class MixtureDensityModel(ImplicitModel):
         deadline: Deadline = NO_DEADLINE,
     ) -> Samples:
         """The likeliest of some draws; the released code acts by a single one."""
-        method = self.method
-        mixture = self.mixture(observation, method.test_temperature, method.test_variance_exponent)
-        candidates = draw_actions(mixture, method.samples, generator).clamp(self.low, self.high)
+        mixture = self._test_mixture(observation)
+        candidates = self._draw(mixture, self.method.samples, generator)
         energies = -mixture.log_prob(candidates.transpose(0, 1)).T
         chosen = energies.argmin(dim=1)
         best = candidates[torch.arange(len(candidates), device=candidates.device), chosen]
         return Samples(best, candidates, energies)
 
+    def draw(self, observation: Tensor, count: int, generator: torch.Generator) -> Tensor:
+        """Draw normalized actions (B, count, A) from p(a | o)."""
+        return self._draw(self._test_mixture(observation), count, generator)
+
     def landscape(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Negative log likelihoods (B, N) of raw `actions` (B, N, A)."""
-        mixture = self.mixture(
-            observation, self.method.test_temperature, self.method.test_variance_exponent
-        )
-        return -mixture.log_prob(self.action(actions).transpose(0, 1)).T
+        return -self._test_mixture(observation).log_prob(self.action(actions).transpose(0, 1)).T
 
     def mixture(
         self, observation: Tensor, temperature: float = 1.0, exponent: float = 1.0
@@ -96,16 +97,30 @@ class MixtureDensityModel(ImplicitModel):
         )
         shape = (len(output), components, action)
         std = log_std.clamp(*LOG_STD).exp() ** exponent
+        # Unchecked: a check waits for the device at every call, and whoever takes a step or acts
+        # looks for numbers that are not finite anyway.
         return MixtureSameFamily(
-            Categorical(logits=logits / temperature),
-            Independent(Normal(mean.reshape(shape), std.reshape(shape)), 1),
+            Categorical(logits=logits / temperature, validate_args=False),
+            Independent(
+                Normal(mean.reshape(shape), std.reshape(shape), validate_args=False),
+                1,
+                validate_args=False,
+            ),
+            validate_args=False,
         )
+
+    def _test_mixture(self, observation: Tensor) -> MixtureSameFamily:
+        method = self.method
+        return self.mixture(observation, method.test_temperature, method.test_variance_exponent)
+
+    def _draw(self, mixture: MixtureSameFamily, count: int, generator: torch.Generator) -> Tensor:
+        return draw_actions(mixture, count, generator).clamp(self.low, self.high)
 
 
 def draw_actions(mixture: MixtureSameFamily, count: int, generator: torch.Generator) -> Tensor:
     """Draw (B, count, A) with `generator`, which torch.distributions does not take."""
     probabilities = mixture.mixture_distribution.probs
-    component = torch.multinomial(probabilities, count, replacement=True, generator=generator)
+    component = draw_columns(probabilities, count, generator)
     normal = cast(Independent, mixture.component_distribution).base_dist
     index = component[..., None].expand(-1, -1, normal.loc.shape[-1])
     mean, std = normal.loc.gather(1, index), normal.scale.gather(1, index)

@@ -7,6 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from ibc_contract.errors import IbcError
+
 Energy = Callable[[Tensor], Tensor]
 """Normalized actions (B, N, A) -> energies (B, N); low is good. It holds the observations."""
 
@@ -49,9 +51,26 @@ def resample(
 ) -> Tensor:
     """Draw (B, count, A) of `candidates` (B, N, A), with replacement, by exp(-energy)."""
     weights = torch.softmax(-energies.float(), dim=1)
-    return _take(
-        candidates, torch.multinomial(weights, count, replacement=True, generator=generator)
-    )
+    return _take(candidates, draw_columns(weights, count, generator))
+
+
+def draw_columns(weights: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draw (B, count) column numbers of `weights` (B, N), with replacement.
+
+    Rows that are not numbers draw uniformly: where energies overflow, they say so themselves, to
+    whoever can name the step or the observation, and no GPU need be waited for in between.
+    """
+    weights = weights.nan_to_num(nan=1.0)
+    return torch.multinomial(weights, count, replacement=True, generator=generator)
+
+
+def require_finite(made: Samples) -> None:
+    """Raise IbcError if a decision, or an energy that it rests on, is not finite."""
+    if not (made.best.isfinite().all() and made.energies.isfinite().all()):
+        raise IbcError(
+            "the model's answer is not finite: the observation is far outside what it was "
+            'trained on, or its weights are damaged'
+        )
 
 
 def _take(candidates: Tensor, index: Tensor) -> Tensor:
