@@ -52,10 +52,15 @@ class NearestNeighborPolicy:
     def act_on(self, observations: np.ndarray) -> np.ndarray:
         """Actions (B, A) for `observations` (B, T, ...)."""
         nearest = [
-            torch.cdist(self._key(observations[i : i + _ROWS]), self._keys).argmin(dim=1)
-            for i in range(0, len(observations), _ROWS)
+            self._nearest(observations[i : i + _ROWS]) for i in range(0, len(observations), _ROWS)
         ]
         return self._actions[torch.cat(nearest).numpy()]
+
+    def _nearest(self, observations: np.ndarray) -> Tensor:
+        """Rows (B,) of what is nearest to `observations` (B, T, ...)."""
+        # From differences: |x|^2 - 2 x y + |y|^2 loses small distances far from the origin.
+        exact = 'donot_use_mm_for_euclid_dist'
+        return torch.cdist(self._key(observations), self._keys, compute_mode=exact).argmin(dim=1)
 
     def _key(self, observations: np.ndarray) -> Tensor:
         """What is compared of observations (B, T, ...): (B, K)."""

@@ -22,6 +22,12 @@ def test_states_are_compared_exactly_and_without_scaling():
     assert policy.act({'state': asked[1]}, RNG).tolist() == [2, 3]
 
 
+def test_states_far_from_the_origin_are_found_again():
+    data = demonstrations((300 + RNG.uniform(size=(2000, 4))).astype(np.float32))
+    policy = NearestNeighborPolicy(data, np.arange(2000))
+    np.testing.assert_array_equal(policy.act_on(data.observations[:, None]), data.actions)
+
+
 def test_images_are_found_again_under_noise():
     images = RNG.integers(0, 256, (400, 12, 16, 3)).astype(np.uint8)
     data = demonstrations(images)

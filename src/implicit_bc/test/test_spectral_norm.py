@@ -3,13 +3,19 @@ import copy
 import pytest
 import torch
 from torch.nn.functional import normalize
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from implicit_bc.losses.info_nce import info_nce
-from implicit_bc.networks.energy import EnergyNetwork, FlatEncoder
+from implicit_bc.methods import DerivativeFree
+from implicit_bc.networks.energy import EnergyNetwork, FlatEncoder, NetworkConfig
 from implicit_bc.networks.explicit import ExplicitNetwork
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.networks.spectral_norm import SpectralLinear, SpectralNorm, power_iteration
+from implicit_bc.normalization import ActionBounds, Affine
+from implicit_bc.scaling import Scaling
+from implicit_bc.spaces import Spaces
 from implicit_bc.tensors import load_into, load_tensors, save_tensors
+from implicit_bc.training.checkpoint import TrainState
 
 KINDS = pytest.mark.parametrize('kind', ['plain', 'residual', 'bottleneck'])
 
@@ -205,3 +211,34 @@ def test_a_network_of_regular_layers_has_nothing_to_iterate():
     power_iteration(network)
     assert before.keys() == network.state_dict().keys()
     assert all(torch.equal(before[key], tensor) for key, tensor in network.state_dict().items())
+
+
+def test_averaged_weights_are_normalized_anew():
+    model = DerivativeFree().model(
+        Spaces((1, 3), 2),
+        NetworkConfig(value=ValueConfig(16, 4, 'residual', dense='spectral_norm')),
+        Scaling(
+            Affine((0.0,) * 3, (1.0,) * 3),
+            Affine((0.0,) * 2, (1.0,) * 2),
+            ActionBounds((-1.0,) * 2, (1.0,) * 2),
+        ),
+    )
+    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9))
+    state = TrainState(model, torch.optim.Adam(model.parameters()), average)
+    for _ in range(20):
+        with torch.no_grad():
+            for parameter in model.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+        power_iteration(model)
+        average.update_parameters(model)
+
+    def furthest_from_1(network):
+        layers = [m for m in network.modules() if isinstance(m, SpectralLinear)]
+        return max(
+            abs(largest_singular_value(m.weight / m.spectral_norm(m.weight)) - 1) for m in layers
+        )
+
+    assert furthest_from_1(average.module) > 0.1
+    kept = copy.deepcopy(state.best().state_dict())
+    assert furthest_from_1(average.module) < 0.03
+    assert all(torch.equal(kept[key], again) for key, again in state.best().state_dict().items())

@@ -20,6 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ibc_contract.errors import IbcError
 from implicit_bc.methods import Model
+from implicit_bc.networks.spectral_norm import INITIAL_ITERATIONS, power_iteration
 from implicit_bc.tensors import load_into, load_tensors, save_tensors
 from implicit_bc.training.config import TrainConfig
 
@@ -47,11 +48,20 @@ class TrainState:
     seconds: float = 0.0
     """Time spent training, over all resumptions [s]."""
 
-    @property
     def best(self) -> Model:
-        """The weights to judge and to keep: the average, where there is one."""
-        average = self.average.module if self.average else self.model
-        return cast(Model, average)
+        """Return the weights to judge and to keep: the average, where there is one.
+
+        To spectral norm, averaged weights are new matrices. Its iterations begin with the trained
+        weights' vectors every time, so that the result does not depend on how often it is asked
+        for.
+        """
+        if self.average is None:
+            return self.model
+        average = cast(Model, self.average.module)
+        for kept, trained in zip(average.buffers(), self.model.buffers(), strict=True):
+            kept.copy_(trained)
+        power_iteration(average, INITIAL_ITERATIONS)
+        return average
 
 
 def save_checkpoint(

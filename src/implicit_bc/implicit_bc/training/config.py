@@ -89,13 +89,18 @@ def load_config(source: str | Path, overrides: Mapping[str, Any] | None = None) 
 
     Args:
         source: Name of a preset or path of a file.
-        overrides: Dotted field names to values, such as `{'learning_rate.initial': 3e-4}`.
+        overrides: Dotted field names to values, such as `{'learning_rate.initial': 3e-4}`. Another
+            `method.kind` than the preset's begins with its own defaults: the constants of one
+            method mean nothing, or something else, to another.
 
     Raises:
         IbcError: Unknown preset (the known ones are listed), a file that cannot be read, or a field
             that is wrong.
     """
     data = _read(source)
+    kind, method = (overrides or {}).get('method.kind'), data.get('method', {})
+    if kind and isinstance(method, dict) and kind != method.get('kind', 'derivative_free'):
+        data['method'] = {}
     for dotted, value in (overrides or {}).items():
         try:
             _put(data, dotted.split('.'), value)

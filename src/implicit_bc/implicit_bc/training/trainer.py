@@ -65,7 +65,7 @@ class _Run:
         """Judge the model by what was held out, if anything was."""
         if not (self.processes.is_first and len(self.held_out)):
             return {}
-        return validate(self.state.best, self.data, self.held_out, self.config.seed)
+        return validate(self.state.best(), self.data, self.held_out, self.config.seed)
 
     @property
     def progress(self) -> float:
@@ -142,7 +142,7 @@ def fit(
             )
         final = run.validate()
         log.write(state.step, final)
-    return Trained(state.best, state.step, state.seconds, final)
+    return Trained(state.best(), state.step, state.seconds, final)
 
 
 def _loop(run: _Run, interrupted: threading.Event) -> bool:
