@@ -125,10 +125,12 @@ class LearnedPolicy:
         """Return energies of `points` x `points` actions over the box that the search draws from.
 
         Raises:
-            IbcError: An explicit model has no energies; or the observation is not as the contract
-                says.
+            IbcError: An explicit model has no energies; fewer than 2 `points`; or the observation
+                is not as the contract says.
         """
         model = self._require_ranks('landscape')
+        if points < 2:
+            raise IbcError(f'a landscape has at least 2 points a side, not {points}')
         bounds = model.scaling.bounds
         x, y = (
             np.linspace(low, high, points)

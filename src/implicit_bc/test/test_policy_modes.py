@@ -120,6 +120,12 @@ def test_the_landscape_of_a_network_has_the_energies_of_its_decisions(method):
     assert np.ptp(offset) < 0.05 * np.ptp(shown.energies)
 
 
+@pytest.mark.parametrize('points', [-3, 0, 1])
+def test_a_landscape_has_an_extent(policy, points):
+    with pytest.raises(IbcError, match=f'not {points}'):
+        policy.landscape(seen(0.0), points)
+
+
 def test_an_explicit_policy_has_neither():
     policy = untrained(MeanSquaredError())
     with pytest.raises(IbcError, match=r'mean_squared_error .* no modes'):

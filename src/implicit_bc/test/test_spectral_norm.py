@@ -228,7 +228,7 @@ def test_averaged_weights_are_normalized_anew():
     for _ in range(20):
         with torch.no_grad():
             for parameter in model.parameters():
-                parameter.add_(0.1 * torch.randn_like(parameter))
+                parameter.add_(0.2 * torch.randn_like(parameter))
         power_iteration(model)
         average.update_parameters(model)
 
@@ -238,7 +238,8 @@ def test_averaged_weights_are_normalized_anew():
             abs(largest_singular_value(m.weight / m.spectral_norm(m.weight)) - 1) for m in layers
         )
 
-    assert furthest_from_1(average.module) > 0.1
+    before = furthest_from_1(average.module)
+    assert before > 0.05
     kept = copy.deepcopy(state.best().state_dict())
-    assert furthest_from_1(average.module) < 0.03
+    assert furthest_from_1(average.module) < 0.1 * before
     assert all(torch.equal(kept[key], again) for key, again in state.best().state_dict().items())

@@ -51,3 +51,21 @@ def test_lengths_must_agree(one_line):
     with pytest.raises(IbcError, match='6 observations, 5 actions') as error:
         ArrayData(STATES, ACTIONS[:5], EPISODE)
     one_line(error.value)
+
+
+@pytest.mark.parametrize(
+    ('episode', 'history', 'said'),
+    [
+        ([1, 1, 0, 0], 1, 'count up from 0'),
+        ([0, 1, 0, 1], 1, 'count up from 0'),
+        ([0, 0, 2, 2], 1, 'count up from 0'),
+        ([3, 3, 4, 4], 1, 'count up from 0'),
+        ([0, 0, 1, 1], 0, 'history is 0'),
+    ],
+)
+def test_episodes_follow_each_other_and_observations_hold_something(
+    episode, history, said, one_line
+):
+    with pytest.raises(IbcError, match=said) as error:
+        ArrayData(STATES[:4], ACTIONS[:4], np.array(episode), history)
+    one_line(error.value)

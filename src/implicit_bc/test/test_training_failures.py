@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from ibc_contract.errors import IbcError
+from implicit_bc.batched import BatchedPolicy
 from implicit_bc.methods import (
     Autoregressive,
     DerivativeFree,
@@ -18,7 +19,7 @@ from implicit_bc.methods import (
 )
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
-from implicit_bc.samplers import LangevinConfig
+from implicit_bc.samplers import DerivativeFreeConfig, LangevinConfig
 from implicit_bc.scaling import Scaling
 from implicit_bc.training.checkpoint import TrainState, checkpoints
 from implicit_bc.training.config import LearningRate, TrainConfig
@@ -27,6 +28,7 @@ from implicit_bc.training.gradients import Gradients, micro_batches
 from implicit_bc.training.run_log import read_metrics
 from implicit_bc.training.trainer import fit
 from implicit_bc.training.update import TrainingDiverged, update
+from implicit_bc.training.validation import validate
 
 CONFIG = TrainConfig(
     contract='none',
@@ -58,9 +60,28 @@ class WrongBatches(ArrayData):
         return observations[..., :2], actions
 
 
+@dataclasses.dataclass(frozen=True)
+class BrokenBatches(ArrayData):
+    """Gives what is not in its arrays."""
+
+    def batch(self, rows):
+        observations, actions = super().batch(rows)
+        return observations * np.float32(np.nan), actions
+
+
+IMAGES = np.zeros((40, 24, 32, 3), np.uint8)
+
+
 @pytest.mark.parametrize(
     ('data', 'expected'),
     [
+        (dataclasses.replace(DATA, actions=ACTIONS[:, 0]), r'actions have shape \(40,\)'),
+        (dataclasses.replace(DATA, actions=ACTIONS.astype(float)), 'actions are float64'),
+        (dataclasses.replace(DATA, actions=np.ones((40, 2), int)), 'actions are int64'),
+        (dataclasses.replace(DATA, observations=STATES[:, 0]), r'observations have shape \(40,\)'),
+        (dataclasses.replace(DATA, observations=IMAGES[..., 0]), r'RGB images \(K, h, w, 3\)'),
+        (dataclasses.replace(DATA, observations=IMAGES[:, :8, :8]), 'use larger images'),
+        (BrokenBatches(STATES, ACTIONS, EPISODE), 'observations of a batch hold .* row 0'),
         (
             dataclasses.replace(DATA, action_limits=(-0.01, 0.01)),
             r'outside the limits -0.01 .. 0.01',
@@ -69,7 +90,19 @@ class WrongBatches(ArrayData):
         (dataclasses.replace(DATA, observations=STATES > 0), 'are bool: images must be uint8'),
         (WrongBatches(STATES, ACTIONS, EPISODE), r'observations \(8, 1, 2\) .* takes \(8, 1, 3\)'),
     ],
-    ids=['actions outside their limits', 'no actions', 'neither images nor states', 'batches'],
+    ids=[
+        'one number for an action',
+        'double actions',
+        'whole actions',
+        'one number for a state',
+        'grey images',
+        'images smaller than the poolings',
+        'a batch that is not finite',
+        'actions outside their limits',
+        'no actions',
+        'neither images nor states',
+        'batches',
+    ],
 )
 def test_data_that_does_not_fit_is_named(data, expected, tmp_path, one_line):
     with pytest.raises(IbcError, match=expected) as error:
@@ -167,6 +200,35 @@ def test_every_part_of_the_loss_is_logged(tmp_path):
     run(tmp_path, method=method, log_every=3)
     row = read_metrics(tmp_path)[0]
     assert row['loss'] == pytest.approx(row['info_nce'] + row['gradient_penalty'], rel=1e-5)
+
+
+def test_out_of_memory_elsewhere_says_where(tmp_path, one_line):
+    huge = DerivativeFree(negatives=4, sampler=DerivativeFreeConfig(10**13))
+    two = dataclasses.replace(DATA, episode=np.arange(40) // 20)
+    with pytest.raises(IbcError, match='out of memory validating: lower') as error:
+        run(tmp_path / 'a', two, method=huge, holdout=0.5)
+    one_line(error.value)
+    wide = NetworkConfig(value=ValueConfig(width=2**48, depth=2))
+    with pytest.raises(IbcError, match='out of memory building the model: make') as error:
+        run(tmp_path / 'b', network=wide)
+    one_line(error.value)
+
+
+def test_validation_takes_no_more_at_once_than_training(tmp_path, monkeypatch):
+    model = run(tmp_path).model
+    decide, sizes = model.decide, []
+
+    def watched(observation, *rest):
+        sizes.append(len(observation))
+        return decide(observation, *rest)
+
+    monkeypatch.setattr(model, 'decide', watched)
+    found = validate(model, DATA, np.arange(40), seed=0)
+    assert sum(sizes) == 40
+    assert max(sizes) <= 16
+    # Means over all steps, though the last piece is smaller.
+    whole = 1e3 * np.linalg.norm(BatchedPolicy(model).act(STATES[:, None]) - ACTIONS, axis=1)
+    assert found['validation/action_error_mm'] == pytest.approx(whole.mean(), rel=0.3)
 
 
 def test_out_of_memory_says_what_to_lower(tmp_path, one_line):

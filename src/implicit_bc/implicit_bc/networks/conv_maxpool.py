@@ -8,6 +8,7 @@ import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
+from ibc_contract.errors import IbcError
 from implicit_bc.networks.coord_conv import AppendCoordinates
 from implicit_bc.networks.pooling import PoolingKind, make_pooling
 
@@ -57,6 +58,11 @@ class ConvMaxPool(nn.Module):
                 height, width = height // 2, width // 2
             layers.append(nn.ReLU(inplace=True))
             inputs = outputs
+        if not (height and width):
+            raise IbcError(
+                f'network.image: {sum(config.pools)} poolings leave nothing of images this small: '
+                'use larger images or fewer pools'
+            )
         self.layers = nn.Sequential(*layers)
         self.layers.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.pooling = make_pooling(config.pooling, inputs, config.keypoints, height, width)

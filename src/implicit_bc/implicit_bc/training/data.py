@@ -108,6 +108,14 @@ class ArrayData:
             )
         for name in ('observations', 'actions'):
             require_finite(name, getattr(self, name))
+        steps = np.diff(self.episode)
+        if self.episode[0] != 0 or not ((steps == 0) | (steps == 1)).all():
+            raise IbcError(
+                'episode numbers must count up from 0, the rows of an episode one after the other: '
+                'sort the rows and number the episodes anew'
+            )
+        if self.history < 1:
+            raise IbcError(f'history is {self.history}: an observation holds at least 1 sample')
 
     @property
     def spaces(self) -> Spaces:

@@ -34,9 +34,10 @@ def require_usable(data: TrainingData) -> None:
 
 
 def require_batch(spaces: Spaces, observation: np.ndarray, action: np.ndarray) -> None:
-    """Raise IbcError if a batch does not have the shapes of `spaces`.
+    """Raise IbcError if a batch does not have the shapes of `spaces`, or is not finite.
 
-    Broadcasting would accept many a wrong shape, and learn something else from it.
+    Broadcasting would accept many a wrong shape, and learn something else from it. Where a GPU
+    holds all data, there is nothing to check anew: batches are rows of what `require_usable` saw.
     """
     count = len(action)
     expected = (count, *spaces.observation), (count, spaces.action)
@@ -45,22 +46,34 @@ def require_batch(spaces: Spaces, observation: np.ndarray, action: np.ndarray) -
             f'a batch holds observations {observation.shape} and actions {action.shape}, the model '
             f'takes {expected[0]} and {expected[1]}: check what gives the batches'
         )
+    require_finite('observations of a batch', observation)
+    require_finite('actions of a batch', action)
 
 
 def _require_shapes(data: TrainingData) -> None:
-    observations, actions, spaces = data.observations, data.actions, data.spaces
+    observations, actions = data.observations, data.actions
     if actions.ndim != 2 or 0 in actions.shape:
         raise IbcError(f'actions have shape {actions.shape}: one row of numbers per step is needed')
-    if len(observations) == 0 or observations.shape[1:] != spaces.observation[1:]:
+    if actions.dtype != np.float32:
+        raise IbcError(f'actions are {actions.dtype}: float32 is needed')
+    images = observations.ndim == 4 and observations.shape[3] == 3
+    if 0 in observations.shape or not (images or observations.ndim == 2):
         raise IbcError(
-            f'observations have shape {observations.shape}: '
-            f'rows of {spaces.observation[1:]} are needed'
+            f'observations have shape {observations.shape}: states (K, D) or RGB images '
+            '(K, h, w, 3) are needed'
         )
-    expected = np.uint8 if spaces.has_images else np.float32
-    if observations.dtype != expected:
+    if observations.dtype != (np.uint8 if images else np.float32):
         raise IbcError(
             f'observations {observations.shape} are {observations.dtype}: images must be uint8, '
             'states float32'
+        )
+    spaces = data.spaces  # only now: what is not of these shapes may not even have spaces
+    made = (spaces.observation, spaces.action)
+    held = ((data.index.shape[1], *observations.shape[1:]), actions.shape[1])
+    if made != held or len(data.index) != len(actions):
+        raise IbcError(
+            f'{len(actions)} actions and {len(data.index)} rows of index hold observations and '
+            f'actions of {held}, the data is said to be of {made}: check how it was made'
         )
 
 

@@ -65,7 +65,8 @@ class _Run:
         """Judge the model by what was held out, if anything was."""
         if not (self.processes.is_first and len(self.held_out)):
             return {}
-        return validate(self.state.best(), self.data, self.held_out, self.config.seed)
+        with memory_errors('validating', 'lower method.sampler.samples or the network'):
+            return validate(self.state.best(), self.data, self.held_out, self.config.seed)
 
     @property
     def progress(self) -> float:
@@ -126,7 +127,8 @@ def fit(
     if config.threads is not None:
         use_threads(config.threads)
     rows, held_out = data.split(config.holdout, config.seed)
-    state = start_or_resume(config, data, run_dir, resume)
+    with memory_errors('building the model', 'make the network smaller'):
+        state = start_or_resume(config, data, run_dir, resume)
     processes.wait()  # until all have read what the first is about to write
 
     first = state.step

@@ -2,12 +2,16 @@
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from implicit_bc.methods import Model
 from implicit_bc.training.batches import TrainingData, load_batch, spread_rows
 
 VALIDATION_STEPS = 256
 """Steps per validation, the same ones every time."""
+AT_ONCE = 16
+"""Of them in one piece, as in a micro-batch of images, so that validation does not take several
+times the memory of training."""
 
 
 @torch.no_grad()
@@ -19,15 +23,19 @@ def validate(model: Model, data: TrainingData, held_out: np.ndarray, seed: int) 
     """
     device = model.low.device
     rows = held_out[spread_rows(len(held_out), VALIDATION_STEPS)]
-    observation, action = load_batch(data, rows, device)
     generator = torch.Generator(device).manual_seed(seed)
     was_training = model.training
     model.eval()
-    losses = model.losses(observation, action, generator)
-    best = model.decide(observation, generator).best
+    losses, errors = dict[str, float](), list[Tensor]()
+    for start in range(0, len(rows), AT_ONCE):
+        observation, action = load_batch(data, rows[start : start + AT_ONCE], device)
+        for name, loss in model.losses(observation, action, generator).items():
+            losses[name] = losses.get(name, 0.0) + float(loss) * len(action) / len(rows)
+        best = model.decide(observation, generator).best
+        errors.append((model.action.inverse(best) - action).norm(dim=1))
     model.train(was_training)
-    error = 1e3 * (model.action.inverse(best) - action).norm(dim=1)
-    return {f'validation/{name}': float(value) for name, value in losses.items()} | {
+    error = 1e3 * torch.cat(errors)
+    return {f'validation/{name}': loss for name, loss in losses.items()} | {
         'validation/action_error_mm': float(error.mean()),
         'validation/action_error_median_mm': float(error.median()),
     }
