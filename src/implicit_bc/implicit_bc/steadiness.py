@@ -3,8 +3,11 @@
 The paper's policy decides every tick from nothing. Where two modes are about equally good, it may
 take turns between them and get nowhere. Two remedies, both off unless asked for:
 
-- warm start: the search begins with the best candidates of the last decision among its random ones,
-  so that a mode that was found once is not lost by chance;
+- warm start: the search begins with the best candidates of the last decision among its random ones.
+  Algorithm 1 and `ranking` also keep them as they are to its end, so that while the observation
+  stays the answer never gets worse (without: in about half of the ticks, with 512 candidates and 3
+  iterations on two wells). Algorithm 2 and Langevin dynamics move them like all others, and promise
+  nothing;
 - mode hysteresis: the policy stays with the mode of its last action until another one is better by
   a margin of energy.
 """

@@ -72,10 +72,11 @@ def test_a_mode_that_is_gone_holds_nobody():
     assert decide(policy, [0.2, -30.0]) == [-1, 1]
 
 
-def test_a_warm_start_never_loses_what_was_found():
-    # One iteration of few candidates: from nothing, each tick finds something else.
+@pytest.mark.parametrize('iterations', [1, 3])
+def test_a_warm_start_never_loses_what_was_found(iterations):
+    # Few candidates: from nothing, each tick finds something else.
     def energies(steadiness):
-        policy = LearnedPolicy(CONTRACT, TwoWells(8, iterations=1), steadiness)
+        policy = LearnedPolicy(CONTRACT, TwoWells(8, iterations), steadiness)
         rng = np.random.default_rng(0)
         return np.array([policy.infer(seen(0.3), rng).energies.min() for _ in range(40)])
 

@@ -64,7 +64,7 @@ def act_on(bundle_path, dataset, rows):
 def test_states_are_learned_to_a_tenth_of_the_range(points, tmp_path):
     config = dataclasses.replace(TINY, steps=600, validate_every=600)
     bundle = quietly(config, points, tmp_path)
-    rows = points.split(config.holdout, config.seed)[1][:100]
+    rows = points.split(config.holdout, config.seed)[1]  # those that are validated on, all
     error = np.linalg.norm(act_on(bundle, points, rows) - points.actions[rows], axis=1)
     assert np.median(error) < 0.003  # the range is +-30 mm
     metrics = read_metrics(tmp_path)

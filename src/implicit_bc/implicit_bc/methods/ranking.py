@@ -27,7 +27,7 @@ from implicit_bc.methods.derivative_free import DerivativeFreeModel
 from implicit_bc.methods.method import ImplicitModel
 from implicit_bc.methods.mixture_density import MixtureDensity, MixtureDensityModel, draw_actions
 from implicit_bc.networks.energy import NetworkConfig
-from implicit_bc.samplers import DerivativeFreeConfig, Samples, uniform_actions
+from implicit_bc.samplers import DerivativeFreeConfig, Samples, minimize, uniform_actions
 from implicit_bc.samplers.deadline import NO_DEADLINE, Deadline
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
@@ -85,12 +85,23 @@ class RankingModel(DerivativeFreeModel):
         deadline: Deadline = NO_DEADLINE,
     ) -> Samples:
         """Algorithm 1 from `start`, then draws of the proposal, for half of its candidates."""
-        room = self.method.sampler.samples // 2 - (0 if start is None else start.shape[1])
+        warm = 0 if start is None else start.shape[1]
+        room = self.method.sampler.samples // 2 - warm
         if room > 0:
             mixture = self.proposal.mixture(observation)
             drawn = draw_actions(mixture, room, generator).clamp(self.low, self.high)
             start = drawn if start is None else torch.cat((start, drawn), dim=1)
-        return super().decide(observation, generator, start, deadline)
+        return minimize(
+            self.energy(observation),
+            self.low,
+            self.high,
+            len(observation),
+            self.method.sampler,
+            generator,
+            start,
+            deadline,
+            kept=warm,
+        )
 
     def _propose(
         self, mixture: MixtureSameFamily, count: int, generator: torch.Generator

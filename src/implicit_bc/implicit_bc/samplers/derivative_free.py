@@ -34,6 +34,7 @@ def minimize(
     generator: torch.Generator | None = None,
     start: Tensor | None = None,
     deadline: Deadline = NO_DEADLINE,
+    kept: int | None = None,
 ) -> Samples:
     """Find the action of lowest energy in the box from `low` to `high`, each (A,).
 
@@ -49,14 +50,18 @@ def minimize(
         generator: Source of randomness, on the device of `low`.
         start: (B, K, A) actions that take the place of K uniform ones, such as the last answer.
         deadline: Ends the search after fewer iterations, the first of which is always done.
+        kept: How many of `start`, the first ones, stay among the candidates as they are, while
+            copies of them get noise: the answer is then no worse than they are. All by default.
     """
     candidates = first_candidates(low, high, batch, config.samples, start, generator)
+    elites = candidates[:, : 0 if start is None else start.shape[1]][:, :kept].clone()
     energies, sigma, iterations = candidates.new_empty(0), config.sigma, 0
     for iterations in deadline.rounds(config.iterations):
         if iterations:
             candidates = resample(candidates, energies, config.samples, generator)
             noise = gaussian(candidates, generator)
             candidates = torch.clamp(candidates + sigma * noise, low, high)
+            candidates[:, : elites.shape[1]] = elites
             sigma *= config.shrink
         energies = energy(candidates)
     return choose(candidates, energies, config.pick, generator, iterations + 1)
