@@ -1,4 +1,4 @@
-"""A pinhole camera over the board: points to pixels, and pixels back to a plane."""
+"""A camera over the board: points to pixels, and pixels back to a plane."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,13 +8,14 @@ import numpy.typing as npt
 import yaml
 
 from planar_arm.errors import BadGeometry
+from planar_arm.lens import IDEAL, Lens
 
 Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class CameraModel:
-    """Intrinsics without distortion, and where the camera is.
+    """Intrinsics and where the camera is.
 
     The optical frame has z forward, x right, y down (REP-103). Pixel (0, 0) is the centre of the
     upper left pixel.
@@ -28,6 +29,7 @@ class CameraModel:
     cy: float
     T_base_camera: Matrix
     """Maps optical-frame coordinates into `link_base`, (4, 4)."""
+    lens: Lens = IDEAL
 
     def __post_init__(self) -> None:
         pose = np.array(self.T_base_camera, dtype=float)
@@ -43,14 +45,18 @@ class CameraModel:
 
     @classmethod
     def from_info(
-        cls, width: int, height: int, K: npt.ArrayLike, T_base_camera: npt.ArrayLike
+        cls,
+        width: int,
+        height: int,
+        K: npt.ArrayLike,
+        T_base_camera: npt.ArrayLike,
+        lens: Lens = IDEAL,
     ) -> 'CameraModel':
         """Build from the fields of a CameraInfo: `K` is row-major, 9 numbers [px]."""
         k = np.asarray(K, dtype=float).reshape(3, 3)
         pose = np.asarray(T_base_camera, dtype=float)
-        return cls(
-            width, height, float(k[0, 0]), float(k[1, 1]), float(k[0, 2]), float(k[1, 2]), pose
-        )
+        fx, fy, cx, cy = (float(k[i, j]) for i, j in ((0, 0), (1, 1), (0, 2), (1, 2)))
+        return cls(width, height, fx, fy, cx, cy, pose, lens)
 
     @property
     def K(self) -> tuple[float, ...]:  # noqa: N802 (the name in CameraInfo)
@@ -73,6 +79,7 @@ class CameraModel:
             (self.cx + 0.5) * sx - 0.5,
             (self.cy + 0.5) * sy - 0.5,
             self.T_base_camera,
+            self.lens,
         )
 
     def project(self, points: npt.ArrayLike) -> Matrix:
@@ -80,13 +87,8 @@ class CameraModel:
         p_base = np.atleast_2d(np.asarray(points, dtype=float))
         p_camera = (p_base - self.position) @ self.T_base_camera[:3, :3]
         depth = np.where(p_camera[:, 2] > 1e-9, p_camera[:, 2], np.nan)
-        return np.stack(
-            [
-                self.fx * p_camera[:, 0] / depth + self.cx,
-                self.fy * p_camera[:, 1] / depth + self.cy,
-            ],
-            axis=1,
-        )
+        seen = self.lens.distort(p_camera[:, :2] / depth[:, None])
+        return seen * (self.fx, self.fy) + (self.cx, self.cy)
 
     def ray_to_plane(self, px: npt.ArrayLike, z: float) -> Matrix:
         """Return where the ray of pixel `px` (2,) meets the plane at height `z` [m], (3,) [m].
@@ -95,7 +97,9 @@ class CameraModel:
             BadGeometry: The ray never meets the plane in front of the camera.
         """
         u, v = np.asarray(px, dtype=float)
-        ray = self.T_base_camera[:3, :3] @ ((u - self.cx) / self.fx, (v - self.cy) / self.fy, 1.0)
+        seen = np.array([[(u - self.cx) / self.fx, (v - self.cy) / self.fy]])
+        ((x, y),) = self.lens.undistort(seen)
+        ray = self.T_base_camera[:3, :3] @ (x, y, 1.0)
         distance = (z - self.position[2]) / ray[2] if ray[2] != 0.0 else -1.0
         if not distance > 0.0:
             raise BadGeometry(f'pixel ({u:.1f}, {v:.1f}) does not see the plane z = {z} m')

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from planar_arm.camera_model import CameraModel, load_camera_pose, look_at
 from planar_arm.errors import BadGeometry
+from planar_arm.lens import Lens
 
 POSE = look_at((0.80, 0.0, 0.56), (0.405, 0.0, 0.02))
 CAMERA = CameraModel(640, 360, 462.0, 462.0, 319.5, 179.5, POSE)
@@ -108,3 +109,39 @@ def test_a_bad_file_is_named_with_what_it_needs(tmp_path, text):
     path.write_text(text)
     with pytest.raises(BadGeometry, match=r'camera\.yaml.*look_at'):
         load_camera_pose(path)
+
+
+LENSES = [
+    Lens('plumb_bob', (0.1, -0.2, 0.001, 0.002, 0.05)),
+    Lens('plumb_bob', (-0.15, 0.05)),
+    Lens('equidistant', (0.02, -0.01, 0.002, 0.0)),
+]
+
+
+@given(st.sampled_from(LENSES), st.floats(0.0, 639.0), st.floats(30.0, 359.0))
+def test_a_pixel_shows_what_is_seen_there_through_any_lens(lens, u, v):
+    camera = CameraModel.from_info(640, 360, CAMERA.K, POSE, lens)
+    point = camera.ray_to_plane((u, v), 0.02)
+    np.testing.assert_allclose(camera.project(point), [[u, v]], atol=1e-5)
+    half = camera.scaled(320, 180).ray_to_plane((0.5 * u - 0.25, 0.5 * v - 0.25), 0.02)
+    np.testing.assert_allclose(half, point, atol=1e-8)
+
+
+def test_a_lens_bends_towards_the_edge():
+    barrel = Lens('plumb_bob', (-0.2,))
+    np.testing.assert_allclose(barrel.distort(np.array([[0.5, 0.0]])), [[0.475, 0.0]])
+    np.testing.assert_allclose(barrel.undistort(np.array([[0.475, 0.0]])), [[0.5, 0.0]])
+    fisheye = Lens('equidistant')
+    np.testing.assert_allclose(fisheye.distort(np.array([[0.0, 1.0]])), [[0.0, np.pi / 4]])
+    assert np.isnan(barrel.undistort(np.array([[5.0, 5.0]]))).all()  # seen by no ray
+    with pytest.raises(BadGeometry, match='does not see'):
+        CameraModel.from_info(640, 360, CAMERA.K, POSE, barrel).ray_to_plane((4000, 4000), 0.0)
+
+
+@pytest.mark.parametrize(
+    ('model', 'coefficients'),
+    [('plumb_bob', (0.1,) * 8), ('rational_polynomial', (0.1,) * 8), ('plumb_bob', (np.nan,))],
+)
+def test_a_lens_that_is_not_known_is_refused(model, coefficients):
+    with pytest.raises(BadGeometry, match='lens'):
+        Lens(model, coefficients)

@@ -12,6 +12,7 @@ from ibc_contract.errors import IbcError
 from planar_arm.bullet import pybullet
 from planar_arm.calibration_file import calibration_date
 from planar_arm.camera_model import CameraModel, load_camera_pose, look_at
+from planar_arm.lens import Lens
 from realsense_capture.calibration import sightings as sightings_module
 from realsense_capture.calibration.charuco import CharucoBoard, Sighting, place_board
 from realsense_capture.calibration.pose import solve_camera_pose
@@ -212,6 +213,10 @@ def test_the_lens_is_taken_into_account(name, coefficients):
     else:
         pixels, _ = cv2.projectPoints(points, rotation, translation, k, np.array(coefficients))
     model = intrinsics(MODEL, coefficients, name)
+    ours = CameraModel.from_info(
+        640, 360, MODEL.K, MODEL.T_base_camera, Lens(name, tuple(coefficients))
+    )
+    np.testing.assert_allclose(ours.project(points), pixels.reshape(-1, 2), atol=1e-6)
     estimate = solve_camera_pose(points, pixels.reshape(-1, 2), model)
     np.testing.assert_allclose(estimate.T_base_camera, MODEL.T_base_camera, atol=1e-5)
 

@@ -25,6 +25,7 @@ from ibc_contract.ros import Diagnostics, declare_config, latched, newest, statu
 from ibc_contract.runner import run
 from planar_arm.calibration_file import older_than
 from planar_arm.camera_model import CameraModel
+from planar_arm.lens import Lens
 from teleop_mouse.config import TeleopConfig, camera_pose, workspace
 from teleop_mouse.keys import QUIT, find_key
 from teleop_mouse.overlay import Marks
@@ -234,7 +235,8 @@ class TeleopMouse(Node):
         size = (round(width * scale), round(height * scale))
         info = self._info
         if info is not None:
-            model = CameraModel.from_info(info.width, info.height, info.k, self._pose)
+            lens = Lens(info.distortion_model, tuple(info.d))
+            model = CameraModel.from_info(info.width, info.height, info.k, self._pose, lens)
             self._view = model.scaled(*size)
         screen = Screen(
             rgb=rgb,
