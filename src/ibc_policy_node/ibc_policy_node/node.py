@@ -35,7 +35,7 @@ INPUTS: dict[str, tuple[type, int]] = {
 }
 """Message type and queue depth of each topic that an observation may be made from."""
 LATENCY_SLACK = 0.03
-"""A latency this far from the trained one is worth a warning [s]."""
+"""A latency this far from the trained one is worth a word [s]."""
 FASTER = 'use fewer candidates, a smaller network or device:=cuda'
 
 
@@ -171,15 +171,18 @@ class PolicyNode(LifecycleNode):
         """Return the time from a tick to the setpoint's move [s]; 0 if it is not compensated."""
         if not self._config.command_latency:
             return 0.0
+        contract = bundle.contract
+        # A longer search is cut short.
+        decision = min(decision, self._config.time_budget or contract.period_s, contract.period_s)
         latency = decision + self._config.command_latency
-        if bundle.contract.observation.kind == 'image':
+        if contract.observation.kind == 'image':
             self._compare_latency(latency, bundle)
             return 0.0
-        if latency > bundle.contract.period_s:
+        if latency > contract.observation.max_age_s:
             raise IbcError(
                 f'a decision takes {decision:.2f} s, so with command_latency '
-                f'{self._config.command_latency:g} s an action would begin after the next tick: '
-                f'{FASTER}, or command_latency:=0'
+                f'{self._config.command_latency:g} s its action begins later than setpoints may be '
+                f'foretold, {contract.observation.max_age_s:g} s: {FASTER}, or command_latency:=0'
             )
         self.get_logger().info(f'each tick acts for {1e3 * latency:.0f} ms later')
         return latency
@@ -190,7 +193,7 @@ class PolicyNode(LifecycleNode):
         trained = training.get('latency_s') or 0.0
         line = f'its actions begin {1e3 * latency:.0f} ms after their ticks'
         if abs(latency - trained) > LATENCY_SLACK:
-            self.get_logger().warn(
+            self.get_logger().info(
                 f'{line}, but it was trained for {1e3 * trained:.0f} ms: to have it act for then, '
                 f'train it with --set latency_s={latency:.2f}'
             )

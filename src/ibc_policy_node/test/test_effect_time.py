@@ -55,7 +55,7 @@ def run(window, delay: float, refused: range = range(0)) -> tuple[np.ndarray, np
     return np.array(seen), np.array(setpoints)
 
 
-@pytest.mark.parametrize('delay', [0.04, 0.1, 0.2])
+@pytest.mark.parametrize('delay', [0.04, 0.1, 0.2, 0.23])
 def test_a_delay_that_is_compensated_is_not_seen(delay):
     ideal, path = run(observation_window(CONTRACT), 0.0)
     seen, late_path = run(EffectTimeWindow(CONTRACT, ns(delay)), delay)

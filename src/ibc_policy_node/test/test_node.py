@@ -271,9 +271,9 @@ def test_a_policy_of_pictures_is_told_what_it_was_trained_for(start, make_bundle
     assert 'actions begin 120 ms after their ticks, as it was trained' in said
 
 
-def test_an_action_that_would_begin_after_the_next_tick_is_refused(start, make_bundle, monkeypatch):
-    monkeypatch.setattr(LearnedPolicy, 'warm_up', lambda _: 0.15)
-    with pytest.raises(IbcError, match=r'takes 0\.15 s, so with command_latency 0\.1 s'):
+def test_an_action_that_begins_too_late_to_be_foretold_is_refused(start, make_bundle, monkeypatch):
+    monkeypatch.setattr(LearnedPolicy, 'warm_up', lambda _: 0.7)
+    with pytest.raises(IbcError, match=r'takes 0\.20 s, so with command_latency 0\.1 s'):
         start(model=make_bundle('planar_state'), command_latency=0.1)
 
 

@@ -41,7 +41,7 @@ class TrainConfig:
 
     contract: str = 'planar_rgb'
     """Name of a contract that ships with ibc_contract."""
-    latency_s: Annotated[float, Field(gt=0, le=0.2)] | None = None
+    latency_s: Annotated[float, Field(gt=0, le=0.5)] | None = None
     """When set, steps made of bags pair what is seen at a tick with the move that begins this
     much later [s], as live: decision and way to the driver (`episode_arrays.read_steps`)."""
     method: Method = DerivativeFree()
