@@ -80,25 +80,42 @@ def see_scene(source: FrameSource) -> tuple[np.ndarray, Intrinsics]:
 
 
 def touch_corners(
-    board: CharucoBoard, tip: Callable[[], list[float]], ask: Callable[[str], str]
+    board: CharucoBoard,
+    tip: Callable[[], list[float]],
+    ask: Callable[[str], str],
+    rounds: int,
 ) -> dict[int, list[float]]:
-    """Let a person bring the tip to each outer corner; return where they are [m].
+    """Let a person bring the tip to each outer corner, `rounds` times; return where they are [m].
 
-    `ask` shows a line and returns the answer: empty once the tip is there, `s` to leave one out.
+    A hand is off by some tenths of a millimetre each time: what is returned is the mean. `ask`
+    shows a line and returns the answer: empty once the tip is there, `s` to leave a corner out.
     """
-    touched: dict[int, list[float]] = {}
-    for letter, corner in zip('ABCD', board.outer_ids, strict=True):
-        while True:
-            answer = ask(f'Tip of the tool onto corner {letter}, then Enter (s: leave it out) ')
-            if answer.strip().lower() == 's':
-                break
-            try:
-                touched[corner] = tip()
-            except IbcError as error:
-                ask(f'{error}. Enter ')
-                continue
-            break
-    return touched
+    touched: dict[int, list[list[float]]] = {corner: [] for corner in board.outer_ids}
+    for turn in range(1, rounds + 1):
+        for letter, corner in zip('ABCD', board.outer_ids, strict=True):
+            if corner in touched and not _touch(letter, turn, tip, ask, touched[corner]):
+                del touched[corner]
+    return {corner: np.mean(places, axis=0).tolist() for corner, places in touched.items()}
+
+
+def _touch(
+    letter: str,
+    turn: int,
+    tip: Callable[[], list[float]],
+    ask: Callable[[str], str],
+    places: list[list[float]],
+) -> bool:
+    """Add where a corner was touched; return False if the person leaves it out."""
+    while True:
+        line = f'{turn}: tip of the tool onto corner {letter}, then Enter (s: leave it out) '
+        if ask(line).strip().lower() == 's':
+            return False
+        try:
+            places.append(tip())
+        except IbcError as error:
+            ask(f'{error}. Enter ')
+            continue
+        return True
 
 
 def read_touched(path: Path) -> dict[int, list[float]]:

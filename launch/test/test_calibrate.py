@@ -220,15 +220,20 @@ def with_arm(site: Path, controller: EmulatedController) -> tuple[object, ...]:
 def test_the_arm_is_asked_where_its_tip_is_and_never_moved(site, arm, monkeypatch, capsys):
     plant, controller = arm
     a, _, c, d = (CORNERS[i] for i in BOARD.outer_ids)
-    answers = [(None, '\n'), (a, '\n'), (None, 's\n'), (c, '\n'), (d, '\n'), (None, '\n')]
+    answers = [(None, '\n'), (a, '\n'), (None, 's\n'), (c, '\n'), (d, '\n')]
+    off_by = np.array((0.0, 0.001, 0.0))  # the first time one way, then the other
+    answers += [(a, '\n'), (c + off_by, '\n'), (d, '\n'), (a, '\n'), (c - off_by, '\n'), (d, '\n')]
+    answers += [(None, '\n')]
     monkeypatch.setattr('sys.stdin', Person(plant, answers))
     before = controller.state.status()
     assert calibrate(*with_arm(site, controller), '--json') == 0
     said = capsys.readouterr()
     report = json.loads(said.out)
-    assert 'Tip of the tool onto corner B' in said.err
+    assert '1: tip of the tool onto corner B' in said.err
+    assert '3: tip of the tool onto corner D' in said.err
+    assert '2: tip of the tool onto corner B' not in said.err
     assert sorted(map(int, report['touched'])) == sorted(BOARD.outer_ids[i] for i in (0, 2, 3))
-    np.testing.assert_allclose(report['touched'][str(BOARD.outer_ids[2])], c, atol=1e-3)
+    np.testing.assert_allclose(report['touched'][str(BOARD.outer_ids[2])], c, atol=2e-4)
     millimetres, degrees = off(load_camera_pose(report['path']))
     assert millimetres < 2.0
     assert degrees < 0.5

@@ -89,6 +89,13 @@ def _add_camera(actions: Any) -> None:
         help='with --robot-ip: a pin in the middle of the tool reaches so far below it '
         '(%(default)g)',
     )
+    action.add_argument(
+        '--rounds',
+        type=whole(1, 20),
+        default=3,
+        metavar='N',
+        help='with --robot-ip: how often each corner is touched (%(default)s)',
+    )
     _add_board_size(action)
     action.add_argument(
         '--frames', type=whole(1, 1000), default=30, metavar='N', help='averaged (%(default)s)'
@@ -162,7 +169,7 @@ def camera(arguments: argparse.Namespace) -> int:
                 ask_person('Board on the table, arm out of the picture, then Enter ')
             sighting, lens = steps.see_board(source, wanted, arguments.frames)
             if tip is not None:
-                touched = steps.touch_corners(wanted, tip.position, ask_person)
+                touched = steps.touch_corners(wanted, tip.position, ask_person, arguments.rounds)
             solution = steps.solve_board(wanted, touched, sighting, lens)
         warnings = steps.judge(solution)
         if tip is not None:

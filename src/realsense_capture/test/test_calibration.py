@@ -30,6 +30,7 @@ from xarm_twin.tasks import get_task
 BOARD = CharucoBoard()
 MODEL = load_scene().camera.model()
 TABLE = 0.02
+SHEET = TABLE + 0.0005
 BLANK = np.full((36, 64, 3), 90, np.uint8)
 HIDDEN_ARM = (0.0, -1.5, -0.5, 0.0, 1.0, 0.0)
 
@@ -68,7 +69,7 @@ def draw_in_twin(tmp_path, origin, yaw):
         pybullet.GEOM_MESH, fileName=str(sheet), rgbaColor=[1] * 4, physicsClientId=client
     )
     body = pybullet.createMultiBody(
-        0, -1, shape, [*origin, TABLE + 0.0005], [0, 0, np.sin(yaw / 2), np.cos(yaw / 2)],
+        0, -1, shape, [*origin, SHEET], [0, 0, np.sin(yaw / 2), np.cos(yaw / 2)],
         physicsClientId=client,
     )  # fmt: skip
     texture = pybullet.loadTexture(str(tmp_path / 'board.png'), physicsClientId=client)
@@ -87,9 +88,9 @@ def test_the_pose_of_the_twins_camera_is_recovered(tmp_path):
     """From a rendered picture and four corners touched to half a millimetre."""
     origin, yaw = np.array([0.32, -0.16]), np.deg2rad(100)
     rgb = draw_in_twin(tmp_path, origin, yaw)
-    true = on_table(BOARD.corners, origin, yaw)
+    true = on_table(BOARD.corners, origin, yaw, SHEET)
     rng = np.random.default_rng(3)
-    touched = {i: true[i] + rng.normal(0, 0.0005, 3) for i in BOARD.outer_ids}
+    touched = {i: true[i] + rng.normal(0, 0.0005, (3, 3)).mean(0) for i in BOARD.outer_ids}
     placement = place_board(BOARD, touched)
     seen = BOARD.find(rgb)
     assert len(seen.ids) == len(BOARD.corners)
