@@ -13,6 +13,9 @@ from ibc_bringup.parameter_files import config_files, node_parameters
 from ibc_bringup.touching import read_key, read_numbers
 from ibc_contract.errors import IbcError
 from planar_arm.calibration_file import today
+from planar_arm.errors import PlanarArmError
+from planar_arm.table import FILE as TABLE_FILE
+from planar_arm.table import load_table
 from planar_arm.workspace import DEFAULT_WORKSPACE
 from realsense_capture.calibration.charuco import CharucoBoard, Sighting, place_board
 from realsense_capture.calibration.pose import PoseEstimate, solve_camera_pose
@@ -148,8 +151,20 @@ def solve_board(
     return Solution(estimate, touched, residuals)
 
 
-def judge(solution: Solution) -> list[str]:
-    """Return what is not as good as it should be; IbcError if the pose is of no use."""
+def site_tool_height(site: Path) -> float:
+    """Return the height at which the site's tool works [m]; the twin's before it is calibrated."""
+    path = site / TABLE_FILE
+    try:
+        return (load_table(path).workspace if path.exists() else DEFAULT_WORKSPACE).tool_height
+    except PlanarArmError as error:
+        raise IbcError(str(error)) from None
+
+
+def judge(solution: Solution, tool_height: float) -> list[str]:
+    """Return what is not as good as it should be; IbcError if the pose is of no use.
+
+    `tool_height` is that of the plane in which the tool works [m].
+    """
     off_px, residuals = solution.estimate.rms_px, solution.residuals
     worst = max(residuals, key=residuals.__getitem__, default=None)
     worst_m = 0.0 if worst is None else residuals[worst]
@@ -171,12 +186,12 @@ def judge(solution: Solution) -> list[str]:
         )
     if solution.touched:
         table = float(np.mean([z for _, _, z in solution.touched.values()]))
-        over = DEFAULT_WORKSPACE.tool_height - table
+        over = tool_height - table
         if not CLEARANCE[0] <= over <= CLEARANCE[1]:
             warnings.append(
                 f'the table is at z = {table * 1e3:.1f} mm, so the tool would go '
                 f'{over * 1e3:.1f} mm above it (wanted: {CLEARANCE[0] * 1e3:g} to '
-                f'{CLEARANCE[1] * 1e3:g}): change the height of the table or of the robot'
+                f'{CLEARANCE[1] * 1e3:g} mm): calibrate the table (again)'
             )
     return warnings
 

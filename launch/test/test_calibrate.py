@@ -24,6 +24,7 @@ from ibc_contract.images import decode_jpeg
 from planar_arm import xarm6
 from planar_arm.camera_model import load_camera_pose
 from planar_arm.kinematics import Xarm6Kinematics
+from planar_arm.table import TableCalibration, save_table
 from realsense_capture.calibration.charuco import CharucoBoard
 from realsense_capture.source import Intrinsics
 from xarm_twin.config import load_scene
@@ -404,3 +405,11 @@ def test_what_is_missing_is_said_in_one_line(site, words, said, capsys):
     assert calibrate('camera', *(word.format(**places) for word in words)) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert said in line
+
+
+def test_a_board_is_judged_by_the_sites_own_table(site, capsys):
+    save_table(site, TableCalibration(0.05, [(0.2, -0.1), (0.5, 0.0), (0.2, 0.2)], 0.1524))
+    touched = {i: CORNERS[i].tolist() for i in BOARD.outer_ids}
+    words = ('camera', site, '--touched', touched_file(site, touched), '--frames', 2)
+    assert calibrate(*words) == 0
+    assert '30.0 mm above it (wanted: 3 to 20 mm): calibrate the table' in capsys.readouterr().out

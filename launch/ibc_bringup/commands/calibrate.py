@@ -171,7 +171,7 @@ def camera(arguments: argparse.Namespace) -> int:
             if tip is not None:
                 touched = steps.touch_corners(wanted, tip.position, ask_person, arguments.rounds)
             solution = steps.solve_board(wanted, touched, sighting, lens)
-        warnings = steps.judge(solution)
+        warnings = steps.judge(solution, steps.site_tool_height(arguments.site))
         if tip is not None:
             ask_person('Arm out of the picture, board away, then Enter ')
         scene, _ = steps.see_scene(source)
