@@ -262,3 +262,16 @@ def test_model_normalizes_inputs_and_bounds():
     model.landscape(torch.from_numpy(np.stack((states, states), axis=1)), torch.zeros(200, 1, 2))
     assert seen[0].mean().item() == pytest.approx(0, abs=1e-3)
     assert seen[0].std().item() == pytest.approx(1, abs=1e-2)
+
+
+@pytest.mark.parametrize('init', ['uniform', 'normal'])
+def test_the_first_weights_of_the_two_halves(init):
+    torch.manual_seed(0)
+    network = EnergyNetwork(FlatEncoder(254), ValueConfig(256, 2, init=init), 2)
+    of_action = network.action_half.weight.std().item()
+    of_observation = network.observation_half.weight.std().item()
+    if init == 'normal':
+        assert (of_action, of_observation) == pytest.approx((0.05, 0.05), rel=0.1)
+    else:  # each by its own number of inputs: uniform within 1 / sqrt(inputs)
+        assert of_action == pytest.approx((1 / 2 / 3) ** 0.5, rel=0.1)
+        assert of_observation == pytest.approx((1 / 254 / 3) ** 0.5, rel=0.1)

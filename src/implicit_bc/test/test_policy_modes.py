@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ibc_contract.errors import IbcError
+from implicit_bc.interface import ActionMode, ModeSet
 from implicit_bc.methods import (
     Autoregressive,
     DerivativeFree,
@@ -64,15 +67,33 @@ def test_confidence_tells_whether_the_policy_wavers(policy):
     assert len(clear.modes) == 1
 
 
+@pytest.mark.parametrize('gap', [0.1, 0.2, 0.4, 0.8, 1.2])
+def test_confidence_is_the_share_of_the_better_of_two_equal_bowls(policy, gap):
+    found = [policy.modes(seen(gap), rng(seed)).confidence for seed in range(5)]
+    assert np.median(found) == pytest.approx(1 / (1 + math.exp(-gap)), abs=0.03)
+
+
+@given(st.lists(st.floats(0, 50), max_size=6), st.floats(0, 5))
+def test_confidence_is_bounded_and_rises_with_every_margin(margins, more):
+    def confidence(margins):
+        modes = [ActionMode(np.zeros(2), 0.0, margin, 0.0) for margin in (0.0, *sorted(margins))]
+        return ModeSet(tuple(modes)).confidence
+
+    found = confidence(margins)
+    assert 1 / (1 + len(margins)) <= found * (1 + 1e-12)
+    assert found <= 1
+    assert confidence([margin + more for margin in margins]) >= found * (1 - 1e-12)
+
+
 def test_a_term_of_the_observation_alone_changes_nothing(policy):
     plain, shifted = policy.modes(seen(0.4), rng()), policy.modes(seen(0.4, term=8.0), rng())
     assert shifted.margin == pytest.approx(plain.margin, abs=1e-5)
-    assert shifted.confidence == plain.confidence
+    assert shifted.confidence == pytest.approx(plain.confidence, abs=1e-5)
     plain, shifted = policy.landscape(seen(0.4)), policy.landscape(seen(0.4, term=8.0))
     np.testing.assert_allclose(shifted.energies, plain.energies, atol=1e-5)
 
 
-def test_ranks_alone_make_the_confidence():
+def test_ranks_alone_make_the_rank_share():
     points = torch.rand(500, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
     wells = torch.tensor([[-0.5, 0.0], [0.5, 0.0]])
     energies = (points[:, None] - wells).square().sum(-1).amin(-1)

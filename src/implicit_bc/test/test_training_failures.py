@@ -231,6 +231,16 @@ def test_validation_takes_no_more_at_once_than_training(tmp_path, monkeypatch):
     assert found['validation/action_error_mm'] == pytest.approx(whole.mean(), rel=0.3)
 
 
+def test_a_loss_that_is_logged_after_a_resume_is_that_of_all_steps(tmp_path):
+    run(tmp_path / 'a', log_every=4)
+    run(tmp_path / 'b', log_every=4, steps=3)
+    fit(dataclasses.replace(CONFIG, log_every=4), DATA, tmp_path / 'b', True, progress=False)
+    straight, resumed = (
+        [row['loss'] for row in read_metrics(tmp_path / name) if 'loss' in row] for name in 'ab'
+    )
+    assert straight == resumed
+
+
 def test_out_of_memory_says_what_to_lower(tmp_path, one_line):
     with pytest.raises(IbcError, match='out of memory in a step with batch_size 8: lower') as error:
         run(tmp_path, method=DerivativeFree(negatives=10**13))

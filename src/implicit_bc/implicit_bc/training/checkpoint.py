@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,6 +23,7 @@ from implicit_bc.methods import Model
 from implicit_bc.networks.spectral_norm import INITIAL_ITERATIONS, power_iteration
 from implicit_bc.tensors import load_into, load_tensors, save_tensors
 from implicit_bc.training.config import TrainConfig
+from implicit_bc.training.run_log import Means
 
 MAY_CHANGE = (
     'steps',
@@ -47,6 +48,8 @@ class TrainState:
     """Steps done. The order of the data and all that is drawn follow from it and the seed."""
     seconds: float = 0.0
     """Time spent training, over all resumptions [s]."""
+    means: Means = field(default_factory=Means)
+    """Of the losses since they were last logged."""
 
     def best(self) -> Model:
         """Return the weights to judge and to keep: the average, where there is one.
@@ -81,6 +84,7 @@ def save_checkpoint(
         facts = {
             'step': state.step,
             'seconds': state.seconds,
+            'means': state.means.pending,
             'dataset_hash': dataset_hash,
             'config': config.to_dict(),
         }
@@ -134,6 +138,8 @@ def restore_checkpoint(
     groups = state.optimizer.state_dict()['param_groups']
     state.optimizer.load_state_dict({'state': moments, 'param_groups': groups})
     state.step, state.seconds = facts['step'], facts['seconds']
+    device = state.model.low.device
+    state.means = Means(facts.get('means'), device)  # without them in older checkpoints
 
 
 def _trainer_tensors(state: TrainState) -> dict[str, Tensor]:

@@ -21,7 +21,10 @@ class RunLog:
     """Writes `metrics.jsonl` and TensorBoard events of one run directory."""
 
     def __init__(self, run_dir: Path, start: int, steps: int, progress: bool = True) -> None:
-        """Continue at step `start`: what an interrupted run logged beyond it is dropped."""
+        """Continue at step `start`: what an interrupted run logged beyond it is dropped.
+
+        What was logged up to it stays, the validation with which an earlier run ended as well.
+        """
         self.run_dir = run_dir
         path = run_dir / METRICS
         kept = [row for row in read_metrics(run_dir) if row['step'] <= start]
@@ -85,13 +88,24 @@ def read_metrics(run_dir: Path) -> list[dict[str, float]]:
 class Means:
     """Means of named numbers since they were last taken; on a GPU, nothing waits until then."""
 
-    def __init__(self) -> None:
-        self._values: dict[str, list[Tensor]] = {}
+    def __init__(
+        self, pending: Mapping[str, list[float]] | None = None, device: torch.device | None = None
+    ) -> None:
+        """Go on with what `pending` of an earlier run held, on `device`."""
+        self._values: dict[str, list[Tensor]] = {
+            name: [torch.tensor(value, device=device) for value in many]
+            for name, many in (pending or {}).items()
+        }
 
     def add(self, values: Mapping[str, Tensor]) -> None:
         """Count scalars in."""
         for name, value in values.items():
             self._values.setdefault(name, []).append(value)
+
+    @property
+    def pending(self) -> dict[str, list[float]]:
+        """What was added since, for a checkpoint."""
+        return {name: torch.stack(many).tolist() for name, many in self._values.items()}
 
     def take(self) -> dict[str, float]:
         """Return the means and begin anew."""

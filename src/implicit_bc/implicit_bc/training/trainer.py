@@ -21,7 +21,7 @@ from implicit_bc.training.data_checks import require_usable
 from implicit_bc.training.gradients import Gradients, micro_batches_of
 from implicit_bc.training.memory import memory_errors
 from implicit_bc.training.processes import ALONE, Processes
-from implicit_bc.training.run_log import Means, NoLog, RunLog, Stopwatch, interruptible
+from implicit_bc.training.run_log import NoLog, RunLog, Stopwatch, interruptible
 from implicit_bc.training.start import start_or_resume
 from implicit_bc.training.update import TrainingDiverged, update
 from implicit_bc.training.validation import validate
@@ -150,7 +150,7 @@ def fit(
 def _loop(run: _Run, interrupted: threading.Event) -> bool:
     """Train until the budget is spent (True) or until interrupted (False)."""
     config, state = run.config, run.state
-    watch, means, device = Stopwatch(state.seconds), Means(), state.model.low.device
+    watch, device = Stopwatch(state.seconds), state.model.low.device
     size = batch_rows(run.rows, config)
     parts = micro_batches_of(state.model, size, config.micro_batch, run.processes)
     with closing(Gradients(state.model, size, parts, config.seed)) as gradients:
@@ -162,13 +162,13 @@ def _loop(run: _Run, interrupted: threading.Event) -> bool:
             for group in state.optimizer.param_groups:
                 group['lr'] = config.learning_rate.at(state.step, progress)
 
-            means.add(update(state, gradients, *batch, run.processes))
+            state.means.add(update(state, gradients, *batch, run.processes))
             state.step += 1
             run.log.advance()
 
             if state.step % config.log_every == 0:
                 values = {
-                    **means.take(),
+                    **state.means.take(),
                     'learning_rate': state.optimizer.param_groups[0]['lr'],
                     'steps_per_s': state.step / watch.seconds,
                 }
