@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from ibc_contract.errors import IbcError
 from implicit_bc.interface import ActionMode, ModeSet
@@ -73,7 +71,8 @@ def test_confidence_is_the_share_of_the_better_of_two_equal_bowls(policy, gap):
     assert np.median(found) == pytest.approx(1 / (1 + math.exp(-gap)), abs=0.03)
 
 
-@given(st.lists(st.floats(0, 50), max_size=6), st.floats(0, 5))
+@pytest.mark.parametrize('margins', [[], [0.0], [0.0] * 5, [0.2, 1.0, 3.0], [50.0], [1e4] * 3])
+@pytest.mark.parametrize('more', [0.0, 0.3, 5.0])
 def test_confidence_is_bounded_and_rises_with_every_margin(margins, more):
     def confidence(margins):
         modes = [ActionMode(np.zeros(2), 0.0, margin, 0.0) for margin in (0.0, *sorted(margins))]
