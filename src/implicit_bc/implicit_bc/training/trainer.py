@@ -127,11 +127,16 @@ def fit(
     if config.threads is not None:
         use_threads(config.threads)
     rows, held_out = data.split(config.holdout, config.seed)
+    processes.wait()  # until the first has written what a run before this one ends with
     with memory_errors('building the model', 'make the network smaller'):
         state = start_or_resume(config, data, run_dir, resume)
-    processes.wait()  # until all have read what the first is about to write
-
     first = state.step
+    if processes.as_first([first]) != [first]:
+        raise IbcError(
+            f'{run_dir}: the processes of this training see different checkpoints: put the run '
+            'where all of them read the same files'
+        )
+    processes.wait()  # until all have read what the first is about to write
     log = RunLog(run_dir, first, config.steps, progress) if processes.is_first else NoLog()
     run = _Run(config, data, run_dir, rows, held_out, state, log, processes)
     with closing(log):
