@@ -27,7 +27,7 @@ def test_coordinates_follow_the_channels_of_every_frame():
 def test_coordinates_are_no_weights(kind):
     """They follow from the size of the image: files of weights hold none."""
     config = ConvMaxPoolConfig() if kind is ConvMaxPool else ConvResNetConfig(layers=5)
-    assert not [key for key in kind(6, 9, 12, config).state_dict() if 'coordinates' in key]
+    assert not [key for key in kind(6, 16, 24, config).state_dict() if 'coordinates' in key]
 
 
 @pytest.mark.parametrize(
@@ -40,5 +40,5 @@ def test_coordinates_are_no_weights(kind):
     ],
 )
 def test_only_coord_conv_widens_the_first_convolution(kind, config):
-    first = kind(6, 9, 12, config).layers[0]
+    first = kind(6, 16, 24, config).layers[0]
     assert first.in_channels == 6 + 2 * config.coord_conv
