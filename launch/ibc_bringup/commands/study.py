@@ -234,7 +234,7 @@ def _table(rows: Sequence[Any]) -> list[str]:
     ]
     for row in rows:
         low, high = row.wilson95
-        paper = '' if row.paper is None else f'{row.paper:.1%}'
+        paper = '' if row.paper_rate is None else f'{row.paper_rate:.1%}'
         lines.append(
             f'{row.policy:<20} {row.success_rate:>8.1%}  [{low:.3f}, {high:.3f}] '
             f'{row.episodes:>8} {paper:>7} {row.seconds:>8.0f}'

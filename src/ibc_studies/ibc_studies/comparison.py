@@ -38,7 +38,7 @@ class Row:
     success_rate: float
     wilson95: tuple[float, float]
     episodes: int
-    paper: float | None
+    paper_rate: float | None
     """Success rate in the paper, where it gives a number."""
     per_seed: tuple[float, ...]
     """Success rate of each training run, on layouts of its own."""
@@ -157,7 +157,7 @@ def _row(outcome: _Outcome, first: _Outcome, paper: float | None) -> Row:
         success_rate=count / len(won),
         wilson95=wilson_interval(count, len(won)),
         episodes=len(won),
-        paper=paper,
+        paper_rate=paper,
         per_seed=tuple(float(one.mean()) for one in outcome.won),
         won_alone=alone,
         lost_alone=lost,

@@ -74,7 +74,8 @@ def test_particle_study_counts_every_policy_and_goes_on_where_it_stopped(tmp_pat
         assert row.p_value == sign_test(row.won_alone, row.lost_alone)
     again = study_particle(1, small('particle'), [0, 1], 5, tmp_path)
     assert [row.success_rate for row in again] == [row.success_rate for row in rows]
-    result = as_json(rows, dims=1)
+    result = as_json(rows, dims=1, paper=PAPER)
+    assert result['paper'] == PAPER
     assert {'success_rate', 'wilson95', 'episodes', 'baselines', 'dims'} <= result.keys()
     assert set(result['baselines']) == {'mean_squared_error', 'nearest_neighbor'}
     json.dumps(result)
@@ -96,7 +97,7 @@ def test_every_training_run_is_judged_on_layouts_of_its_own(tmp_path):
     first, *_ = compare(preset, data, (0.0, 1.0), judge, [7, 8], 6, tmp_path, {'langevin': 0.95})
     assert judged[:2] == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
     assert first.per_seed == (2 / 6, 1 / 6)
-    assert (first.success_rate, first.paper) == (3 / 12, 0.95)
+    assert (first.success_rate, first.paper_rate) == (3 / 12, 0.95)
 
 
 def test_success_over_dimensions_is_drawn(tmp_path):

@@ -1,0 +1,95 @@
+"""`ibc study`, with the smallest trainings that there are."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import ibc_studies.preset
+from ibc_bringup.main import main
+from implicit_bc.networks.mlp import ValueConfig
+
+pytestmark = pytest.mark.usefixtures('tiny')
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """Presets cut down to a second, and an empty folder to run in."""
+    load = ibc_studies.preset.load_preset
+
+    def load_tiny(study, name):
+        preset = load(study, name)
+        policies = {
+            policy: replace(
+                config,
+                steps=2,
+                batch_size=8,
+                threads=1,
+                network=replace(config.network, value=ValueConfig(8, 2)),
+            )
+            for policy, config in preset.policies.items()
+        }
+        count = 10 if study == 'coordinates' else 3
+        return replace(preset, demonstrations=count, policies=policies)
+
+    monkeypatch.setattr(ibc_studies.preset, 'load_preset', load_tiny)
+    monkeypatch.chdir(tmp_path)
+
+
+def study(capsys, *words):
+    assert main(['study', *words, '--json']) == 0
+    result = json.loads(capsys.readouterr().out)
+    folder = Path(result['folder'])
+    assert json.loads((folder / 'results.json').read_text()) == result
+    assert {'study', 'seeds', 'elapsed_s', 'cpu_s'} <= result.keys()
+    return result, folder
+
+
+@pytest.mark.parametrize(
+    ('words', 'first'),
+    [
+        (('particle', '--dims', '1'), 'langevin'),
+        (('pushing-states', '--task', 'multi', '--form', 'faithful'), 'derivative_free'),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else '',
+)
+def test_a_comparison_tells_success_and_baselines(capsys, words, first):
+    result, folder = study(capsys, *words, '--episodes', '2')
+    assert (result['policy'], result['episodes']) == (first, 2)
+    low, high = result['wilson95']
+    assert 0 <= low <= result['success_rate'] <= high <= 1
+    assert {'mean_squared_error', 'nearest_neighbor'} <= result['baselines'].keys()
+    assert 'section' in result['paper'] or 'Table 3' in result['paper']
+    with (folder / 'results.csv').open() as file:
+        assert [row['policy'] for row in csv.DictReader(file)] == [first, *result['baselines']]
+    assert (folder / 'success.png').stat().st_size > 5000
+
+
+def test_success_over_dimensions(capsys):
+    result, folder = study(capsys, 'particle', '--dims', '2', '1', '--episodes', '2')
+    assert list(result['dims']) == ['1', '2']
+    assert result['dims']['2']['episodes'] == 2
+    assert (folder / '2d' / 'results.csv').is_file()
+    assert (folder / 'success.png').stat().st_size > 5000
+
+
+def test_every_seed_of_the_functions_is_a_row(capsys):
+    result, folder = study(capsys, 'functions', '--seeds', '3', '5')
+    assert {row['seed'] for row in result['rows']} == {3, 5}
+    assert (folder / 'functions.png').stat().st_size > 20_000
+
+
+def test_coordinates_tell_how_many_times_better(capsys):
+    result, folder = study(capsys, 'coordinates')
+    assert list(result['error_ratio']) == ['10']
+    assert (folder / 'coordinates.png').stat().st_size > 20_000
+
+
+def test_a_table_for_people_has_the_paper_s_rates(capsys):
+    assert main(['study', 'pushing-states', '--episodes', '2']) == 0
+    said = capsys.readouterr().out
+    (line,) = (line for line in said.splitlines() if line.startswith('mean_squared_error'))
+    assert '98.3%' in line
+    assert 'success.png' in said
