@@ -38,8 +38,14 @@ def tiny(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
+def run(*words):
+    with pytest.raises(SystemExit) as ended:
+        main(['study', *words])
+    assert ended.value.code == 0
+
+
 def study(capsys, *words):
-    assert main(['study', *words, '--json']) == 0
+    run(*words, '--json')
     result = json.loads(capsys.readouterr().out)
     folder = Path(result['folder'])
     assert json.loads((folder / 'results.json').read_text()) == result
@@ -88,7 +94,7 @@ def test_coordinates_tell_how_many_times_better(capsys):
 
 
 def test_a_table_for_people_has_the_paper_s_rates(capsys):
-    assert main(['study', 'pushing-states', '--episodes', '2']) == 0
+    run('pushing-states', '--episodes', '2')
     said = capsys.readouterr().out
     (line,) = (line for line in said.splitlines() if line.startswith('mean_squared_error'))
     assert '98.3%' in line
