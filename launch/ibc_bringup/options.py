@@ -94,3 +94,22 @@ def number(minimum: float, maximum: float) -> Callable[[str], float]:
         return value
 
     return parse
+
+
+def add_touch_options(parser: argparse.ArgumentParser) -> None:
+    """Add what every command takes that has a person touch places with the arm's tool."""
+    parser.add_argument(
+        '--control-port',
+        type=whole(1, 65535),
+        default=502,
+        metavar='N',
+        help='of the arm (%(default)s)',
+    )
+    parser.add_argument(
+        '--pin-mm',
+        type=number(0, 200),
+        default=0.0,
+        metavar='MM',
+        help='with --robot-ip: a pin in the middle of the tool reaches so far below it '
+        '(%(default)g)',
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ibc_bringup.commands.latency import add_latency
 from ibc_bringup.commands.table import add_table
-from ibc_bringup.options import number, whole
+from ibc_bringup.options import add_touch_options, number, whole
 
 if TYPE_CHECKING:
     from ibc_bringup.touching import ArmTip
@@ -74,21 +74,7 @@ def _add_camera(actions: Any) -> None:
         action='store_true',
         help='with --robot-ip, without a board: click on the tip in the picture, at many places',
     )
-    action.add_argument(
-        '--control-port',
-        type=whole(1, 65535),
-        default=502,
-        metavar='N',
-        help='of the arm (%(default)s)',
-    )
-    action.add_argument(
-        '--pin-mm',
-        type=number(0, 200),
-        default=0.0,
-        metavar='MM',
-        help='with --robot-ip: a pin in the middle of the tool reaches so far below it '
-        '(%(default)g)',
-    )
+    add_touch_options(action)
     action.add_argument(
         '--rounds',
         type=whole(1, 20),

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ibc_bringup.options import number, whole
+from ibc_bringup.options import add_touch_options, number
 
 if TYPE_CHECKING:
     from ibc_bringup.touching import ArmTip
@@ -55,21 +55,7 @@ def add_table(actions: Any) -> None:
         help='with --robot-ip: do not touch, but lead the tool to the corners with the mouse, in '
         'the running stack teleop_record; changes the workspace alone, and only makes it smaller',
     )
-    action.add_argument(
-        '--control-port',
-        type=whole(1, 65535),
-        default=502,
-        metavar='N',
-        help='of the arm (%(default)s)',
-    )
-    action.add_argument(
-        '--pin-mm',
-        type=number(0, 200),
-        default=0.0,
-        metavar='MM',
-        help='with --robot-ip: a pin in the middle of the tool reaches so far below it '
-        '(%(default)g)',
-    )
+    add_touch_options(action)
     action.add_argument(
         '--inset-mm',
         type=number(0, 200),
