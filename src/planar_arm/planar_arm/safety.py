@@ -2,7 +2,8 @@
 
 Three stations, in the order in which a command travels: `admit_delta` (is this command usable?),
 `limit_point` (is the next setpoint inside, and can the tool follow?), `check_joints` (may these
-joint positions be sent?). The first two mend what they can and count it; the last one trips.
+joint positions be sent?; `check_tool` where no setpoint has been limited before). The first two
+mend what they can and count it; the last one trips.
 """
 
 import math
@@ -189,6 +190,18 @@ class SafetyGate:
                 'joint_speed',
                 f'joint{joint + 1} at {speed[joint]:.2f} rad/s, limit '
                 f'{self.limits.max_joint_speed} rad/s',
+            )
+
+    def check_tool(self, previous: npt.ArrayLike, place: npt.ArrayLike, dt: float) -> None:
+        """Judge where joint positions put the tool, `place` (3,) [m], `dt` [s] after `previous`.
+
+        Raises:
+            GateTrip: It would move faster than the tool may.
+        """
+        speed = math.dist(np.asarray(previous), np.asarray(place)) / dt
+        if not speed <= self.limits.max_tcp_speed * (1 + 1e-3):
+            raise self._trip(
+                'tool_speed', f'tool at {speed:.3f} m/s, limit {self.limits.max_tcp_speed} m/s'
             )
 
     def _inside(self, wanted: Vector) -> Vector:

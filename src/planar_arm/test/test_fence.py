@@ -53,5 +53,5 @@ def test_the_floor_stays_where_it_is_for_a_tool_that_is_a_little_low(kinematics)
 @pytest.mark.parametrize('start', [(0, -0.8, -0.5, 0, 1.3, 0), (1.5, -0.4, -0.1, 0, 0.5, 0)])
 def test_the_way_home_is_inside(kinematics, start):
     fence = fence_around(kinematics, DEFAULT_WORKSPACE, start)
-    for q in (np.array(start), *home_path(kinematics, DEFAULT_WORKSPACE, start, 0.5, 0.05)):
+    for q in (np.array(start), *home_path(kinematics, DEFAULT_WORKSPACE, start, 0.5, 0.25, 0.05)):
         assert fence.contains(kinematics.forward(q).position)

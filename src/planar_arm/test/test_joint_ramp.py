@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planar_arm import xarm6
@@ -51,7 +51,7 @@ def kinematics():
     'start', [(0,) * 6, (0, -0.8, -0.5, 0, 1.3, 0), (1.5, -0.4, -0.1, 0, 0.5, 0.3)]
 )
 def test_the_way_home_rises_before_it_comes_down(kinematics, start):
-    path = list(home_path(kinematics, DEFAULT_WORKSPACE, start, 0.5, 0.01))
+    path = list(home_path(kinematics, DEFAULT_WORKSPACE, start, 0.5, 0.25, 0.01))
     np.testing.assert_allclose(path[-1], xarm6.HOME_Q, atol=1e-5)
     heights = [kinematics.forward(q).position[2] for q in path]
     begin = kinematics.forward(start).position[2]
@@ -62,4 +62,28 @@ def test_the_way_home_rises_before_it_comes_down(kinematics, start):
 def test_a_way_home_through_the_board_is_refused(kinematics):
     behind = np.array([-2.11, 1.42, -0.13, 0.13, 0.76, -0.54])
     with pytest.raises(PlanarArmError, match='into the board'):
-        list(home_path(kinematics, DEFAULT_WORKSPACE, behind, 0.5, 0.01))
+        list(home_path(kinematics, DEFAULT_WORKSPACE, behind, 0.5, 0.25, 0.01))
+
+
+anywhere = st.tuples(
+    *(st.floats(*limits) for limits in zip(xarm6.JOINT_LOWER, xarm6.JOINT_UPPER, strict=True))
+)
+
+
+@settings(max_examples=15)
+@given(start=anywhere, joint_speed=st.floats(0.1, 1.0), tool_speed=st.floats(0.05, 0.3))
+def test_the_way_home_is_as_slow_as_joints_and_tool_ask_for(
+    kinematics, start, joint_speed, tool_speed
+):
+    period = 0.2
+    try:
+        way = home_path(kinematics, DEFAULT_WORKSPACE, start, joint_speed, tool_speed, period)
+    except PlanarArmError:
+        return
+    path = np.array([start, *way])
+    tool = np.array([kinematics.forward(q).position for q in path])
+    fastest = np.abs(np.diff(path, axis=0)).max() / period
+    tool_fastest = np.linalg.norm(np.diff(tool, axis=0), axis=1).max() / period
+    assert fastest <= joint_speed * (1 + 1e-6)
+    assert tool_fastest <= tool_speed
+    assert fastest > 0.6 * joint_speed or tool_fastest > 0.6 * tool_speed

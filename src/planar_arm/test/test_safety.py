@@ -105,6 +105,14 @@ def test_joint_commands_within_limits_pass(gate):
     assert not gate.interventions
 
 
+def test_a_tool_that_would_move_too_fast_trips(gate):
+    gate.check_tool((0.3, 0.0, 0.1), (0.3, 0.0, 0.1 + 0.01 * LIMITS.max_tcp_speed), 0.01)
+    for too_far in (0.011 * LIMITS.max_tcp_speed, np.nan):
+        with pytest.raises(GateTrip, match='tool at'):
+            gate.check_tool((0.3, 0.0, 0.1), (0.3, 0.0, 0.1 + too_far), 0.01)
+    assert gate.interventions == {'tool_speed': 2}
+
+
 def test_limits_from_a_file(tmp_path):
     path = tmp_path / 'limits.yaml'
     path.write_text(

@@ -62,7 +62,9 @@ class WatchedArm:
         assert (q >= xarm6.JOINT_LOWER).all()
         assert (q <= xarm6.JOINT_UPPER).all()
         assert np.abs(q - self.q).max() <= LIMITS.max_joint_speed * SETTINGS.period * 1.001
-        tool = self._kinematics.forward(q).position
+        before, tool = (self._kinematics.forward(each).position for each in (self.q, q))
+        most = LIMITS.max_tcp_speed * SETTINGS.period * 1.01 + 2 * POSITION_TOLERANCE
+        assert np.linalg.norm(tool - before) <= most
         if self.motion.phase is Phase.ACTIVE:
             assert DEFAULT_WORKSPACE.contains(tool[:2], margin=-POSITION_TOLERANCE)
             assert abs(tool[2] - DEFAULT_WORKSPACE.tool_height) <= POSITION_TOLERANCE
@@ -179,6 +181,29 @@ def test_who_hears_of_a_refusal_finds_the_arm_stopped(kinematics):
         Request.ENABLE, 0.0, lambda outcome: heard.append((outcome.success, motion.phase))
     )
     assert heard == [(False, Phase.STOPPED)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(step_ns=EVER, move=st.tuples(anything, anything), stamp_ns=EVER)
+def test_no_policy_moves_what_a_person_leads_whatever_the_clock_says(
+    kinematics, step_ns, move, stamp_ns
+):
+    """Also where the person's commands are of no use: they say that somebody leads."""
+    arm = WatchedArm(xarm6.HOME_Q, kinematics)
+    gate = SafetyGate(LIMITS, DEFAULT_WORKSPACE)
+    motion = ArmMotion(arm, kinematics, gate, DEFAULT_WORKSPACE, Arbiter(0.5), SETTINGS)  # type: ignore[arg-type]
+    arm.motion = motion
+    play(motion, arm, [(('request', Request.ENABLE), 0.0, 10)])
+    assert motion.phase is Phase.ACTIVE
+
+    def policy(t, now_ns):
+        return motion.command(Command(Source.POLICY, np.array((0.01, 0.0)), now_ns), t, now_ns)
+
+    assert policy(200.0, NOW_NS)
+    motion.command(Command(Source.TELEOP, np.array(move), stamp_ns), 200.1, NOW_NS)
+    assert not policy(200.2, step_ns)
+    assert not policy(200.55, step_ns)
+    assert policy(200.65, step_ns)
 
 
 @pytest.mark.parametrize('interpolation', Interpolation)

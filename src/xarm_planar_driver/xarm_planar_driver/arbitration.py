@@ -39,19 +39,21 @@ class Arbiter:
     """Decides which commands count and how long their ramp takes."""
 
     teleop_hold: float = 0.5
-    """How long after a teleop command policy commands are ignored [s]."""
+    """How long after a teleop command policy commands are ignored [s], on a clock that nobody sets.
+    A command that turns out to be of no use counts: somebody leads."""
     ignored: Counter[str] = field(default_factory=Counter)
     """Commands that did not count, by reason."""
     active: Source | None = None
     """Who sent the last command that counted."""
     _stamps: dict[Source, int] = field(default_factory=dict)
-    _teleop_at_ns: int | None = None
+    _teleop_at: float | None = None
 
-    def admit(self, command: Command, now_ns: int) -> bool:
-        """Say whether `command` counts at `now_ns`: a policy's does not while a person steers."""
-        if command.source is Source.TELEOP or self._teleop_at_ns is None:
+    def admit(self, command: Command, t: float) -> bool:
+        """Say whether `command` counts at `t` [s]: a policy's does not while a person steers."""
+        if command.source is Source.TELEOP:
+            self._teleop_at = t
             return True
-        if (now_ns - self._teleop_at_ns) * 1e-9 >= self.teleop_hold:
+        if self._teleop_at is None or t - self._teleop_at >= self.teleop_hold:
             return True
         self.ignored['policy_while_teleop'] += 1
         return False
@@ -63,15 +65,13 @@ class Arbiter:
             return LONGEST_RAMP
         return min(max((command.stamp_ns - last) * 1e-9, SHORTEST_RAMP), LONGEST_RAMP)
 
-    def note(self, command: Command, now_ns: int) -> None:
-        """Remember a command that moved the goal at `now_ns`."""
+    def note(self, command: Command) -> None:
+        """Remember a command that moved the goal."""
         self._stamps[command.source] = command.stamp_ns
         self.active = command.source
-        if command.source is Source.TELEOP:
-            self._teleop_at_ns = now_ns
 
     def forget(self) -> None:
         """Start anew: the next command of each source is a first one."""
         self._stamps.clear()
-        self._teleop_at_ns = None
+        self._teleop_at = None
         self.active = None

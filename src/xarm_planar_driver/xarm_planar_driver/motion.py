@@ -115,7 +115,7 @@ class ArmMotion:
         if self.phase is not Phase.ACTIVE or self._going_home:
             self._arbiter.ignored[f'{command.source}_while_{self.activity}'] += 1
             return False
-        if not self._arbiter.admit(command, now_ns):
+        if not self._arbiter.admit(command, t):
             return False
         if self._arbiter.active is not command.source:
             self._servo.hold(t)  # what the other source still wanted no longer counts
@@ -123,7 +123,7 @@ class ArmMotion:
         age = (now_ns - command.stamp_ns) * 1e-9
         accepted = self._servo.command(command.delta, t, duration, age).accepted
         if accepted:
-            self._arbiter.note(command, now_ns)
+            self._arbiter.note(command)
         return accepted
 
     def measured(self, q: Vector, tool: Vector) -> None:

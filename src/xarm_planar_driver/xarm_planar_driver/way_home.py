@@ -29,12 +29,16 @@ class WayHome:
     ) -> None:
         """Begin at joints `q` (6,) [rad]; no joint goes faster than `speed` [rad/s].
 
+        Nor does the tool go faster than the gate allows in its plane.
+
         Raises:
             PlanarArmError: There is no way that keeps the tool above the board.
         """
+        self._kinematics = kinematics
         self._gate = gate
         self._period = period
-        self._path = home_path(kinematics, workspace, q, speed, period)
+        tool_speed = gate.limits.max_tcp_speed
+        self._path = home_path(kinematics, workspace, q, speed, tool_speed, period)
         self.q = q
         """Sent last, (6,) [rad]."""
 
@@ -50,5 +54,7 @@ class WayHome:
         q = next(self._path, None)
         if q is not None:
             self._gate.check_joints(self.q, q, self._period)
+            before, after = (self._kinematics.forward(each).position for each in (self.q, q))
+            self._gate.check_tool(before, after, self._period)
             self.q = q
         return q
