@@ -46,7 +46,7 @@ PARSERS = parsers(parser())
 
 def test_all_commands_are_known():
     assert {'demo', 'loop', 'up', 'train', 'eval', 'generate', 'doctor'} <= {w[0] for w in PARSERS}
-    assert {('bags', 'info'), ('bags', 'verify'), ('bags', 'repair')} <= PARSERS.keys()
+    assert {('bags', 'info'), ('bags', 'verify'), ('bags', 'export')} <= PARSERS.keys()
     assert ('models', 'list') in PARSERS
 
 

@@ -270,3 +270,17 @@ def test_two_processes_write_one_run(bags):
     told = json.loads(ended.stdout)  # one object, of the first process
     assert (told['steps'], told['bundle']) == (4, 'two/bundle')
     assert (bags.parent / 'two' / 'bundle' / 'policy.safetensors').is_file()
+
+
+def test_an_export_trains_like_the_bags(bags, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(['bags', 'export', 'bags', '--to', 'carried', '--contract', 'planar_state', '--json'])
+    made = json.loads(capsys.readouterr().out)
+    assert ended.value.code == 0
+    assert made['episodes'] == 2
+    assert made['size_bytes'] == sum(f.stat().st_size for f in Path('carried').iterdir())
+    _, here, _ = train(capsys, 'bags', '--preset', 'tiny.yaml', '--run', 'here')
+    _, there, _ = train(capsys, 'carried', '--preset', 'tiny.yaml', '--run', 'there')
+    assert made['steps'] == here['dataset_steps'] == there['dataset_steps']
+    weights = [Path(run, 'bundle', 'policy.safetensors').read_bytes() for run in ('here', 'there')]
+    assert weights[0] == weights[1]

@@ -1,4 +1,4 @@
-"""`ibc bags`: look at recorded episodes, check them, save what a crash left."""
+"""`ibc bags`: look at recorded episodes, check, repair and export them."""
 
 import argparse
 import json
@@ -10,18 +10,39 @@ from typing import Any
 def add_parser(subparsers: Any) -> None:
     """Add the command to `subparsers`."""
     parser = subparsers.add_parser(
-        'bags', help='info, verify or repair recorded episodes', description=__doc__
+        'bags', help='info, verify, repair or export recorded episodes', description=__doc__
     )
     actions = parser.add_subparsers(title='actions', metavar='ACTION', required=True)
     for name, run, text in (
         ('info', info, 'say what each episode holds'),
         ('verify', verify, 'read every message and check it; exit code 1 if one cannot be used'),
         ('repair', repair, 'save what truncated or damaged episodes still hold'),
+        (
+            'export',
+            export,
+            'pack what `ibc train` learns from into a few megabytes, to be carried to a machine '
+            'with a GPU',
+        ),
     ):
         action = actions.add_parser(name, help=text, description=text)
         action.add_argument('paths', nargs='+', type=Path, help='episodes, or folders of them')
-        action.add_argument('--json', action='store_true', help='print one JSON list')
+        action.add_argument('--json', action='store_true', help='print JSON')
         action.set_defaults(run=run)
+        if run is export:
+            _add_export_options(action)
+
+
+def _add_export_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument('--to', type=Path, required=True, metavar='FOLDER', help='new folder')
+    parser.add_argument(
+        '--contract', default='planar_rgb', help='what becomes of the bags (%(default)s)'
+    )
+    parser.add_argument('--failures', action='store_true', help='failed episodes too')
+    parser.add_argument(
+        '--leave-out-damaged',
+        action='store_true',
+        help='do without truncated and damaged bags instead of refusing them',
+    )
 
 
 def info(arguments: argparse.Namespace) -> int:
@@ -117,6 +138,45 @@ def repair(arguments: argparse.Namespace) -> int:
     elif not entries:
         sys.stdout.write('there is nothing to repair\n')
     return 1 if failed else 0
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Decode the episodes, pack them, say how large that is."""
+    import tempfile
+
+    from ibc_contract.contract import load_contract
+    from implicit_bc.dataset_builder import BuildOptions, build_dataset
+    from implicit_bc.dataset_export import export_dataset, require_new
+
+    contract, target = load_contract(arguments.contract), arguments.to
+    require_new(target)
+    target.absolute().parent.mkdir(parents=True, exist_ok=True)
+    # Beside the target: the dataset takes a gigabyte, and /tmp is small on some machines.
+    with tempfile.TemporaryDirectory(dir=target.absolute().parent) as scratch:
+        dataset = build_dataset(
+            arguments.paths,
+            contract,
+            Path(scratch) / 'dataset',
+            BuildOptions(arguments.failures),
+            leave_out_damaged=arguments.leave_out_damaged,
+        )
+        size = export_dataset(dataset, target)
+    made = {
+        'folder': str(target),
+        'contract': contract.name,
+        'episodes': len(dataset.meta.episodes),
+        'left_out': dataset.meta.excluded,
+        'steps': len(dataset),
+        'size_bytes': size,
+    }
+    if arguments.json:
+        sys.stdout.write(json.dumps(made) + '\n')
+    else:
+        sys.stdout.write(
+            f'{made["episodes"]} episodes, {made["steps"]} steps, {size / 1e6:.1f} MB: '
+            f'ibc train {target}\n'
+        )
+    return 0
 
 
 def _damaged(paths: list[Path]) -> list[Path]:

@@ -5,9 +5,12 @@ index.npy         (N, T) int64     rows of `observations` that a step sees, olde
 actions.npy       (N, 2) float32   moves of the setpoint [m]
 episode.npy       (N,) int32       which episode a step comes from
 meta.json         `DatasetMeta`
+
+An export (`dataset_export`) has observations.npy.xz instead of observations.npy.
 """
 
 import json
+import lzma
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +25,7 @@ from implicit_bc.training.data import split_episodes
 
 SCHEMA = 1
 META = 'meta.json'
+PACKED = 'observations.npy.xz'
 
 
 @pydantic.dataclasses.dataclass(frozen=True)
@@ -73,7 +77,7 @@ class DatasetMeta:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Steps of many episodes, memory-mapped."""
+    """Steps of many episodes; observations of a cache are memory-mapped."""
 
     contract: Contract
     meta: DatasetMeta
@@ -110,16 +114,16 @@ class Dataset:
 
 
 def load_dataset(folder: Path) -> Dataset:
-    """Open a cache that `build_dataset` wrote; IbcError says what is wrong with it."""
+    """Open what `build_dataset` or `export_dataset` wrote; IbcError says what is wrong with it."""
     meta = read_meta(folder)
     if meta is None:
         raise IbcError(f'{folder}: no dataset here (no readable {META}): build it from bags first')
     try:
         arrays = {
             name: np.load(folder / f'{name}.npy', mmap_mode='r', allow_pickle=False)
-            for name in ('observations', 'index', 'actions', 'episode')
-        }
-    except (OSError, ValueError) as error:
+            for name in ('index', 'actions', 'episode')
+        } | {'observations': _observations(folder)}
+    except (OSError, EOFError, ValueError, lzma.LZMAError) as error:
         raise IbcError(f'{folder}: damaged dataset, build it again: {error}') from None
     contract = Contract.from_dict(meta.contract)
     wrong = _misfit(Spaces.of_contract(contract), **arrays)
@@ -133,6 +137,14 @@ def load_dataset(folder: Path) -> Dataset:
         actions=np.asarray(arrays['actions']),
         episode=np.asarray(arrays['episode']),
     )
+
+
+def _observations(folder: Path) -> np.ndarray:
+    """Those of a cache, or of an export into memory."""
+    if not (folder / PACKED).is_file():
+        return np.load(folder / 'observations.npy', mmap_mode='r', allow_pickle=False)
+    with lzma.open(folder / PACKED) as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _misfit(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -49,8 +49,13 @@ def write_array(
     By plain writes: on a full disk a memory map dies of SIGBUS, and `np.save` does not say why.
     """
     with path.open('wb') as file:
-        described = np.lib.format.dtype_to_descr(dtype)
-        header = {'descr': described, 'fortran_order': False, 'shape': shape}
-        np.lib.format.write_array_header_1_0(file, header)
+        npy_header(file, dtype, shape)
         for part in parts:
             file.write(np.ascontiguousarray(part).data)
+
+
+def npy_header(file: IO[bytes], dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
+    """Write what stands before the rows of an .npy file."""
+    described = np.lib.format.dtype_to_descr(dtype)
+    header = {'descr': described, 'fortran_order': False, 'shape': shape}
+    np.lib.format.write_array_header_1_0(file, header)

@@ -1,9 +1,12 @@
-"""Convolutions in bfloat16 while training, where the processor computes faster with it.
+"""Less precise products while training, where the processor computes faster with them.
 
-Everything else stays float32: weights, positions in the image, and the dense layers that score
-actions, whose rounding would be seen in the actions.
+Convolutions multiply in bfloat16, and on a GPU dense layers in TF32: factors of 11 bits, summed up
+in float32. Everything else stays float32: weights, positions in the image, and on a CPU the dense
+layers that score actions, whose rounding to bfloat16 would be seen in the actions.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
@@ -23,6 +26,20 @@ def autocast(precision: Precision, device: torch.device) -> torch.autocast:
     if precision == 'bfloat16' and not capable:
         raise IbcError(f'precision bfloat16: this {device.type} only emulates it; use auto')
     return torch.autocast(device.type, torch.bfloat16, enabled=capable and precision != 'float32')
+
+
+@contextmanager
+def dense_layers(precision: Precision, device: torch.device) -> Iterator[None]:
+    """Context in which dense layers on a GPU multiply in TF32, unless float32 was asked for."""
+    if device.type != 'cuda' or precision == 'float32':
+        yield
+        return
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision('high')
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 def full_precision(device: torch.device) -> torch.autocast:

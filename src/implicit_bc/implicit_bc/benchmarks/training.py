@@ -44,7 +44,9 @@ class Setting:
     batch: int
     negatives: int
     tolerance: float
-    """Largest difference of the gradients, as a share of their norm."""
+    """Largest difference of the gradients on a CPU, as a share of their norm."""
+    gpu_tolerance: float
+    """On a GPU, where dense layers multiply in TF32."""
 
 
 def paper_settings() -> tuple[Setting, Setting]:
@@ -52,9 +54,9 @@ def paper_settings() -> tuple[Setting, Setting]:
     value = ValueConfig(width=128, depth=8, kind='residual', init='normal')
     real = load_config('real_push')
     return (
-        Setting('states', Spaces((2, 10), 2), NetworkConfig(value=value), 512, 256, 1e-4),
+        Setting('states', Spaces((2, 10), 2), NetworkConfig(value=value), 512, 256, 1e-4, 0.01),
         # bfloat16 has three digits.
-        Setting('pixels', Spaces((2, 90, 120, 3), 2), real.network, real.batch_size, 256, 0.05),
+        Setting('pixels', Spaces((2, 90, 120, 3), 2), real.network, 128, 256, 0.05, 0.05),
     )
 
 
@@ -123,10 +125,12 @@ def compare_steps(
     gradients.take(0, observation, action)
     plain_gradients(plain.model, observation, candidates)
     difference = gradient_difference(here.model, plain.model)
-    if not difference <= setting.tolerance:  # nor where it is no number
+    on_gpu = here.model.low.device.type == 'cuda'
+    tolerance = setting.gpu_tolerance if on_gpu else setting.tolerance
+    if not difference <= tolerance:  # nor where it is no number
         raise IbcError(
             f'{setting.name}: gradients differ from the plain ones by {difference:.1e} of their '
-            f'norm, {setting.tolerance:.0e} is allowed: this PyTorch computes wrongly, or this is '
+            f'norm, {tolerance:.0e} is allowed: this PyTorch computes wrongly, or this is '
             'a bug'
         )
     tick()

@@ -69,8 +69,8 @@ class TrainConfig:
     time_limit_s: Annotated[float, Field(gt=0)] | None = None
     """End the run after this long [s]; the decay follows whichever of steps and time is ahead."""
     precision: Precision = 'auto'
-    """Of convolutions while training; everything else is float32. 'auto' is bfloat16 where the
-    hardware multiplies it."""
+    """Of products while training: with 'auto', convolutions take bfloat16 where the hardware
+    multiplies it, and dense layers TF32 on a GPU; see `implicit_bc.precision`."""
     micro_batch: Annotated[int, Field(ge=1)] | None = None
     """Observations whose gradient is taken at a time: bounds the memory, and is faster where it
     fits a core's cache. None takes what does, and on a GPU the whole batch. A step is the same up

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from ibc_contract.errors import IbcError
 from implicit_bc.methods import Model
+from implicit_bc.precision import dense_layers
 from implicit_bc.training.graphed_gradient import GraphedGradient, graphed
 from implicit_bc.training.processes import ALONE, Processes
 
@@ -122,12 +123,8 @@ class Gradients:
         threads = threads if len(parts) >= threads and not self._drops else 1
         self._pool = ThreadPoolExecutor(threads, 'gradients') if threads > 1 else None
         self._groups = min(len(parts), GROUPS_PER_THREAD * threads) if threads > 1 else 1
-        # Small networks wait for their kernels to be launched; large ones do not gain.
-        self._may_record = (
-            device.type == 'cuda'
-            and len(parts) == 1
-            and not (model.spaces.has_images or self._drops)
-        )
+        # Launching the kernels of a step one by one takes longer than many of them run.
+        self._may_record = device.type == 'cuda' and len(parts) == 1 and not self._drops
         self._graph: GraphedGradient | None = None
         # Copies with a training mode of their own, which a chain of samples switches while it runs,
         # around the same tensors.
@@ -223,10 +220,11 @@ class Gradients:
         action: Tensor,
         generator: torch.Generator,
     ) -> Sum:
-        losses = model.losses(observation, action, generator)
-        gradients = torch.autograd.grad(
-            weight * losses['loss'], self._parameters, allow_unused=True, materialize_grads=True
-        )
+        with dense_layers(model.precision, action.device):
+            losses = model.losses(observation, action, generator)
+            gradients = torch.autograd.grad(
+                weight * losses['loss'], self._parameters, allow_unused=True, materialize_grads=True
+            )
         return {name: weight * loss.detach() for name, loss in losses.items()}, list(gradients)
 
 

@@ -1,4 +1,4 @@
-"""The gradient of a small network as one CUDA graph.
+"""The gradient of a batch as one CUDA graph.
 
 Weights are read where the optimizer changes them.
 """
