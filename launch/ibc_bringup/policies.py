@@ -3,7 +3,7 @@
 Everything here is picklable, because evaluation makes policies and environments in its workers.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,14 +14,24 @@ import numpy as np
 from ibc_contract.contract import load_contract
 from ibc_contract.errors import IbcError
 from implicit_bc.baselines import DoNothingPolicy, RandomPolicy
-from implicit_bc.evaluation import EnvFactory, PolicyFactory, Summary, evaluate
+from implicit_bc.evaluation import (
+    EnvFactory,
+    PolicyFactory,
+    SpectatorFactory,
+    Summary,
+    evaluate,
+    roll_out,
+)
 from implicit_bc.interface import Policy
+from implicit_bc.rollout import Episode
 from xarm_twin.camera import RendererChoice
+from xarm_twin.delays import Delays
 from xarm_twin.demonstrators import make_demonstrator
 from xarm_twin.envs import PlanarTaskEnv
 from xarm_twin.lead_in import BLIND_CONTRACT, FRAME_AGE_S
 
 SCRIPTED = ('demonstrator', 'random', 'nothing')
+_SHOWING_CONTRACT = 'planar_rgb'
 
 
 class DemonstratorPolicy:
@@ -49,10 +59,18 @@ class Contestant:
     task: str
     policy: PolicyFactory
     env: EnvFactory
+    period_s: float
+    """Between two decisions [s]."""
 
     def evaluate(self, episodes: int, seed: int, workers: int) -> Summary:
         """Roll out `episodes` seeds from `seed` on."""
         return evaluate(self.policy, self.env, episodes, seed, workers)
+
+    def roll_out(
+        self, seeds: Sequence[int], workers: int, spectator: SpectatorFactory | None = None
+    ) -> Iterator[Episode]:
+        """Yield one episode per seed, in their order; each may be watched."""
+        return roll_out(self.policy, self.env, seeds, workers, spectator_factory=spectator)
 
 
 def contestant(
@@ -61,11 +79,18 @@ def contestant(
     renderer: RendererChoice = 'auto',
     steadiness: Mapping[str, float] | None = None,
     hand: Mapping[str, Any] | None = None,
+    delays: Delays | None = None,
+    pictures: bool = False,
 ) -> Contestant:
     """Find what `name` means on `task` (a model's own task by default); IbcError if nothing.
 
+    A model that was trained for another task, or under a contract that is not ours, is refused.
+    By default it sees frames that are `FRAME_AGE_S` old, the scripted ones what is there, and what
+    they decide begins at once; `delays` replaces both.
+
     `steadiness` replaces fields of that in a model's `policy.yaml`; the scripted ones have none.
-    `hand` is what the demonstrator's is like: `noise` and `multimodal`.
+    `hand` is what the demonstrator's is like: `noise` and `multimodal`. With `pictures` the
+    scripted ones are shown what they do not look at, for films; a model of poses is refused.
     """
     if hand and name != 'demonstrator':
         raise IbcError(f'{name} is not the demonstrator: leave out {", ".join(hand)}')
@@ -74,21 +99,32 @@ def contestant(
             raise IbcError(f'{name} is no model: leave out {", ".join(steadiness)}')
         if task is None:
             raise IbcError(f'{name} needs a task: add --task NAME')
+        contract = load_contract(_SHOWING_CONTRACT if pictures else BLIND_CONTRACT)
         return Contestant(
             name,
             task,
             partial(_scripted, name, task, hand or {}),
-            partial(PlanarTaskEnv, task, BLIND_CONTRACT),
+            partial(PlanarTaskEnv, task, contract, renderer, delays=delays),
+            contract.period_s,
         )
-    from ibc_bringup.bundles import read_card
+    from ibc_bringup.bundles import check_bundle, read_card
 
     card = read_card(name)
+    contract = check_bundle(card.path)
+    if pictures and contract.observation.kind != 'image':
+        raise IbcError(f'model {card.path} sees poses: there are no pictures for a film')
     task = task or card.task
+    if card.tasks and task not in card.tasks:
+        raise IbcError(
+            f'model {card.path} was trained for {", ".join(card.tasks)}, not for {task}: leave '
+            'out --task, or choose another model'
+        )
     return Contestant(
         card.name,
         task,
         partial(_trained, card.path, card.contract, steadiness),
-        partial(PlanarTaskEnv, task, card.contract, renderer, FRAME_AGE_S),
+        partial(PlanarTaskEnv, task, contract, renderer, FRAME_AGE_S, delays=delays),
+        contract.period_s,
     )
 
 

@@ -1,7 +1,8 @@
-"""`ibc eval`: how often does a policy do a task in the twin?"""
+"""`ibc eval`: how often does a policy do a task in the twin, and is it better than another?"""
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 from ibc_bringup.looked_up import task_names
@@ -34,6 +35,12 @@ def add_parser(subparsers: Any) -> None:
         help='seed of the first episode (%(default)s)',
     )
     parser.add_argument(
+        '--compare',
+        metavar='POLICY',
+        help='hold it against this one on the same seeds: any policy, or the CSV file of an '
+        'earlier evaluation',
+    )
+    parser.add_argument(
         '--workers', type=whole(0), default=0, metavar='N', help='processes (0: one per core)'
     )
     parser.add_argument(
@@ -42,8 +49,21 @@ def add_parser(subparsers: Any) -> None:
         default='auto',
         help='what draws the camera image (%(default)s)',
     )
+    parser.add_argument(
+        '--delays',
+        metavar='FILE',
+        help='draw the delays of every episode: graph (what the ROS graph has), or the file that '
+        'ibc calibrate latency has stored (frames 80 ms old, commands at once)',
+    )
+    parser.add_argument('--videos', type=Path, metavar='FOLDER', help='film what fails')
+    parser.add_argument(
+        '--all-videos', action='store_true', help='with --videos: film successes too'
+    )
     _add_steadiness(parser)
     add_hand_options(parser)
+    parser.add_argument(
+        '--folder', type=Path, help='where CSV and results go (runs/eval-NAME-TIME)'
+    )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
     parser.add_argument('--save', action='store_true', help='note the result in the model card')
     parser.set_defaults(run=run)
@@ -65,36 +85,35 @@ def _add_steadiness(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Evaluate and print the summary."""
+    """Evaluate and print what was measured; 130 where an interrupt cut it short."""
     import json
     import os
 
-    from ibc_bringup.policies import SCRIPTED, contestant
-    from ibc_bringup.report import success_text
-    from ibc_contract.errors import IbcError
+    from ibc_bringup.evaluation import EvaluationPlan, run_evaluation
+    from ibc_bringup.evaluation_text import evaluation_text
     from xarm_twin.tasks import get_task
 
     if arguments.task:
         get_task(arguments.task)
-    asked = {'warm_start': arguments.warm_start, 'mode_margin': arguments.mode_margin}
-    steadiness = {name: value for name, value in asked.items() if value is not None}
-    if arguments.save and steadiness:
-        raise IbcError('--save notes what the model does as it is: write steadiness to policy.yaml')
+    steadiness = {'warm_start': arguments.warm_start, 'mode_margin': arguments.mode_margin}
     hand = {'noise': arguments.noise, 'multimodal': arguments.multimodal}
-    hand = {name: value for name, value in hand.items() if value}
-    chosen = contestant(arguments.policy, arguments.task, arguments.renderer, steadiness, hand)
-    workers = arguments.workers or os.cpu_count() or 1
-    summary = chosen.evaluate(arguments.episodes, arguments.seed, workers).to_dict()
-    if arguments.save and arguments.policy not in SCRIPTED:
-        from implicit_bc.bundle_files import add_result, find_bundle
-
-        add_result(find_bundle(arguments.policy), chosen.task, summary)
-    if arguments.json:
-        sys.stdout.write(json.dumps(summary) + '\n')
-    else:
-        sys.stdout.write(
-            f'{chosen.name} on {chosen.task}: success {success_text(summary)}, '
-            f'score {summary["score"]:.2f}, {summary["episodes"]} episodes from seed '
-            f'{summary["seed"]} in {summary["seconds"]:.0f} s\n'
-        )
-    return 0
+    plan = EvaluationPlan(
+        arguments.policy,
+        arguments.task,
+        arguments.episodes,
+        arguments.seed,
+        arguments.workers or os.cpu_count() or 1,
+        arguments.compare,
+        arguments.renderer,
+        arguments.delays,
+        arguments.videos,
+        arguments.all_videos,
+        {name: value for name, value in steadiness.items() if value is not None},
+        {name: value for name, value in hand.items() if value},
+        arguments.folder,
+        arguments.save,
+    )
+    found = run_evaluation(plan)
+    text = json.dumps(found.to_dict()) + '\n' if arguments.json else evaluation_text(found)
+    sys.stdout.write(text)
+    return 130 if found.interrupted else 0

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ibc_studies.demonstrations import Demonstrations
-from ibc_studies.paired import sign_test
 from ibc_studies.preset import StudyPreset
 from implicit_bc.batched import BatchedPolicy
 from implicit_bc.nearest_neighbor import NearestNeighborPolicy
+from implicit_bc.paired import sign_test
 from implicit_bc.training.config import TrainConfig
 from implicit_bc.training.data import ArrayData
 from implicit_bc.training.trainer import fit

@@ -19,13 +19,13 @@ from ibc_studies.functions import (
     training_points,
 )
 from ibc_studies.functions_study import study_functions
-from ibc_studies.paired import sign_test
 from ibc_studies.particle import ParticleConfig, particle_demonstrations
 from ibc_studies.particle_study import PAPER, study_particle
 from ibc_studies.preset import load_preset, study_presets
 from ibc_studies.pushing import PushingConfig
 from ibc_studies.pushing_study import study_pushing
 from implicit_bc.networks.mlp import ValueConfig
+from implicit_bc.paired import sign_test
 
 PRESETS = [
     (study, name)
@@ -104,16 +104,6 @@ def test_success_over_dimensions_is_drawn(tmp_path):
     rows = {n: study_particle(n, small('particle'), [0], 2, tmp_path / str(n)) for n in (1, 2)}
     draw_success_by_dims(rows, PAPER, tmp_path / 'success.png')
     assert (tmp_path / 'success.png').stat().st_size > 5000
-
-
-def test_the_sign_test_is_that_of_a_fair_coin():
-    assert sign_test(0, 0) == 1.0
-    assert sign_test(5, 5) == 1.0
-    assert sign_test(1, 0) == 1.0, 'either way is as likely'
-    assert sign_test(0, 6) == sign_test(6, 0) == pytest.approx(2 / 64)
-    assert sign_test(1, 12) == pytest.approx(2 * (1 + 13) / 2**13)
-    with pytest.raises(ValueError, match='-1 and 3 wins'):
-        sign_test(-1, 3)
 
 
 def test_pushing_study(tmp_path):

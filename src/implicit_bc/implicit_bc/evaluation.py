@@ -1,100 +1,28 @@
-"""Roll policies out in Gymnasium environments and count, with an interval."""
+"""Roll policies out in Gymnasium environments: in parallel, the same for a seed everywhere."""
 
-import logging
+import multiprocessing
+import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from multiprocessing.synchronize import Event
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from ibc_contract.errors import IbcError
 from ibc_contract.process_pool import spawn_pool
+from implicit_bc.evaluation_summary import Summary, summarize
 from implicit_bc.interface import Policy
-from implicit_bc.wilson import wilson_interval
-
-log = logging.getLogger(__name__)
-
-
-class Environment(Protocol):
-    """The part of `gymnasium.Env` that a rollout needs; `info` holds 'score' and 'success'."""
-
-    def reset(self, *, seed: int | None = None) -> tuple[Any, dict[str, Any]]:
-        """Begin an episode; return observation and info."""
-        ...
-
-    def step(self, action: np.ndarray) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
-        """Return observation, reward, terminated, truncated and info."""
-        ...
-
-    def close(self) -> None:
-        """Free what it holds."""
-        ...
-
+from implicit_bc.rollout import Environment, Episode, Spectator, rollout
 
 PolicyFactory = Callable[[], Policy]
 EnvFactory = Callable[[], Environment]
-OnStep = Callable[[Any, np.ndarray, dict[str, Any]], None]
-"""Called with observation, action taken, and the info after it."""
-
-
-@dataclass(frozen=True)
-class Episode:
-    """How one rollout went."""
-
-    seed: int
-    score: float
-    """Score of the task at the end, in [0, 1]."""
-    success: bool
-    steps: int
-
-
-@dataclass(frozen=True)
-class Summary:
-    """How a policy did over many rollouts."""
-
-    score: float
-    success_rate: float
-    wilson95: tuple[float, float]
-    episodes: int
-    seed: int
-    seconds: float
-    rollouts: tuple[Episode, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the figures for JSON, without the single rollouts."""
-        return {
-            'score': round(self.score, 4),
-            'success_rate': round(self.success_rate, 4),
-            'wilson95': [round(bound, 4) for bound in self.wilson95],
-            'episodes': self.episodes,
-            'seed': self.seed,
-            'seconds': round(self.seconds, 2),
-        }
-
-
-def rollout(policy: Policy, env: Environment, seed: int, on_step: OnStep | None = None) -> Episode:
-    """Run one episode of `env` from `seed`; the same seed gives the same episode.
-
-    The policy gets the environment's info as observation['info']; scripted demonstrators act on it,
-    learned policies do not look.
-    """
-    rng = np.random.default_rng(seed)
-    observation, info = env.reset(seed=seed)
-    policy.reset(rng)
-    steps, done = 0, False
-    while not done:
-        action = policy.act({**observation, 'info': info}, rng)
-        before = observation
-        observation, _, terminated, truncated, info = env.step(action)
-        steps += 1
-        done = terminated or truncated
-        if on_step is not None:
-            on_step(before, action, info)
-    return Episode(seed, float(info['score']), bool(info['success']), steps)
+SpectatorFactory = Callable[[int], Spectator]
+"""Makes the spectator of the episode with this seed."""
 
 
 def evaluate(
@@ -105,16 +33,7 @@ def evaluate(
     workers: int = 1,
     progress: bool = True,
 ) -> Summary:
-    """Roll out `episodes` episodes with seeds `seed`, `seed` + 1, ...
-
-    Args:
-        policy_factory: Makes the policy; with several workers it must be picklable.
-        env_factory: Makes the environment; likewise.
-        episodes: Number of episodes.
-        seed: Seed of the first one.
-        workers: Processes; with one, or for one episode, it runs in this one. The result does not
-            depend on it.
-        progress: Show a progress bar if there is a terminal.
+    """Roll out `episodes` episodes with seeds `seed`, `seed` + 1, ... and sum up.
 
     Raises:
         IbcError: No episodes; or what the factories raise, before any process is started.
@@ -123,45 +42,146 @@ def evaluate(
         raise IbcError(f'{episodes} episodes: at least 1 is needed')
     start = time.monotonic()
     seeds = range(seed, seed + episodes)
-    hidden = None if progress else True
-    bar = partial(tqdm, total=episodes, desc='evaluate', unit='episode', disable=hidden)
-    workers = min(workers, episodes)
+    done = list(roll_out(policy_factory, env_factory, seeds, workers, progress))
+    return summarize(done, time.monotonic() - start)
+
+
+def roll_out(
+    policy_factory: PolicyFactory,
+    env_factory: EnvFactory,
+    seeds: Sequence[int],
+    workers: int = 1,
+    progress: bool = True,
+    spectator_factory: SpectatorFactory | None = None,
+) -> Iterator[Episode]:
+    """Yield the episodes of `seeds`, in their order.
+
+    Those that an interrupt lets through are the first ones then, not the quick ones, among which
+    there are more successes.
+
+    Args:
+        policy_factory: Makes the policy; with several workers it must be picklable.
+        env_factory: Makes the environment; likewise.
+        seeds: One episode for each.
+        workers: Processes; with one, or for one episode, it runs in this one. The episodes do not
+            depend on it.
+        progress: Show a progress bar with the running score if there is a terminal.
+        spectator_factory: Who watches each episode, in its process; picklable.
+
+    Raises:
+        IbcError: What the factories raise, before any process is started.
+        KeyboardInterrupt: It was interrupted; the processes have ended.
+    """
+    workers = min(workers, len(seeds))
     # Made here in any case: what a pool's initializer raises only shows as a broken pool.
-    policy, env = policy_factory(), env_factory()
+    seat = _Seat(policy_factory(), env_factory(), spectator_factory)
     try:
-        if workers <= 1:
-            results = [rollout(policy, env, s) for s in bar(seeds)]
-        else:
-            with spawn_pool(workers, _begin_worker, (policy_factory, env_factory)) as pool:
-                results = list(bar(pool.map(_rollout_in_worker, seeds)))
+        with _one_thread():
+            if workers <= 1:
+                yield from _with_bar(map(seat.run, seeds), len(seeds), progress)
+                return
+            factories = (policy_factory, env_factory, spectator_factory)
+            yield from _with_bar(_in_processes(factories, seeds, workers), len(seeds), progress)
     finally:
-        env.close()
-    return summarize(results, seed, time.monotonic() - start)
+        seat.env.close()
 
 
-def summarize(results: list[Episode], seed: int, seconds: float) -> Summary:
-    """Average `results` and put an interval around the success rate."""
-    successes = sum(episode.success for episode in results)
-    return Summary(
-        score=float(np.mean([episode.score for episode in results])),
-        success_rate=successes / len(results),
-        wilson95=wilson_interval(successes, len(results)),
-        episodes=len(results),
-        seed=seed,
-        seconds=seconds,
-        rollouts=tuple(results),
-    )
+@dataclass(frozen=True)
+class _Seat:
+    """Policy and environment of one process, episode after episode."""
+
+    policy: Policy
+    env: Environment
+    spectator_factory: SpectatorFactory | None
+    stop: Event | None = None
+    """Ends an episode early."""
+
+    def run(self, seed: int) -> Episode:
+        spectator = self.spectator_factory(seed) if self.spectator_factory else None
+
+        def on_step(observation: Any, action: np.ndarray, info: dict[str, Any]) -> None:
+            if self.stop is not None and self.stop.is_set():
+                raise KeyboardInterrupt
+            if spectator is not None:
+                spectator.step(observation, action, info)
+
+        episode = rollout(self.policy, self.env, seed, on_step)
+        if spectator is not None:
+            spectator.end(episode)
+        return episode
 
 
-_worker: dict[str, Any] = {}
-"""Policy and environment of a worker process, made once."""
+def _with_bar(episodes: Iterator[Episode], total: int, progress: bool) -> Iterator[Episode]:
+    hidden = None if progress else True
+    with tqdm(total=total, desc='evaluate', unit='episode', disable=hidden) as bar:
+        score = successes = 0.0
+        for done, episode in enumerate(episodes, start=1):
+            score, successes = score + episode.score, successes + episode.success
+            bar.set_postfix_str(
+                f'success {successes / done:.2f}, score {score / done:.2f}', refresh=False
+            )
+            bar.update()
+            yield episode
 
 
-def _begin_worker(policy_factory: PolicyFactory, env_factory: EnvFactory) -> None:
-    _worker['policy'], _worker['env'] = policy_factory(), env_factory()
-    if 'torch' in sys.modules:  # the workers share the cores among themselves
-        sys.modules['torch'].set_num_threads(1)
+def _in_processes(
+    factories: tuple[PolicyFactory, EnvFactory, SpectatorFactory | None],
+    seeds: Sequence[int],
+    workers: int,
+) -> Iterator[Episode]:
+    stop = multiprocessing.get_context('spawn').Event()
+    pool = spawn_pool(workers, _begin_worker, (factories, stop))
+    try:
+        with _interrupts_held_back():  # of a terminal they reach every process: this one says stop
+            futures = [pool.submit(_run_in_worker, seed) for seed in seeds]
+        for future in futures:
+            yield future.result()
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
 
 
-def _rollout_in_worker(seed: int) -> Episode:
-    return rollout(_worker['policy'], _worker['env'], seed)
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Hold back SIGINT; processes started meanwhile never get it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread for PyTorch, if it is loaded: several add up in another order.
+
+    And the workers share the cores among themselves.
+    """
+    torch = sys.modules.get('torch')
+    threads = torch.get_num_threads() if torch else 1
+    if torch:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if torch:
+            torch.set_num_threads(threads)
+
+
+_seat: _Seat | None = None
+"""That of a worker process, made once."""
+
+
+def _begin_worker(
+    factories: tuple[PolicyFactory, EnvFactory, SpectatorFactory | None], stop: Event
+) -> None:
+    global _seat
+    policy_factory, env_factory, spectator_factory = factories
+    _seat = _Seat(policy_factory(), env_factory(), spectator_factory, stop)
+
+
+def _run_in_worker(seed: int) -> Episode:
+    if _seat is None:
+        raise RuntimeError('the worker was not initialised')
+    with _one_thread():
+        return _seat.run(seed)

@@ -1,6 +1,7 @@
 """A world with a known answer, in a module that worker processes can import."""
 
 import os
+import time
 
 import numpy as np
 
@@ -28,6 +29,51 @@ class LineEnv:
     def _info(self):
         distance = float(np.linalg.norm(self.position))
         return {'score': 1 - min(1, distance), 'success': distance < 0.01, 'process': os.getpid()}
+
+
+class SlowEnv(LineEnv):
+    """Takes its time."""
+
+    def step(self, action):
+        time.sleep(0.01)
+        return super().step(action)
+
+
+class ThreadEnv(LineEnv):
+    """Tells as an intervention what `ThreadCounter` did."""
+
+    def step(self, action):
+        observation, reward, done, truncated, info = super().step(action * 0)
+        return observation, reward, done, truncated, info | {'interventions': {'threads': action}}
+
+
+class ThreadCounter:
+    """Acts by the number of PyTorch's threads."""
+
+    def __init__(self):
+        import torch
+
+        self._torch = torch
+
+    def reset(self, rng):
+        pass
+
+    def act(self, observation, rng):
+        return self._torch.get_num_threads()
+
+
+class Witness:
+    """Writes down steps and success of an episode."""
+
+    def __init__(self, folder, seed):
+        self._file = folder / str(seed)
+        self._steps = 0
+
+    def step(self, observation, action, info):
+        self._steps += 1
+
+    def end(self, episode):
+        self._file.write_text(f'{self._steps} {episode.success}')
 
 
 class HomingPolicy:

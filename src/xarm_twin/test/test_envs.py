@@ -8,6 +8,7 @@ from gymnasium.utils.env_checker import check_env
 from ibc_contract.contract import load_contract
 from ibc_contract.errors import IbcError
 from ibc_contract.state import state_vector
+from xarm_twin.delays import Delays
 from xarm_twin.envs import PlanarTaskEnv, env_id
 from xarm_twin.tasks import TASK_NAMES, get_task
 
@@ -116,6 +117,63 @@ def test_an_old_frame_shows_an_old_moment(make):
         old = late.step(FORWARD)[0]['image']
     np.testing.assert_array_equal(old[1], seen[0])
     assert (old[1] != seen[1]).any()
+
+
+def test_a_late_command_begins_late(make):
+    prompt = make('push_red', 'planar_state')
+    late = make('push_red', 'planar_state', delays=Delays(command_s=(0.1, 0.1)))
+    start = prompt.reset(seed=0)[1]['setpoint']
+    late.reset(seed=0)
+    ways = []
+    for env in (prompt, late):
+        setpoints = [env.step(action)[-1]['setpoint'] for action in (FORWARD, 0 * FORWARD)]
+        ways.append([setpoint[0] - start[0] for setpoint in setpoints])
+    # Half of the ramp of 0.2 s is done when the period ends.
+    np.testing.assert_allclose(ways[0], [0.02, 0.02], atol=1e-6)
+    np.testing.assert_allclose(ways[1], [0.01, 0.02], atol=1e-3)
+
+
+def test_each_episode_draws_its_delays_by_its_seed():
+    delays = Delays((0.03, 0.11), (0.02, 0.08))
+    drawn = np.array([delays.draw(seed) for seed in range(50)])
+    assert delays.draw(3) == tuple(drawn[3])
+    for column, (least, most) in zip(drawn.T, (delays.frame_age_s, delays.command_s), strict=True):
+        assert least <= column.min() < least + 0.02
+        assert most - 0.02 < column.max() <= most
+
+
+def test_delays_are_part_of_the_seed_s_episode(make):
+    env = make('push_red', delays=Delays((0.0, 0.2), (0.0, 0.1)))
+
+    def image():
+        env.reset(seed=4)
+        return [env.step(FORWARD)[0]['image'] for _ in range(3)][-1]
+
+    np.testing.assert_array_equal(image(), image())
+
+
+@pytest.mark.parametrize(
+    ('delays', 'what'),
+    [
+        ({'frame_age_s': (0.1, 0.05)}, r'frame_age_s is 0\.1 to 0\.05 s: least first'),
+        ({'command_s': (-0.01, 0.05)}, r'command_s is -0\.01'),
+        ({'command_s': (0.0, 0.2)}, r'allows less than 0\.2'),
+    ],
+)
+def test_delays_that_cannot_be(delays, what):
+    with pytest.raises(IbcError, match=what):
+        PlanarTaskEnv('push_red', delays=Delays(**delays))
+
+
+def test_an_episode_whose_time_is_over_says_what_was_not_done(make):
+    env = make('push_red', 'planar_state')
+    env.reset(seed=0)
+    info, truncated = {}, False
+    while not truncated:
+        assert 'failure' not in info
+        *_, truncated, info = env.step(np.zeros(2))
+    assert (info['failure'], info['ending']) == ('red not in its tray', 'stalled')
+    assert info['seconds'] == pytest.approx(env.task.horizon_s)
 
 
 def test_a_frame_too_old_for_the_contract_is_refused():

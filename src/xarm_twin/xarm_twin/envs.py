@@ -13,12 +13,13 @@ import numpy.typing as npt
 from gymnasium import spaces
 
 from ibc_contract.contract import Contract, ImageObservation, load_contract
-from ibc_contract.errors import IbcError
 from ibc_contract.images import encode_jpeg
 from ibc_contract.observation import ImageWindow, StateWindow
 from xarm_twin.camera import RendererChoice, TwinCamera
 from xarm_twin.cell import TICK, CellState, SimulatedCell
+from xarm_twin.delays import Delays
 from xarm_twin.tasks import TASK_NAMES, get_task
+from xarm_twin.tasks.failures import BlockMoves, failure
 
 _START_NS = 10**9
 """Time of the first observation [ns]; a frame may be older than it."""
@@ -30,7 +31,8 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
     Actions are moves of the setpoint (2,) [m] during the next period. Observations are what a live
     policy gets from the contract's window: `image` (T, h, w, 3) uint8 RGB, through JPEG, or `state`
     (T, D) float32. The reward is the change of the task's score, so a return is a final score. An
-    episode terminates when the task is done and is truncated at its horizon.
+    episode terminates when the task is done and is truncated at its horizon; `info` then says what
+    the failure was.
     """
 
     metadata = {'render_modes': ['rgb_array'], 'render_fps': 5}  # noqa: RUF012
@@ -42,6 +44,7 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         renderer: RendererChoice = 'auto',
         frame_age_s: float = 0.0,
         render_mode: str | None = None,
+        delays: Delays | None = None,
     ) -> None:
         """Build cell and, for image contracts, camera.
 
@@ -51,28 +54,30 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
             renderer: As for `TwinCamera`; state contracts render only for `render`.
             frame_age_s: Age of the newest frame at its tick, as of a camera with that delay [s].
             render_mode: `rgb_array` or None.
+            delays: Each episode draws its own from these, instead of `frame_age_s`.
         """
         self.contract = load_contract(contract) if isinstance(contract, str) else contract
         self.task = get_task(task)
         self.render_mode = render_mode
-        if not 0.0 <= frame_age_s <= self.contract.observation.max_age_s:
-            raise IbcError(
-                f'frame_age_s is {frame_age_s}, contract {self.contract.name} allows 0 to '
-                f'{self.contract.observation.max_age_s}'
-            )
+        self._delays = delays or Delays((frame_age_s, frame_age_s))
+        self._delays.require_within(self.contract)
         self._is_image = isinstance(self.contract.observation, ImageObservation)
         self._renderer: RendererChoice = renderer
         self._camera: TwinCamera | None = None
-        self._age_ticks = round(frame_age_s / TICK)
         self._ticks_per_step = round(self.contract.period_s / TICK)
         self._horizon = round(self.task.horizon_s / self.contract.period_s)
         self.cell = SimulatedCell(self.task)
-        self._recent: deque[CellState] = deque(maxlen=self._age_ticks + 1)
+        self._recent: deque[CellState] = deque()
+        self._jpeg = b''
         self._elapsed = 0
         self._score = 0.0
         limit = self.contract.max_delta_m
         self.action_space = spaces.Box(-limit, limit, (2,), np.float32)
         self.observation_space = spaces.Dict({self._key: self._box()})  # type: ignore[assignment]
+
+    @property
+    def _seconds(self) -> float:
+        return self._elapsed * self.contract.period_s
 
     @property
     def _key(self) -> str:
@@ -86,9 +91,12 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         layout_seed = int(self.np_random.integers(2**31)) if seed is None else seed
         state = self.cell.reset(layout_seed)
         self._window = (ImageWindow if self._is_image else StateWindow)(self.contract)
-        self._recent.clear()
-        self._recent.append(state)
+        age_s, command_s = self._delays.draw(layout_seed)
+        self._recent = deque([state], maxlen=round(age_s / TICK) + 1)
+        self._command_tick = round(command_s / TICK)
         self._elapsed = 0
+        self._moves = BlockMoves(self.task)
+        self._moves.add(0.0, state.objects)
         self._score = self.task.score(state.objects)
         return self._observe(), self._info()
 
@@ -98,14 +106,20 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         """Let one contract period pass; `action` (2,) [m] is bounded by the action space."""
         limit = self.contract.max_delta_m
         delta = np.clip(np.asarray(action, dtype=float), -limit, limit)
-        self.cell.command(delta, self.contract.period_s)
-        for _ in range(self._ticks_per_step):
+        for tick in range(self._ticks_per_step):
+            if tick == self._command_tick:
+                self.cell.command(delta, self.contract.period_s)
             self._recent.append(self.cell.tick())
         self._elapsed += 1
+        self._moves.add(self._seconds, self.cell.state.objects)
         before, self._score = self._score, self.task.score(self.cell.state.objects)
         done = self.task.is_success(self.cell.state.objects)
         truncated = not done and self._elapsed >= self._horizon
-        return self._observe(), self._score - before, done, truncated, self._info()
+        info = self._info()
+        if truncated:
+            info['failure'] = failure(self.task, self.cell.state.objects)
+            info['ending'] = self._moves.ending
+        return self._observe(), self._score - before, done, truncated, info
 
     def render(self) -> np.ndarray | None:  # type: ignore[override]
         """Return the camera's picture of this moment (H, W, 3) uint8 RGB."""
@@ -125,7 +139,8 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         seen = self._recent[0]
         stamp = _START_NS + seen.stamp_ns
         if isinstance(self._window, ImageWindow):
-            self._window.add_jpeg(stamp, encode_jpeg(self._picture(seen)))
+            self._jpeg = encode_jpeg(self._picture(seen))
+            self._window.add_jpeg(stamp, self._jpeg)
         else:
             self._window.add_objects(stamp, seen.objects)
             self._window.add_setpoint(_START_NS + now.stamp_ns, now.setpoint_xy)
@@ -141,9 +156,11 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         return {
             'score': self._score,
             'success': self.task.is_success(state.objects),
+            'seconds': self._seconds,
             'setpoint': state.setpoint_xy.copy(),
             'objects': state.objects.copy(),
             'interventions': dict(self.cell.gate.interventions),
+            'jpeg': self._jpeg,
         }
 
     def _box(self) -> spaces.Box:

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from ibc_contract.errors import IbcError
 from ibc_studies.pushing.config import PushingConfig
 from ibc_studies.pushing.env import PushingEnv
-from implicit_bc.evaluation import Episode
+from implicit_bc.rollout import Episode
 
 Decide = Callable[[npt.NDArray[np.float32], npt.NDArray[np.int64]], npt.ArrayLike]
 """(b, D) observations of the episodes still running and their indices (b,) -> (b, 2) moves [m]."""

@@ -1,0 +1,189 @@
+"""What `ibc eval` does: measure a policy, maybe another one on the same seeds, and keep it all."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ibc_bringup.episode_films import EpisodeFilms
+from ibc_bringup.episode_table import read_episodes, write_episodes
+from ibc_bringup.policies import SCRIPTED, contestant
+from ibc_bringup.recorded_delays import recorded_delays
+from ibc_contract.errors import IbcError
+from implicit_bc.bundle_files import add_result, find_bundle
+from implicit_bc.evaluation_summary import Summary, summarize
+from implicit_bc.paired import Paired, pair
+from implicit_bc.rollout import Episode
+from xarm_twin.camera import RendererChoice
+
+RESULTS = 'results.json'
+TABLE = '.csv'
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """Who is measured on what, and what is kept of it."""
+
+    policy: str
+    task: str | None = None
+    episodes: int = 50
+    seed: int = 0
+    workers: int = 1
+    rival: str | None = None
+    """Another policy for the same seeds, or the CSV file of its episodes."""
+    renderer: RendererChoice = 'auto'
+    delays: str | None = None
+    """As `recorded_delays` takes them."""
+    videos: Path | None = None
+    """Folder for films of what fails."""
+    all_videos: bool = False
+    steadiness: Mapping[str, float] = field(default_factory=dict)
+    hand: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+    """For tables and results; by default one of its own in `runs`."""
+    save: bool = False
+    """Note the result in the model card."""
+
+    def __post_init__(self) -> None:
+        if self.save and (self.steadiness or self.delays):
+            raise IbcError(
+                '--save notes what the model does as it is: leave out --delays, and write '
+                'steadiness to policy.yaml'
+            )
+        if self.all_videos and self.videos is None:
+            raise IbcError('--all-videos: add --videos FOLDER')
+
+    @property
+    def seeds(self) -> range:
+        """One per episode."""
+        return range(self.seed, self.seed + self.episodes)
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """How one policy did."""
+
+    name: str
+    task: str
+    summary: Summary
+    interrupted: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures for JSON."""
+        facts = {'policy': self.name, 'task': self.task, 'interrupted': self.interrupted}
+        return {**self.summary.to_dict(), **facts}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured."""
+
+    first: Measurement
+    second: Measurement | None
+    paired: Paired | None
+    folder: Path
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether there are fewer episodes than planned."""
+        return self.first.interrupted or (self.second is not None and self.second.interrupted)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figures of the first policy for JSON, and what the second one adds."""
+        result = {**self.first.to_dict(), 'folder': str(self.folder)}
+        if self.second is not None:
+            result['compared'] = self.second.to_dict()
+        if self.paired is not None:
+            found = self.paired
+            result['paired'] = {
+                'episodes': found.episodes,
+                **asdict(found),
+                'success_differs': found.success_differs,
+                'score_differs': found.score_differs,
+            }
+        return result
+
+
+def run_evaluation(plan: EvaluationPlan) -> Evaluation:
+    """Measure, and keep tables and results; an interrupt ends it early.
+
+    Raises:
+        IbcError: The plan cannot be carried out; nothing has run then.
+        KeyboardInterrupt: Before there was one episode.
+    """
+    one = _entrant(plan, plan.policy, plan.task)
+    other = _rival(plan, one) if plan.rival is not None else None
+    first = _measure(one)
+    second = _measure(other) if other is not None and not first.interrupted else None
+    found = Evaluation(
+        first,
+        second,
+        pair(first.summary.rollouts, second.summary.rollouts) if second is not None else None,
+        plan.folder or Path('runs') / f'eval-{one.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}',
+    )
+    _keep(found)
+    if plan.save and plan.policy not in SCRIPTED and not first.interrupted:
+        add_result(find_bundle(plan.policy), first.task, first.summary.to_dict())
+    return found
+
+
+@dataclass(frozen=True)
+class _Entrant:
+    """Whose episodes are counted."""
+
+    name: str
+    task: str
+    episodes: Callable[[], Iterable[Episode]]
+
+
+def _entrant(plan: EvaluationPlan, policy: str, task: str | None) -> _Entrant:
+    asked = plan.steadiness if policy == plan.policy else {}
+    hand = plan.hand if policy == plan.policy or policy == 'demonstrator' else {}
+    delays = recorded_delays(plan.delays) if plan.delays else None
+    chosen = contestant(policy, task, plan.renderer, asked, hand, delays, plan.videos is not None)
+    films = None
+    if plan.videos is not None:
+        films = EpisodeFilms(plan.videos, chosen.name, chosen.period_s, plan.all_videos)
+    return _Entrant(
+        chosen.name, chosen.task, partial(chosen.roll_out, plan.seeds, plan.workers, films)
+    )
+
+
+def _rival(plan: EvaluationPlan, one: _Entrant) -> _Entrant:
+    """Find the other policy, by a name that is not the first one's."""
+    word = str(plan.rival)
+    if word.endswith(TABLE):
+        episodes = read_episodes(Path(word))
+        if not {episode.seed for episode in episodes} & set(plan.seeds):
+            raise IbcError(f'{word}: has none of the seeds {plan.seeds[0]} to {plan.seeds[-1]}')
+        other = _Entrant(Path(word).stem, one.task, lambda: episodes)
+    else:
+        other = _entrant(plan, word, one.task)
+    return replace(other, name=f'{other.name}-2') if other.name == one.name else other
+
+
+def _measure(entrant: _Entrant) -> Measurement:
+    """Take the episodes as they come; an interrupt ends that, and is one if there are none yet."""
+    done: list[Episode] = []
+    interrupted = False
+    start = time.monotonic()
+    try:
+        for episode in entrant.episodes():
+            done.append(episode)
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        interrupted = True
+    summary = summarize(done, time.monotonic() - start)
+    return Measurement(entrant.name, entrant.task, summary, interrupted)
+
+
+def _keep(found: Evaluation) -> None:
+    """Write a table of each one's episodes, and the results."""
+    for measured in filter(None, (found.first, found.second)):
+        write_episodes(found.folder / f'{measured.name}{TABLE}', measured.summary.rollouts)
+    (found.folder / RESULTS).write_text(json.dumps(found.to_dict(), indent=2) + '\n')
