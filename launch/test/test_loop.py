@@ -140,12 +140,12 @@ def run(*words: str) -> int:
         (['--task', 'juggle'], "unknown task 'juggle'; known: push_red"),
         (
             ['--preset', 'nosuch'],
-            'records: cpu_base, cpu_small, real_insert, real_push, or the path',
+            'records: cpu_base, cpu_small, gpu_base, real_insert, real_push, or the path',
         ),
         (
             ['--preset', 'state_small'],
             'preset state_small learns from contract planar_state, the loop records planar_rgb: '
-            'use one of cpu_base, cpu_small, real_insert, real_push, or `ibc generate',
+            'use one of cpu_base, cpu_small, gpu_base, real_insert, real_push, or `ibc generate',
         ),
         (['--evaluated', '0'], 'evaluated is 0, at least 1'),
         (['--recorded', '-1'], 'recorded is -1, at least 0'),

@@ -238,7 +238,7 @@ def test_learning_rate_of_the_paper_and_scaled_to_the_budget():
 
 def test_presets_load_and_name_the_paper(caplog):
     caplog.set_level(logging.WARNING)
-    assert {'real_push', 'real_insert', 'cpu_small', 'cpu_base', 'state_small'} == set(
+    assert {'real_push', 'real_insert', 'cpu_small', 'cpu_base', 'gpu_base', 'state_small'} == set(
         preset_names()
     )
     push, insert = load_config('real_push'), load_config('real_insert')
@@ -264,7 +264,7 @@ def test_overrides_and_files(tmp_path):
 @pytest.mark.parametrize(
     ('source', 'overrides', 'expected'),
     [
-        ('cpu_smal', {}, 'known: cpu_base, cpu_small'),
+        ('cpu_smal', {}, 'known: cpu_base, cpu_small, gpu_base'),
         ('cpu_small', {'method.negatives': 0}, "negatives'"),
         ('cpu_small', {'network.value.widht': 3}, "field 'network.value.widht'"),
     ],
