@@ -4,6 +4,7 @@ All of them hold the same weights and take the same steps; each takes the gradie
 every batch, and the shares are added up. The first one alone validates, logs and writes.
 """
 
+import importlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -74,7 +75,7 @@ def joined_processes() -> Iterator[Processes]:
     """Join the processes that `torchrun` started; without it, be alone.
 
     Tensors on GPUs are added up over NCCL, each process having a GPU of its own, those on CPUs over
-    gloo.
+    gloo. The threads of both have ended when this ends.
 
     Raises:
         IbcError: There are more processes than GPUs.
@@ -90,6 +91,10 @@ def joined_processes() -> Iterator[Processes]:
                 'or hide them (CUDA_VISIBLE_DEVICES=) to train on CPUs'
             )
         torch.cuda.set_device(local)
+    # Its functions keep the group that there is when they are imported, which optimizers do: as a
+    # default argument, for good. Threads that outlive `destroy_process_group` may let go of a last
+    # tensor while the interpreter ends, which aborts the process. Now there is no group yet.
+    importlib.import_module('torch.distributed.nn')
     distributed.init_process_group('cpu:gloo,cuda:nccl' if gpus else 'gloo')
     try:
         yield Processes(distributed.get_rank(), distributed.get_world_size())
