@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from implicit_bc.methods import Model
+from implicit_bc.samplers.samples import require_finite
 
 CANDIDATES = 2**16
 """Actions that are scored at a time: bounds the memory, whatever the number of observations."""
@@ -22,19 +23,31 @@ class BatchedPolicy:
 
     @torch.no_grad()
     def act(self, observations: np.ndarray) -> np.ndarray:
-        """Actions (B, A) float32 for `observations` (B, T, ...)."""
-        parts = self._parts(observations)
-        return np.concatenate(
-            [self._raw(self.model.decide(part, self._generator).best) for part in parts]
-        )
+        """Actions (B, A) float32 for `observations` (B, T, ...).
+
+        Raises:
+            IbcError: An observation is so far from what was trained on that the network overflows.
+        """
+        return np.concatenate([self._decided(part) for part in self._parts(observations)])
 
     @torch.no_grad()
     def draw(self, observations: np.ndarray, count: int) -> np.ndarray:
-        """Actions (B, count, A) that the model draws; see `Model.draw` for what from."""
-        parts = self._parts(observations)
-        return np.concatenate(
-            [self._raw(self.model.draw(part, count, self._generator)) for part in parts]
-        )
+        """Actions (B, count, A) that the model draws; see `Model.draw` for what from.
+
+        Raises:
+            IbcError: As `act`.
+        """
+        return np.concatenate([self._drawn(part, count) for part in self._parts(observations)])
+
+    def _decided(self, part: Tensor) -> np.ndarray:
+        made = self.model.decide(part, self._generator)
+        require_finite(made.best, made.energies)
+        return self._raw(made.best)
+
+    def _drawn(self, part: Tensor, count: int) -> np.ndarray:
+        drawn = self.model.draw(part, count, self._generator)
+        require_finite(drawn)
+        return self._raw(drawn)
 
     def _parts(self, observations: np.ndarray) -> Iterator[Tensor]:
         method = self.model.method

@@ -83,7 +83,7 @@ class LearnedPolicy:
         start = time.perf_counter()
         deadline = Deadline(time_budget, self.model.low.device)
         decided = self._search(observation, rng, deadline)
-        require_finite(decided)
+        require_finite(decided.best, decided.energies)
         if self._last is not None and self.steadiness.mode_margin:
             steady = steady_answer(decided, self._last.best[0], self.steadiness.mode_margin)
             decided = dataclasses.replace(decided, best=steady[None])
@@ -107,11 +107,11 @@ class LearnedPolicy:
         """Return the alternatives for `observation`, best first; nothing is remembered of it.
 
         Raises:
-            IbcError: An explicit model sees none; or the observation is not as the contract says.
+            IbcError: An explicit model sees none; or the observation is not what `infer` takes.
         """
         self._require_ranks('modes')
         made = self._search(observation, rng, Deadline())
-        require_finite(made)
+        require_finite(made.best, made.energies)
         found = find_modes(made.candidates[0], made.energies[0], config or ModesConfig())
         return ModeSet(
             tuple(
@@ -126,7 +126,7 @@ class LearnedPolicy:
 
         Raises:
             IbcError: An explicit model has no energies; fewer than 2 `points`; or the observation
-                is not as the contract says.
+                is not what `infer` takes.
         """
         model = self._require_ranks('landscape')
         if points < 2:
@@ -139,6 +139,7 @@ class LearnedPolicy:
         grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(1, -1, 2).astype(np.float32)
         actions = torch.from_numpy(grid).to(model.low.device)
         energies = model.landscape(self._observed(observation), actions)[0]
+        require_finite(energies)
         energies = (energies - energies.min()).reshape(points, points)
         return Landscape(x, y, energies.cpu().numpy())
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from ibc_contract.errors import IbcError
+from implicit_bc.batched import BatchedPolicy
 from implicit_bc.interface import ActionMode, ModeSet
 from implicit_bc.methods import (
     Autoregressive,
@@ -154,24 +155,37 @@ def test_an_explicit_policy_has_neither():
         policy.landscape(seen(0.0))
 
 
-@pytest.mark.parametrize(
-    'method',
-    [
-        DerivativeFree(),
-        Autoregressive(),
-        Langevin(),
-        MeanSquaredError(),
-        MixtureDensity(),
-        Ranking(),
-    ],
-    ids=lambda m: m.kind,
+METHODS = (
+    DerivativeFree(),
+    Autoregressive(),
+    Langevin(),
+    MeanSquaredError(),
+    MixtureDensity(),
+    Ranking(),
 )
+FAR = np.full(CONTRACT.observation_shape, 3e38, np.float32)
+
+
+@pytest.mark.parametrize('method', METHODS, ids=lambda m: m.kind)
 def test_an_observation_that_overflows_the_network_makes_no_wrong_answer(method, one_line):
+    """Of autoregressive energies here the first one alone overflows, which does not choose."""
     policy = untrained(method)
-    far = {'state': np.full(CONTRACT.observation_shape, 3e38, np.float32)}
-    if method.kind == 'autoregressive':  # here only the first of two energies overflows
-        assert np.isfinite(policy.infer(far, rng()).action).all()
-        return
-    with pytest.raises(IbcError, match='answer is not finite') as error:
-        policy.infer(far, rng())
-    one_line(error.value)
+    batched = BatchedPolicy(policy.model)
+    seen_batch = np.stack((FAR * 0, FAR))
+    for answer in (
+        lambda: policy.infer({'state': FAR}, rng()),
+        lambda: batched.act(seen_batch),
+        lambda: batched.draw(seen_batch, 3),
+    ):
+        with pytest.raises(IbcError, match='answer is not finite') as error:
+            answer()
+        one_line(error.value)
+    assert np.isfinite(batched.draw(seen_batch[:1], 3)).all()
+
+
+@pytest.mark.parametrize(
+    'method', [DerivativeFree(), Langevin(), MixtureDensity(), Ranking()], ids=lambda m: m.kind
+)
+def test_a_landscape_that_overflows_is_none(method):
+    with pytest.raises(IbcError, match='answer is not finite'):
+        untrained(method).landscape({'state': FAR}, points=5)

@@ -49,24 +49,28 @@ def choose(
 def resample(
     candidates: Tensor, energies: Tensor, count: int, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Draw (B, count, A) of `candidates` (B, N, A), with replacement, by exp(-energy)."""
+    """Draw (B, count, A) of `candidates` (B, N, A), with replacement, by exp(-energy).
+
+    Where energies overflow, the draws are no numbers either, nor is what follows from them: whoever
+    can name the step or the observation finds out, and no GPU need be waited for until then.
+    """
     weights = torch.softmax(-energies.float(), dim=1)
-    return _take(candidates, draw_columns(weights, count, generator))
+    drawn = _take(candidates, draw_columns(weights, count, generator))
+    return drawn.where(weights.isfinite().all(dim=1)[:, None, None], torch.nan)
 
 
 def draw_columns(weights: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
     """Draw (B, count) column numbers of `weights` (B, N), with replacement.
 
-    Rows that are not numbers draw uniformly: where energies overflow, they say so themselves, to
-    whoever can name the step or the observation, and no GPU need be waited for in between.
+    Rows that are not numbers draw uniformly: what is drawn must say so itself, as `resample` does.
     """
     weights = weights.nan_to_num(nan=1.0)
     return torch.multinomial(weights, count, replacement=True, generator=generator)
 
 
-def require_finite(made: Samples) -> None:
-    """Raise IbcError if a decision, or an energy that it rests on, is not finite."""
-    if not (made.best.isfinite().all() and made.energies.isfinite().all()):
+def require_finite(*found: Tensor) -> None:
+    """Raise IbcError if actions that a model answers with, or their energies, are not finite."""
+    if not all(numbers.isfinite().all() for numbers in found):
         raise IbcError(
             "the model's answer is not finite: the observation is far outside what it was "
             'trained on, or its weights are damaged'
