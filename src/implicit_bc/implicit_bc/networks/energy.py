@@ -74,10 +74,9 @@ class EnergyNetwork(nn.Module):
         """Energies (B, N): `embed`, then `score`."""
         return self.score(self.embed(observation), actions)
 
-    def iterate_spectral_norm(self, times: int) -> None:
-        """Do `times` power iterations on the first dense layer: see `power_iteration`."""
-        if self.spectral_norm is not None:
-            self.spectral_norm.iterate(self._fusion_matrix(), times)
+    def normalized_matrix(self) -> tuple[SpectralNorm, Tensor] | None:
+        """Return the first dense layer's, both halves side by side: see `power_iteration`."""
+        return None if self.spectral_norm is None else (self.spectral_norm, self._fusion_matrix())
 
     def _half(self, half: nn.Linear, x: Tensor) -> Tensor:
         return functional.linear(x, self._half_weight(half), half.bias)

@@ -20,6 +20,7 @@ several micro-batches. And it normalizes one tensor, while the matrix of a late 
 in two.
 """
 
+from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -28,6 +29,12 @@ from torch.nn import functional
 
 INITIAL_ITERATIONS = 15
 """Power iterations on a new matrix; as many as in PyTorch's own spectral norm."""
+MOST_ITERATIONS = 300
+"""Power iterations on a matrix that will not change any more, at most."""
+STILL = 1e-6
+"""They end when sigma changes by less than this share in one of them. It then is too small by less
+than 0.1 %: the nearer the second singular value is to the first, the longer sigma creeps, but also
+the shorter is its way."""
 
 
 class SpectralNorm(nn.Module):
@@ -55,13 +62,23 @@ class SpectralNorm(nn.Module):
             self.v.copy_(functional.normalize(self.u @ matrix, dim=0))
             self.u.copy_(functional.normalize(matrix @ self.v, dim=0))
 
+    @torch.no_grad()
+    def settle(self, matrix: Tensor) -> None:
+        """Iterate until sigma stands still."""
+        sigma = self(matrix)
+        for _ in range(MOST_ITERATIONS):
+            self.iterate(matrix)
+            before, sigma = sigma, self(matrix)
+            if (sigma - before).abs() <= STILL * sigma:
+                return
+
 
 @runtime_checkable
 class SpectrallyNormalized(Protocol):
-    """A module that divides a matrix of its own by the matrix's spectral norm."""
+    """A module that divides a matrix of its own by the matrix's spectral norm, or may do so."""
 
-    def iterate_spectral_norm(self, times: int) -> None:
-        """Do `times` power iterations."""
+    def normalized_matrix(self) -> tuple[SpectralNorm, Tensor] | None:
+        """Return the estimate and its matrix, None where it is used as it is."""
         ...
 
 
@@ -76,9 +93,9 @@ class SpectralLinear(nn.Linear):
         """(..., in_features) -> (..., out_features)."""
         return functional.linear(input, used_weight(self), self.bias)
 
-    def iterate_spectral_norm(self, times: int) -> None:
-        """Do `times` power iterations."""
-        self.spectral_norm.iterate(self.weight, times)
+    def normalized_matrix(self) -> tuple[SpectralNorm, Tensor]:
+        """Return the estimate and its matrix."""
+        return self.spectral_norm, self.weight
 
 
 def used_weight(layer: nn.Linear) -> Tensor:
@@ -91,9 +108,25 @@ def used_weight(layer: nn.Linear) -> Tensor:
 def power_iteration(network: nn.Module, times: int = 1) -> None:
     """Do `times` power iterations on every spectrally normalized matrix of `network`, if any.
 
-    Once after every optimizer step. To u and v, weights that were set in another way, such as by
-    averaging, are new matrices: `INITIAL_ITERATIONS` then.
+    Once after every optimizer step.
     """
+    for norm, matrix in _normalized(network):
+        norm.iterate(matrix, times)
+
+
+def settle_spectral_norm(network: nn.Module) -> None:
+    """Iterate on every spectrally normalized matrix of `network` until its norm stands still.
+
+    For weights that were set in another way than by small steps, such as by averaging: to u and v
+    they are new matrices, and nobody comes back to iterate on.
+    """
+    for norm, matrix in _normalized(network):
+        norm.settle(matrix)
+
+
+def _normalized(network: nn.Module) -> Iterator[tuple[SpectralNorm, Tensor]]:
     for module in network.modules():
         if isinstance(module, SpectrallyNormalized):
-            module.iterate_spectral_norm(times)
+            normalized = module.normalized_matrix()
+            if normalized is not None:
+                yield normalized

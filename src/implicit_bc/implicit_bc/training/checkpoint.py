@@ -20,7 +20,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from ibc_contract.errors import IbcError
 from implicit_bc.methods import Model
-from implicit_bc.networks.spectral_norm import INITIAL_ITERATIONS, power_iteration
+from implicit_bc.networks.spectral_norm import settle_spectral_norm
 from implicit_bc.tensors import load_into, load_tensors, save_tensors
 from implicit_bc.training.config import TrainConfig
 from implicit_bc.training.run_log import Means
@@ -63,7 +63,7 @@ class TrainState:
         average = cast(Model, self.average.module)
         for kept, trained in zip(average.buffers(), self.model.buffers(), strict=True):
             kept.copy_(trained)
-        power_iteration(average, INITIAL_ITERATIONS)
+        settle_spectral_norm(average)
         return average
 
 
