@@ -5,8 +5,9 @@ take turns between them and get nowhere. Two remedies, both off unless asked for
 
 - warm start: the search begins with the best candidates of the last decision among its random ones.
   Algorithm 1 and `ranking` also keep them as they are to its end, so that while the observation
-  stays the answer never gets worse (without: in about half of the ticks, with 512 candidates and 3
-  iterations on two wells). Algorithm 2 and Langevin dynamics move them like all others, and promise
+  stays an answer that is the best candidate (`pick: argmin`) never gets worse (without: in about
+  half of the ticks, with 512 candidates and 3 iterations on two wells). An answer that is drawn
+  may, and Algorithm 2 and Langevin dynamics move the candidates like all others: they promise
   nothing;
 - mode hysteresis: the policy stays with the mode of its last action until another one is better by
   a margin of energy.

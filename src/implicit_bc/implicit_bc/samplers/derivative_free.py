@@ -51,7 +51,8 @@ def minimize(
         start: (B, K, A) actions that take the place of K uniform ones, such as the last answer.
         deadline: Ends the search after fewer iterations, the first of which is always done.
         kept: How many of `start`, the first ones, stay among the candidates as they are, while
-            copies of them get noise: the answer is then no worse than they are. All by default.
+            copies of them get noise: the best candidate is then no worse than they are. All by
+            default.
     """
     candidates = first_candidates(low, high, batch, config.samples, start, generator)
     elites = candidates[:, : 0 if start is None else start.shape[1]][:, :kept].clone()
