@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from ibc_bringup.commands.bench.inference import PRESETS, add_machine_options
+from ibc_bringup.commands.bench.options import add_decision_options
 from ibc_bringup.options import whole
 
 COUNTS = (256, 512, 1024, 2048, 4096, 8192, 16384)
@@ -20,9 +20,6 @@ def add_parser(benchmarks: Any) -> None:
         'direct formulation.',
     )
     parser.add_argument(
-        '--preset', choices=PRESETS, default='real_push', help='of paper D.5 (%(default)s)'
-    )
-    parser.add_argument(
         '--samples',
         type=whole(1),
         nargs='+',
@@ -30,10 +27,7 @@ def add_parser(benchmarks: Any) -> None:
         metavar='N',
         help=f'candidates per iteration ({" ".join(map(str, COUNTS))})',
     )
-    parser.add_argument(
-        '--rounds', type=whole(2), default=20, metavar='N', help='decisions each (%(default)s)'
-    )
-    add_machine_options(parser)
+    add_decision_options(parser, rounds=20)
     parser.set_defaults(run=run)
 
 

@@ -5,9 +5,8 @@ import json
 import sys
 from typing import Any
 
+from ibc_bringup.commands.bench.options import add_decision_options
 from ibc_bringup.options import whole
-
-PRESETS = ('real_push', 'real_insert')
 
 
 def add_parser(benchmarks: Any) -> None:
@@ -21,28 +20,10 @@ def add_parser(benchmarks: Any) -> None:
         'results differ.',
     )
     parser.add_argument(
-        '--preset', choices=PRESETS, default='real_push', help='of paper D.5 (%(default)s)'
-    )
-    parser.add_argument(
         '--samples', type=whole(1), metavar='N', help="candidates per iteration (the preset's)"
     )
-    parser.add_argument(
-        '--rounds', type=whole(2), default=200, metavar='N', help='decisions timed (%(default)s)'
-    )
-    add_machine_options(parser)
+    add_decision_options(parser, rounds=200)
     parser.set_defaults(run=run)
-
-
-def add_machine_options(parser: argparse.ArgumentParser) -> None:
-    """Add what benchmarks of networks have in common."""
-    parser.add_argument(
-        '--threads', type=whole(0), default=0, metavar='N', help="CPU threads (0: PyTorch's choice)"
-    )
-    parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1 (%(default)s)')
-    parser.add_argument(
-        '--seed', type=whole(0), default=0, metavar='N', help='of weights and draws (%(default)s)'
-    )
-    parser.add_argument('--json', action='store_true', help='print one JSON object')
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ import json
 import sys
 from typing import Any
 
+from ibc_bringup.commands.bench.options import add_machine_options
 from ibc_bringup.options import whole
 
 
@@ -21,13 +22,9 @@ def add_parser(benchmarks: Any) -> None:
         '--rounds', type=whole(1), default=5, metavar='N', help='steps timed (%(default)s)'
     )
     parser.add_argument(
-        '--threads', type=whole(0), default=0, metavar='N', help="CPU threads (0: PyTorch's choice)"
-    )
-    parser.add_argument('--device', default='cpu', help='cpu, cuda, cuda:1 (%(default)s)')
-    parser.add_argument(
         '--growth', action='store_true', help='instead: time and memory against the size of a step'
     )
-    parser.add_argument('--json', action='store_true', help='print one JSON object')
+    add_machine_options(parser)
     parser.set_defaults(run=run)
 
 
