@@ -53,6 +53,11 @@ def study(capsys, *words):
     return result, folder
 
 
+def read(table):
+    with table.open() as file:
+        return list(csv.DictReader(file))
+
+
 @pytest.mark.parametrize(
     ('words', 'first'),
     [
@@ -68,22 +73,33 @@ def test_a_comparison_tells_success_and_baselines(capsys, words, first):
     assert 0 <= low <= result['success_rate'] <= high <= 1
     assert {'mean_squared_error', 'nearest_neighbor'} <= result['baselines'].keys()
     assert 'section' in result['paper'] or 'Table 3' in result['paper']
-    with (folder / 'results.csv').open() as file:
-        assert [row['policy'] for row in csv.DictReader(file)] == [first, *result['baselines']]
+    table = read(folder / 'results.csv')
+    assert [row['policy'] for row in table] == [first, *result['baselines']]
     assert (folder / 'success.png').stat().st_size > 5000
 
 
 def test_success_over_dimensions(capsys):
-    result, folder = study(capsys, 'particle', '--dims', '2', '1', '--episodes', '2')
+    one, folder = study(capsys, 'particle', '--dims', '1', '--episodes', '2')
+    assert (one['dims'], one['study']) == (1, 'particle-quick')
+    assert [row['dims'] for row in read(folder / 'results.csv')] == ['1'] * 3
+    trained = sorted((folder / '1d').rglob('state.json'))
+    result, again = study(capsys, 'particle', '--dims', '2', '1', '--episodes', '2')
+    assert (again, sorted((folder / '1d').rglob('state.json'))) == (folder, trained)  # went on
     assert list(result['dims']) == ['1', '2']
     assert result['dims']['2']['episodes'] == 2
-    assert (folder / '2d' / 'results.csv').is_file()
+    assert result['dims']['1']['success_rate'] == one['success_rate']
+    assert [row['dims'] for row in read(folder / 'results.csv')] == ['1'] * 3 + ['2'] * 3
     assert (folder / 'success.png').stat().st_size > 5000
 
 
 def test_every_seed_of_the_functions_is_a_row(capsys):
     result, folder = study(capsys, 'functions', '--seeds', '3', '5')
     assert {row['seed'] for row in result['rows']} == {3, 5}
+    steps = [row['beside'] for row in result['rows'] if row['function'] == 'step']
+    assert all(0 <= share <= 1 for share in steps)
+    assert {
+        row['beside'] for row in read(folder / 'results.csv') if row['function'] == 'noise'
+    } == {''}
     assert (folder / 'functions.png').stat().st_size > 20_000
 
 

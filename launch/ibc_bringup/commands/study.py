@@ -101,18 +101,23 @@ def _functions(arguments: argparse.Namespace) -> int:
     preset = load_preset('functions', arguments.preset)
     answers = study_functions(preset, arguments.seeds, folder)
     rows = [answer.row for answer in answers]
-    write_csv(rows, folder / 'results.csv')
+    columns = [asdict(row) for row in rows]
+    write_csv(columns, folder / 'results.csv')
     first = [answer for answer in answers if answer.row.seed == arguments.seeds[0]]
     draw_functions(first, folder / FUNCTIONS_PNG)
     lines = [
-        f'{"function":<12} {"policy":<20} {"seed":>4} {"valid":>7} {"worst":>7} {"covered":>8}'
+        f'{"function":<12} {"policy":<20} {"seed":>4} {"valid":>7} {"worst":>7} {"covered":>8} '
+        f'{"beside":>7}'
     ]
     lines += [
         f'{r.function:<12} {r.policy:<20} {r.seed:>4} {r.valid:>7.1%} {r.worst:>7.3f} '
-        f'{r.covered:>8.1%}'
+        f'{r.covered:>8.1%} ' + ('' if r.beside is None else f'{r.beside:>7.1%}')
         for r in rows
     ]
-    result = {'study': 'functions', 'rows': [asdict(row) for row in rows]}
+    lines += [
+        'beside: of the answers beside the data, those where the nearest piece goes on straight'
+    ]
+    result = {'study': 'functions', 'rows': columns}
     return _tell(arguments, folder, result, [*lines, str(folder / FUNCTIONS_PNG)])
 
 
@@ -127,7 +132,8 @@ def _coordinates(arguments: argparse.Namespace) -> int:
     folder = arguments.folder or Path('runs/study-coordinates')
     preset = load_preset('coordinates', arguments.preset)
     compared = study_coordinates(preset, arguments.seeds, folder)
-    write_csv(compared.rows, folder / 'results.csv')
+    rows = [asdict(row) for row in compared.rows]
+    write_csv(rows, folder / 'results.csv')
     draw_coordinates(compared.rows, compared.shown, folder / COORDINATES_PNG)
     names = ('error px^2', 'inside', 'outside', 'worst px')
     lines = [f'{"policy":<20} {"images":>6} ' + ' '.join(f'{name:>10}' for name in names)]
@@ -141,39 +147,39 @@ def _coordinates(arguments: argparse.Namespace) -> int:
         'study': 'coordinates',
         'paper': PAPER,
         'error_ratio': compared.ratios(),
-        'rows': [asdict(row) for row in compared.rows],
+        'rows': rows,
     }
     lines += [f'paper: {PAPER}', str(folder / COORDINATES_PNG)]
     return _tell(arguments, folder, result, lines)
 
 
 def _particle(arguments: argparse.Namespace) -> int:
+    from dataclasses import asdict
+
     from ibc_studies.comparison import as_json, write_csv
-    from ibc_studies.figures import draw_success_by_dims
+    from ibc_studies.figures import draw_success, draw_success_by_dims
     from ibc_studies.particle_study import PAPER, study_particle
     from ibc_studies.preset import load_preset
 
     preset = load_preset('particle', arguments.preset)
-    many = sorted(set(arguments.dims))
-    if len(many) == 1:
-        name = f'particle-{many[0]}d-{arguments.preset}'
-        study = partial(study_particle, many[0], preset)
-        return _compared(arguments, name, study, PAPER, dims=many[0])
-    folder = arguments.folder or Path(f'runs/study-particle-{arguments.preset}')
+    name = f'particle-{arguments.preset}'
+    folder = arguments.folder or Path('runs') / f'study-{name}'
     by_dims = {
         dims: study_particle(dims, preset, arguments.seeds, arguments.episodes, folder / f'{dims}d')
-        for dims in many
+        for dims in sorted(set(arguments.dims))
     }
-    for dims, rows in by_dims.items():
-        write_csv(rows, folder / f'{dims}d' / 'results.csv')
-    draw_success_by_dims(by_dims, PAPER, folder / SUCCESS_PNG)
-    result = {
-        'study': f'particle-{arguments.preset}',
-        'paper': PAPER,
-        'dims': {dims: as_json(rows) for dims, rows in by_dims.items()},
-    }
-    lines = [line for dims, rows in by_dims.items() for line in (f'{dims}:', *_table(rows))]
-    return _tell(arguments, folder, result, [*lines, f'paper: {PAPER}', str(folder / SUCCESS_PNG)])
+    columns = [{'dims': dims, **asdict(row)} for dims, rows in by_dims.items() for row in rows]
+    write_csv(columns, folder / 'results.csv')
+    figure, facts = folder / SUCCESS_PNG, {'study': name, 'paper': PAPER}
+    if len(by_dims) == 1:
+        ((dims, rows),) = by_dims.items()
+        draw_success(rows, PAPER, figure)
+        result, lines = as_json(rows, **facts, dims=dims), _table(rows)
+    else:
+        draw_success_by_dims(by_dims, PAPER, figure)
+        result = {**facts, 'dims': {dims: as_json(rows) for dims, rows in by_dims.items()}}
+        lines = [line for dims, rows in by_dims.items() for line in (f'{dims}:', *_table(rows))]
+    return _tell(arguments, folder, result, [*lines, f'paper: {PAPER}', str(figure)])
 
 
 def _pushing(arguments: argparse.Namespace) -> int:
@@ -196,12 +202,14 @@ def _compared(
     paper: str,
     **facts: Any,
 ) -> int:
+    from dataclasses import asdict
+
     from ibc_studies.comparison import as_json, write_csv
     from ibc_studies.figures import draw_success
 
     folder = arguments.folder or Path('runs') / f'study-{name}'
     rows = study(arguments.seeds, arguments.episodes, folder)
-    write_csv(rows, folder / 'results.csv')
+    write_csv([asdict(row) for row in rows], folder / 'results.csv')
     draw_success(rows, paper, folder / SUCCESS_PNG)
     result = as_json(rows, study=name, paper=paper, **facts)
     return _tell(

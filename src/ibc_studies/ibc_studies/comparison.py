@@ -94,13 +94,13 @@ def compare(
     return [_row(each, outcomes[0], paper.get(each.policy)) for each in outcomes]
 
 
-def write_csv(rows: Sequence[Any], path: Path) -> None:
-    """Write dataclass instances as a table."""
+def write_csv(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write rows, which have the same columns, as a table; None is an empty field."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open('w', newline='') as file:
-        writer = csv.DictWriter(file, asdict(rows[0]))
+        writer = csv.DictWriter(file, list(rows[0]))
         writer.writeheader()
-        writer.writerows(asdict(row) for row in rows)
+        writer.writerows(rows)
 
 
 def as_json(rows: Sequence[Row], **facts: Any) -> Mapping[str, Any]:

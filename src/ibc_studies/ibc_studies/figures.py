@@ -18,7 +18,7 @@ from ibc_studies.functions_study import Answers
 COLORS = {
     'derivative_free': '#08519c',
     'autoregressive': '#3182bd',
-    'langevin': '#08519c',
+    'langevin': '#0e7c86',
     'ranking': '#006d2c',
     'mean_squared_error': '#d94801',
     'mixture_density': '#54278f',

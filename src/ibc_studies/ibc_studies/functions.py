@@ -13,6 +13,8 @@ Array = npt.NDArray[np.float64]
 
 INSIDE = (0.0, 1.0)
 """Where the training samples lie; everything else is extrapolation."""
+_SLOPE_OVER = 0.01
+"""Stretch of x over which slopes at the ends are taken; all functions are straight there."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class StudyFunction:
     """x -> intervals of valid y, ascending; a point is an interval of length 0."""
     several: bool
     """Whether some x have more than one valid y."""
+    has_slopes: bool = True
+    """Whether it arrives at the ends of [0, 1] with a slope, to go on with beyond."""
 
 
 def _step(x: Array) -> Array:
@@ -77,12 +81,12 @@ def _nearest_point(x: Array) -> npt.NDArray[np.int64]:
     return np.clip(np.rint(x * (NOISE_POINTS - 1)), 0, NOISE_POINTS - 1).astype(np.int64)
 
 
-def _single(name: str, f: Callable[[Array], Array]) -> StudyFunction:
+def _single(name: str, f: Callable[[Array], Array], has_slopes: bool = True) -> StudyFunction:
     def valid(x: float) -> list[tuple[float, float]]:
         y = float(f(np.array(x)))
         return [(y, y)]
 
-    return StudyFunction(name, lambda x, rng: f(x), valid, several=False)
+    return StudyFunction(name, lambda x, rng: f(x), valid, several=False, has_slopes=has_slopes)
 
 
 def _relation(name: str, valid: Callable[[float], list[tuple[float, float]]]) -> StudyFunction:
@@ -96,7 +100,7 @@ def _relation(name: str, valid: Callable[[float], list[tuple[float, float]]]) ->
 
 STEP = _single('step', _step)
 PIECES = _single('pieces', _pieces)
-NOISE = _single('noise', _noise)
+NOISE = _single('noise', _noise, has_slopes=False)
 CIRCLE = _relation('circle', _in_circle)
 HYSTERESIS = _relation('hysteresis', _in_hysteresis)
 RANGES = _relation('ranges', _in_ranges)
@@ -125,3 +129,23 @@ def distance_to_graph(function: StudyFunction, x: Array, y: Array, grid: int = 8
     at, low, high = np.array(intervals).T
     across = y[:, None] - np.clip(y[:, None], low, high)
     return np.sqrt((x[:, None] - at) ** 2 + across**2).min(axis=1)
+
+
+def distance_beside(function: StudyFunction, x: Array, y: Array) -> Array:
+    """Distance |dy| from points (n,) beside [0, 1] to how the function would go on.
+
+    Every interval of valid y at the nearer end of [0, 1] goes on straight, with the slopes that its
+    bounds have there: the paper sees implicit models extrapolate the piece that is nearest to the
+    edge of the data, linearly (section 3). There is no truth beside the data; this only says if a
+    model does so. Noise has no slope (`has_slopes`).
+    """
+    ends = np.where(x > INSIDE[1], INSIDE[1], INSIDE[0])
+    distance = np.full(len(x), np.inf)
+    for end, inwards in zip(INSIDE, (_SLOPE_OVER, -_SLOPE_OVER), strict=True):
+        at_end = ends == end
+        beyond = (x[at_end] - end) / inwards
+        for last, before in zip(function.valid(end), function.valid(end + inwards), strict=True):
+            low, high = (b + (a - b) * beyond for b, a in zip(last, before, strict=True))
+            off = np.abs(y[at_end] - np.clip(y[at_end], low, high))
+            distance[at_end] = np.minimum(distance[at_end], off)
+    return distance

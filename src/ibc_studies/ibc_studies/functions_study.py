@@ -12,6 +12,7 @@ from ibc_studies.functions import (
     SINGLE_VALUED,
     Array,
     StudyFunction,
+    distance_beside,
     distance_to_graph,
     training_points,
 )
@@ -22,25 +23,30 @@ from implicit_bc.training.trainer import fit
 
 NEAR = 0.05
 """An answer this close to a valid one counts as valid."""
-SHOWN = np.linspace(-0.5, 1.5, 401)
-"""Where models are asked: half a width beyond the data on either side."""
+REACH = 0.5
+"""How far beside the data models are asked, on either side."""
+SHOWN = np.linspace(-REACH, 1 + REACH, 401)
+"""Where models are asked."""
 DRAWS = 16
 """Answers drawn for each x where there are several valid ones."""
 
 
 @dataclass(frozen=True)
 class FunctionRow:
-    """How one model did on one function, inside the range of the data: there is no truth beyond."""
+    """How one model did on one function."""
 
     function: str
     policy: str
     seed: int
     valid: float
-    """Share of its answers that are valid (`NEAR`)."""
+    """Share of its answers inside the range of the data that are valid (`NEAR`)."""
     worst: float
-    """Largest distance of an answer from the graph."""
+    """Largest distance of such an answer from the graph."""
     covered: float
-    """Share of the valid answers that it gives, of several."""
+    """Share of the valid answers there that it gives, of several."""
+    beside: float | None
+    """Share of its answers beside the data, up to `REACH` away, that are near (`NEAR`) to how the
+    function would go on straight (`distance_beside`); None for noise."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +101,12 @@ def _judge(function: StudyFunction, policy: str, seed: int, x: Array, y: Array) 
         valid=float((distance < NEAR).mean()),
         worst=float(distance.max()),
         covered=_covered(function, x[inside], y[inside]),
+        beside=_beside(function, x[~inside], y[~inside]) if function.has_slopes else None,
     )
+
+
+def _beside(function: StudyFunction, x: Array, y: Array) -> float:
+    return float((distance_beside(function, x, y) < NEAR).mean())
 
 
 def _covered(function: StudyFunction, x: Array, y: Array) -> float:

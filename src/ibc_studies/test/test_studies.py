@@ -1,7 +1,7 @@
 """Studies from demonstrations to their table, as small as they come."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -10,11 +10,15 @@ from ibc_contract.errors import IbcError
 from ibc_studies.comparison import as_json, compare, write_csv
 from ibc_studies.figures import draw_functions, draw_success, draw_success_by_dims
 from ibc_studies.functions import (
+    CIRCLE,
     HYSTERESIS,
     MULTI_VALUED,
+    NOISE,
+    PIECES,
     RANGES,
     SINGLE_VALUED,
     STEP,
+    distance_beside,
     distance_to_graph,
     training_points,
 )
@@ -79,7 +83,7 @@ def test_particle_study_counts_every_policy_and_goes_on_where_it_stopped(tmp_pat
     assert {'success_rate', 'wilson95', 'episodes', 'baselines', 'dims'} <= result.keys()
     assert set(result['baselines']) == {'mean_squared_error', 'nearest_neighbor'}
     json.dumps(result)
-    write_csv(rows, tmp_path / 'results.csv')
+    write_csv([asdict(row) for row in rows], tmp_path / 'results.csv')
     assert len((tmp_path / 'results.csv').read_text().splitlines()) == 4
     draw_success(rows, PAPER, tmp_path / 'success.png')
     assert (tmp_path / 'success.png').stat().st_size > 5000
@@ -117,6 +121,8 @@ def test_pushing_study(tmp_path):
 def test_functions_study(tmp_path):
     answers = study_functions(small('functions', steps=2, demonstrations=30), [0], tmp_path)
     assert len(answers) == 3 * len((*SINGLE_VALUED, *MULTI_VALUED))
+    rows = [answer.row for answer in answers]
+    assert {row.function for row in rows if row.beside is None} == {NOISE.name}
     draw_functions(answers, tmp_path / 'functions.png')
     assert (tmp_path / 'functions.png').stat().st_size > 20_000
 
@@ -134,6 +140,28 @@ def test_distances_from_a_graph():
     assert given == pytest.approx([0.0, 0.3, 0.005], abs=2e-3)  # between the sides of the jump: far
     band = distance_to_graph(RANGES, np.array([0.5, 0.5]), np.array([0.25, 0.45]))
     assert band == pytest.approx([0.0, 0.1], abs=5e-3)
+
+
+@pytest.mark.parametrize(
+    ('function', 'left', 'right'),
+    [
+        (STEP, 0.2, 0.8),
+        (PIECES, 0.2 - 0.4, 0.55 + 0.8 * 0.75),
+        (CIRCLE, 0.5, 0.5),
+        (HYSTERESIS, 0.15 - 0.1, 0.6 + 0.35),
+    ],
+    ids=lambda value: getattr(value, 'name', ''),
+)
+def test_a_function_goes_on_straight_beside_the_data(function, left, right):
+    x, y = np.array([-0.4, 1.4]), np.array([left, right])
+    assert distance_beside(function, x, y) == pytest.approx([0.0, 0.0], abs=1e-9)
+    assert distance_beside(function, x, y + 0.3) == pytest.approx([0.3, 0.3])
+
+
+def test_both_bands_go_on_beside_the_data():
+    # At 1.5 the bands, which end at 0.2 .. 0.4 and 0.5 .. 0.8, have met.
+    x, y = np.array([1.5, 1.5, 1.5, -0.5]), np.array([0.25, 0.5, 0.95, 0.5])
+    assert distance_beside(RANGES, x, y) == pytest.approx([0.0, 0.0, 0.2, 0.15])
 
 
 def test_hysteresis_has_two_answers_in_the_middle_only():
