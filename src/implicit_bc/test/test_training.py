@@ -12,11 +12,23 @@ from safetensors.torch import load_file
 
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle import load_bundle
-from implicit_bc.methods import DerivativeFree
+from implicit_bc.methods import (
+    Autoregressive,
+    DerivativeFree,
+    Langevin,
+    MeanSquaredError,
+    MixtureDensity,
+    Ranking,
+)
 from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
-from implicit_bc.samplers import DerivativeFreeConfig
+from implicit_bc.samplers import (
+    AutoregressiveConfig,
+    DerivativeFreeConfig,
+    LangevinConfig,
+    StepSize,
+)
 from implicit_bc.tensors import load_tensors, save_tensors
 from implicit_bc.training.augmentation import random_shifts, shift_frames
 from implicit_bc.training.batches import data_order
@@ -75,11 +87,24 @@ def test_states_are_learned_to_a_tenth_of_the_range(points, tmp_path):
     )
 
 
-def test_the_position_of_a_dot_is_learned_from_images(dots, tmp_path):
+CHAINS = LangevinConfig(samples=64, iterations=15, step_size=StepSize(0.3), max_step=0.3)
+
+
+@pytest.mark.parametrize(
+    'method',
+    [
+        DerivativeFree(negatives=64, sampler=DerivativeFreeConfig(samples=256)),
+        Autoregressive(negatives=64, sampler=AutoregressiveConfig(samples=256)),
+        Langevin(negatives=8, uniform_negatives=32, sampler=CHAINS),
+        Ranking(negatives=64, sampler=DerivativeFreeConfig(samples=256)),
+        MeanSquaredError(),
+        MixtureDensity(components=4),
+    ],
+    ids=lambda m: m.kind,
+)
+def test_the_position_of_a_dot_is_learned_from_images(dots, tmp_path, method):
     """Soft-argmax finds a dot within 2 % of the range on images that were not trained on."""
-    config = dataclasses.replace(
-        TINY, steps=350, validate_every=350, method=DerivativeFree(negatives=64)
-    )
+    config = dataclasses.replace(TINY, steps=250, validate_every=250, method=method)
     bundle = quietly(config, dots, tmp_path)
     rows = dots.split(config.holdout, config.seed)[1][:100]
     error = np.linalg.norm(act_on(bundle, dots, rows) - dots.actions[rows], axis=1)
@@ -152,6 +177,14 @@ def test_checkpoints_hold_no_pickle_and_old_ones_go(points, tmp_path):
 def test_events_for_tensorboard(points, tmp_path):
     quietly(dataclasses.replace(TINY, steps=10), points, tmp_path)
     assert list((tmp_path / 'tensorboard').glob('events.out.tfevents.*'))
+
+
+def test_what_is_held_out_is_judged_once_at_the_end(points, tmp_path):
+    for steps, expected in ((4, [3, 4]), (6, [3, 6])):
+        config = dataclasses.replace(TINY, steps=steps, validate_every=3)
+        quietly(config, points, tmp_path / str(steps))
+        metrics = read_metrics(tmp_path / str(steps))
+        assert [r['step'] for r in metrics if 'validation/loss' in r] == expected
 
 
 def test_a_run_directory_is_not_overwritten(points, tmp_path, one_line):

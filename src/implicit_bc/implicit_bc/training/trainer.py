@@ -43,7 +43,7 @@ class Trained:
     """On held-out episodes; empty if there are none."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Run:
     """What the loop works on."""
 
@@ -55,6 +55,8 @@ class _Run:
     state: TrainState
     log: RunLog | NoLog
     processes: Processes
+    validated: tuple[int, dict[str, float]] | None = None
+    """Step of the last validation, and what it found."""
 
     def save(self) -> None:
         """Write a checkpoint."""
@@ -62,11 +64,16 @@ class _Run:
             save_checkpoint(self.folder, self.state, self.config, self.data.hash)
 
     def validate(self) -> dict[str, float]:
-        """Judge the model by what was held out, if anything was."""
+        """Judge the model by what was held out, if anything was, once a step, and log it."""
         if not (self.processes.is_first and len(self.held_out)):
             return {}
-        with memory_errors('validating', 'lower method.sampler.samples or the network'):
-            return validate(self.state.best(), self.data, self.held_out, self.config.seed)
+        step = self.state.step
+        if self.validated is None or self.validated[0] != step:
+            with memory_errors('validating', 'lower method.sampler.samples or the network'):
+                found = validate(self.state.best(), self.data, self.held_out, self.config.seed)
+            self.log.write(step, found)
+            self.validated = step, found
+        return self.validated[1]
 
     @property
     def progress(self) -> float:
@@ -148,7 +155,6 @@ def fit(
                 f'stopped after {state.step} steps, checkpoint saved: resume the run in {run_dir}'
             )
         final = run.validate()
-        log.write(state.step, final)
     return Trained(state.best(), state.step, state.seconds, final)
 
 
@@ -179,7 +185,7 @@ def _loop(run: _Run, interrupted: threading.Event) -> bool:
                 }
                 run.log.write(state.step, values)
             if state.step % config.validate_every == 0:
-                run.log.write(state.step, run.validate())
+                run.validate()
             if state.step % config.checkpoint_every == 0:
                 run.save()
     raise RuntimeError('the order of the data has no end')
