@@ -11,6 +11,7 @@ from ibc_contract.errors import ContractMismatch, IbcError
 def test_shipped_contracts_have_the_documented_shapes():
     assert load_contract('planar_rgb').observation_shape == (2, 90, 120, 3)
     assert load_contract('planar_state').observation_shape == (2, 2 + 4 * 4)
+    assert load_contract('planar_state_10').observation_shape == (2, 2 + 4 * 10)
     assert load_contract('planar_rgb').period_ns == 200_000_000
 
 

@@ -41,7 +41,7 @@ def test_gymnasium_finds_nothing_wrong(make, contract):
 
 @pytest.mark.parametrize('task', TASK_NAMES)
 def test_gymnasium_makes_the_environments_by_name(task):
-    env = gymnasium.make(f'xarm_twin.envs:{env_id(task)}', contract='planar_state')
+    env = gymnasium.make(f'xarm_twin.envs:{env_id(task)}', contract='planar_state_10')
     assert env.unwrapped.task.name == task
     env.close()
 
@@ -174,6 +174,11 @@ def test_an_episode_whose_time_is_over_says_what_was_not_done(make):
         *_, truncated, info = env.step(np.zeros(2))
     assert (info['failure'], info['ending']) == ('red not in its tray', 'stalled')
     assert info['seconds'] == pytest.approx(env.task.horizon_s)
+
+
+def test_a_contract_without_room_for_the_objects_is_refused():
+    with pytest.raises(IbcError, match='room for 4 objects, sort_blue_from_yellow has 10'):
+        PlanarTaskEnv('sort_blue_from_yellow', 'planar_state')
 
 
 def test_a_frame_too_old_for_the_contract_is_refused():

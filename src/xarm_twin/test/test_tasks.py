@@ -79,18 +79,19 @@ def test_every_layout_leaves_the_tool_room_to_work(seed, name):
 
 
 @settings(max_examples=30, deadline=None)
-@given(SEEDS)
-def test_fixtures_stand_on_the_board_apart_from_each_other(seed):
-    task = get_task('push_red_then_green')
+@given(SEEDS, st.sampled_from([('push_red_then_green', 0.05), ('sort_blue_from_yellow', 0.02)]))
+def test_fixtures_stand_on_the_board_apart_from_each_other(seed, case):
+    name, gap = case
+    task = get_task(name)
     poses = task.sample_layout(np.random.default_rng(seed))
     board = load_scene().board
     corners = [
         np.concatenate([box_corners(box, pose) for box in spec.boxes])
-        for spec, pose in zip(task.objects[2:], poses[2:], strict=True)
+        for spec, pose in zip(task.objects[-2:], poses[-2:], strict=True)
     ]
     for points in corners:
         assert (np.abs(points - board.centre) < np.array(board.size) / 2).all()
-    assert corners[0][:, 1].min() - corners[1][:, 1].max() > 0.05
+    assert corners[0][:, 1].min() - corners[1][:, 1].max() > gap
 
 
 def test_the_fixtures_are_as_wide_as_they_should_be():
@@ -148,6 +149,27 @@ def test_two_blocks_in_one_tray_are_half_of_the_task():
     poses = task.sample_layout(np.random.default_rng(0))
     poses[0], poses[1] = pose_in(poses[2], 0, 0.022), pose_in(poses[2], 0, -0.022)
     assert task.score(poses) == 0.5
+
+
+@pytest.mark.parametrize(('x', 'y', 'inside'), [(0.03, 0.07, 1), (-0.03, -0.07, 1), (-0.04, 0, 0)])
+def test_every_block_in_the_tray_of_its_colour_is_an_eighth(x, y, inside):
+    task = get_task('sort_blue_from_yellow')
+    poses = task.sample_layout(np.random.default_rng(0))
+    blue, yellow = poses[8].copy(), poses[9].copy()
+    poses[0], poses[7] = pose_in(blue, x, y), pose_in(yellow, x, y, 0.1)
+    assert task.score(poses) == inside * 2 / 8
+    poses[0], poses[7] = pose_in(yellow, x, y), pose_in(blue, x, y, 0.1)
+    assert task.score(poses) == 0.0
+
+
+def test_all_eight_blocks_sorted_is_success_and_four_fit_into_a_tray():
+    task = get_task('sort_blue_from_yellow')
+    poses = task.sample_layout(np.random.default_rng(0))
+    for tray in (0, 1):
+        for i, place in enumerate([(0.028, -0.055), (0.028, 0.0), (0.028, 0.055), (-0.014, 0.0)]):
+            poses[4 * tray + i] = pose_in(poses[8 + tray], *place)
+    assert task.score(poses) == 1.0
+    assert task.is_success(poses)
 
 
 def test_a_block_on_top_of_a_wall_does_not_count():

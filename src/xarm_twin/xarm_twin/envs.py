@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
-from ibc_contract.contract import Contract, ImageObservation, load_contract
+from ibc_contract.contract import Contract, ImageObservation, StateObservation, load_contract
+from ibc_contract.errors import IbcError
 from ibc_contract.images import encode_jpeg
 from ibc_contract.observation import ImageWindow, StateWindow
 from xarm_twin.camera import RendererChoice, TwinCamera
@@ -61,7 +62,13 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self.render_mode = render_mode
         self._delays = delays or Delays((frame_age_s, frame_age_s))
         self._delays.require_within(self.contract)
-        self._is_image = isinstance(self.contract.observation, ImageObservation)
+        observation, count = self.contract.observation, len(self.task.objects)
+        if isinstance(observation, StateObservation) and observation.objects < count:
+            raise IbcError(
+                f'contract {self.contract.name} has room for {observation.objects} objects, '
+                f'{task} has {count}: use another contract'
+            )
+        self._is_image = isinstance(observation, ImageObservation)
         self._renderer: RendererChoice = renderer
         self._camera: TwinCamera | None = None
         self._ticks_per_step = round(self.contract.period_s / TICK)

@@ -14,7 +14,7 @@ from xarm_twin.cell import CellState
 from xarm_twin.demonstrators import make_demonstrator
 from xarm_twin.envs import PlanarTaskEnv
 
-BLIND_CONTRACT = 'planar_state'
+BLIND_CONTRACT = 'planar_state_10'
 """For players that look at no image: nothing is rendered."""
 FRAME_AGE_S = 0.08
 """Age of the newest frame at a tick, in the middle of what the ROS graph has [s]."""

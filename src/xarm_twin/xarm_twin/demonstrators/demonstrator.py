@@ -9,9 +9,11 @@ from ibc_contract.errors import IbcError
 from xarm_twin.demonstrators.hand import Hand, Style
 from xarm_twin.demonstrators.insert import InsertMoves
 from xarm_twin.demonstrators.push import PushMoves
+from xarm_twin.demonstrators.sort import SortMoves
 from xarm_twin.tasks import get_task
 from xarm_twin.tasks.insert import InsertTask
 from xarm_twin.tasks.push import PushTask
+from xarm_twin.tasks.sort import SortTask
 
 Vector = npt.NDArray[np.float64]
 
@@ -22,6 +24,8 @@ PERIOD = 0.2
 _PUSH_PACE = (0.085, 0.042)
 _ANY_TRAY_PACE = (0.105, 0.055)
 _INSERT_PACE = (0.075, 0.032)
+_SORT_PACE = (0.165, 0.13)
+_SORT_HURRY = 0.014
 _PACE_SPREAD = 0.06
 _SIDE_PREFERENCE = 0.25
 
@@ -38,7 +42,7 @@ class Demonstrator:
     """Shows a task in moves of the setpoint, one per period, from geometry alone.
 
     Pace, preferred sides and tremor belong to an episode: `reset` draws them anew. Everything else
-    is decided afresh at every call.
+    is decided afresh at every call, but for the block that sorting has in hand.
     """
 
     def __init__(
@@ -71,6 +75,8 @@ class Demonstrator:
                 self._moves: Moves = PushMoves(push, self._hand(pace, rng), rng)
             case InsertTask() as insert:
                 self._moves = InsertMoves(insert, self._hand(_INSERT_PACE, rng))
+            case SortTask() as sort:
+                self._moves = SortMoves(sort, self._hand(_SORT_PACE, rng, _SORT_HURRY))
             case _:
                 raise IbcError(f'nobody has shown how to do {self._task.name}')
 
@@ -83,13 +89,16 @@ class Demonstrator:
         """
         return self._moves.act(np.asarray(setpoint_xy, float), np.asarray(object_poses, float))
 
-    def _hand(self, pace: tuple[float, float], rng: np.random.Generator) -> Hand:
+    def _hand(
+        self, pace: tuple[float, float], rng: np.random.Generator, hurry: float = 0.0
+    ) -> Hand:
         tempo = float(np.clip(rng.normal(1.0, _PACE_SPREAD), 0.8, 1.2))
         side = float(rng.choice((-1.0, 1.0)))
         style = Style(
             free_speed=pace[0] * tempo,
             push_speed=pace[1] * tempo,
             bias=side * _SIDE_PREFERENCE if self._multimodal else 0.0,
+            hurry=hurry,
             noise=self._noise,
         )
         return Hand(style, PERIOD, rng)

@@ -18,7 +18,7 @@ from xarm_twin.demonstrators.contact import (
     translating_slope,
     unit,
 )
-from xarm_twin.demonstrators.routes import Footprint, Obstacles, route, travel
+from xarm_twin.demonstrators.routes import Footprint, Obstacles, length, route, travel
 from xarm_twin.tasks import ObjectSpec
 from xarm_twin.tasks.layout import Planar, box_place
 
@@ -31,12 +31,17 @@ READY_GAP = 0.008
 # The tool is at a face if it is this far off it and from its middle [m].
 _READY_GAPS = (-0.006, 0.012)
 _READY_OFFSET = 0.022
+_AHEAD = 0.6
+"""Share of a stride by which the tool may seem to be inside a block that was seen late."""
+_SLIDE = 0.016
+"""So far off the wanted contact a careful hand pushes no further, but goes there first [m]."""
 _BRAKE = 1.0
 """Speed beyond pushing speed, per distance left to go [1/s]."""
 _CONE = 0.25
 """Largest slope of a force that the contact holds without sliding."""
-_SLIDE = 0.016
 _ALIGN = 0.6
+_STEEPEST = np.deg2rad(65.0)
+"""Beyond this angle to its normal, pushing on a face only turns the block."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +54,8 @@ class Style:
     """While pushing [m/s]."""
     bias: float = 0.0
     """Preference for going around on the left (negative) or on the right, in (-1, 1)."""
+    hurry: float = 0.0
+    """How far off the wanted contact it still pushes on, beyond what a careful hand does [m]."""
     noise: float = 0.0
     """Standard deviation of a move's error, per axis, as a share of the move's length."""
     noise_memory: float = 0.7
@@ -85,10 +92,18 @@ class Hand:
     def go(self, tool: Vector, goal: Vector, around: Obstacles) -> Vector:
         """Move (2,) [m] towards `goal` (2,), around obstacles."""
         way = route(tool, DEFAULT_WORKSPACE.project(goal), around, self.style.bias)
-        left = np.linalg.norm(np.diff(np.vstack([tool, way]), axis=0), axis=1).sum()
+        left = length(tool, way)
         # Slows down before it touches anything.
         speed = min(self.style.free_speed, self.style.push_speed + _BRAKE * left)
         return travel(tool, way, speed * self._period) - tool
+
+    def can_push(self, tool: Vector, block: Planar, travel_by: Vector, around: Obstacles) -> bool:
+        """Whether nothing keeps the tool from where it would begin to `push` the block."""
+        direction = unit(travel_by)
+        return any(
+            abs(face.angle_to(direction)) < _STEEPEST and _is_within_reach(face, offset, around)
+            for face, offset in _places_to_push(block, direction, tool, None)
+        )
 
     def push(
         self,
@@ -109,21 +124,17 @@ class Hand:
                 By default the block turns a face to the direction of travel.
         """
         direction = unit(travel_by)
-        options = [
-            (face, offset)
-            for face in faces_for(block, direction, tool)[:2]  # the others would pull
-            for offset in (_pushing_offset(face.angle_to(direction), turn), 0.0)
-        ]
+        options = _places_to_push(block, direction, tool, turn)
         face, offset = next(
             (option for option in options if _is_within_reach(*option, around)), options[0]
         )
         gap, here = face.gap_and_offset(tool)
-        if not _is_ready(gap, here):
-            return self.go(tool, face.touching(offset, READY_GAP), around)
         stride = self.style.push_speed * self._period
+        if not _is_ready(gap, here, _AHEAD * stride):
+            return self.go(tool, face.touching(offset, READY_GAP), around)
         # Sliding along the face comes first: pushing off the wanted contact turns the block.
-        slide = abs(offset - here)
-        step = min(stride, float(np.linalg.norm(travel_by))) * max(0.0, 1.0 - slide / _SLIDE)
+        slide, limit = abs(offset - here), _SLIDE + self.style.hurry
+        step = min(stride, float(np.linalg.norm(travel_by))) * max(0.0, 1.0 - slide / limit)
         return shortened(face.touching(offset) + direction * step - tool, max(gap, 0.0) + stride)
 
     def drive(
@@ -152,19 +163,32 @@ class Hand:
         return max(gap, 0.0) * face.inward + step * motion
 
 
+def _places_to_push(
+    block: Planar, direction: Vector, tool: Vector, turn: float | None
+) -> list[tuple[Face, float]]:
+    """Faces, and offsets on them [m], to push at in `direction` (2,), the best first."""
+    return [
+        (face, offset)
+        for face in faces_for(block, direction, tool)[:2]  # the others would pull
+        for offset in (_pushing_offset(face.angle_to(direction), turn), 0.0)
+    ]
+
+
 def _pushing_offset(angle: float, turn: float | None) -> float:
     """Where on a face to push at `angle` [rad] from its normal; `turn` as in `Hand.push`."""
     through_centre = translating_offset(angle)
     return clip_offset(through_centre + (_ALIGN * through_centre if turn is None else -turn))
 
 
-def _is_ready(gap: float, offset: float) -> bool:
-    return _READY_GAPS[0] < gap < _READY_GAPS[1] and abs(offset) < _READY_OFFSET
+def _is_ready(gap: float, offset: float, ahead: float = 0.0) -> bool:
+    """Whether the tool is at the face; one that pushes may be `ahead` [m] of what was seen."""
+    return min(_READY_GAPS[0], -ahead) < gap < _READY_GAPS[1] and abs(offset) < _READY_OFFSET
 
 
 def _is_within_reach(face: Face, offset: float, around: Obstacles) -> bool:
     """Whether nothing is in the way of a tool that wants to begin a push there."""
-    return _is_ready(*face.gap_and_offset(around.nearest_free(face.touching(offset, READY_GAP))))
+    ready = DEFAULT_WORKSPACE.project(face.touching(offset, READY_GAP))
+    return _is_ready(*face.gap_and_offset(around.nearest_free(ready)))
 
 
 @dataclass(frozen=True)

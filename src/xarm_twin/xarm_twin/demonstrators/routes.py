@@ -27,8 +27,12 @@ class Footprint:
 class Obstacles:
     """Rectangles, grown by the tool's radius and a clearance."""
 
-    def __init__(self, footprints: Sequence[Footprint], grow: float) -> None:
-        """Grow all `footprints` by `grow` [m] to every side."""
+    def __init__(self, footprints: Sequence[Footprint], grow: float, margin: float = 0.0) -> None:
+        """Grow all `footprints` by `grow` [m] to every side.
+
+        Ways around them keep `margin` [m] from the border of the workspace.
+        """
+        self._margin = margin
         count = len(footprints)
         self._centres = np.array([f.place.xy for f in footprints]).reshape(count, 2)
         self._axes = np.array([f.place.rotation for f in footprints]).reshape(count, 2, 2)
@@ -37,7 +41,8 @@ class Obstacles:
     def local(self, points: Points) -> Points:
         """Coordinates (N, M, 2) of `points` (N, 2) in the M rectangles' frames."""
         offsets = points[:, None, :] - self._centres[None]
-        return np.einsum('mji,nmj->nmi', self._axes, offsets)
+        x, y = offsets[..., :1], offsets[..., 1:]
+        return x * self._axes[:, 0] + y * self._axes[:, 1]
 
     def contain(self, points: Points) -> npt.NDArray[np.bool_]:
         """Say for each of `points` (N, 2) whether it is inside some rectangle."""
@@ -55,7 +60,7 @@ class Obstacles:
         return np.any(hit, axis=1)
 
     def corners(self) -> Points:
-        """Corners (K, 2) that are free and that the tool may reach."""
+        """Corners (K, 2) that are free and inside the workspace."""
         local = _SIGNS[None] * (self._half + _CORNER_SLACK)[:, None]
         points = self._centres[:, None] + np.einsum('mij,mkj->mki', self._axes, local)
         return self._free(points.reshape(-1, 2))
@@ -78,8 +83,9 @@ class Obstacles:
         return candidates[np.argmin(np.linalg.norm(candidates - point, axis=1))]
 
     def _free(self, points: Points) -> Points:
-        reachable = np.array([DEFAULT_WORKSPACE.contains(point) for point in points], dtype=bool)
-        return points[reachable & ~self.contain(points)]
+        free = points[~self.contain(points)]
+        inside = [DEFAULT_WORKSPACE.contains(point, self._margin) for point in free]
+        return free[np.array(inside, dtype=bool)]
 
 
 def route(start: Points, goal: Points, obstacles: Obstacles, bias: float = 0.0) -> Points:
@@ -129,6 +135,11 @@ def _dijkstra(cost: Points) -> list[int]:
     while np.isfinite(best[1]) and previous[path[0]] != 0:
         path.insert(0, int(previous[path[0]]))
     return path
+
+
+def length(start: Points, way: Points) -> float:
+    """Length [m] of `way` (K, 2) from `start` (2,)."""
+    return float(np.linalg.norm(np.diff(np.vstack([start, way]), axis=0), axis=1).sum())
 
 
 def travel(start: Points, way: Points, distance: float) -> Points:

@@ -1,5 +1,6 @@
 """Planar poses, and rejection sampling of layouts that leave the tool room to work."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ RECORDING_SEED = 2_000_000
 training data and one that is held out must not show the same layout."""
 
 MAX_DRAWS = 2000
+_DRAWS_PER_PLACE = 20
 _SIGNS = np.array([(1, 1), (-1, 1), (-1, -1), (1, -1)], dtype=float)
 
 
@@ -102,6 +104,35 @@ def draw(
         if accept(places):
             return places
     raise IbcError(f'no layout found in {MAX_DRAWS} draws: the areas are too narrow for the rules')
+
+
+def scatter(
+    area: Area, count: int, spacing: float, apart_from: np.ndarray, rng: np.random.Generator
+) -> list[Planar]:
+    """Sample poses one after the other, each at least `spacing` [m] from all others.
+
+    Args:
+        area: Where they may lie.
+        count: How many.
+        spacing: Between any two positions, and between each and `apart_from` [m].
+        apart_from: A point (2,) [m] to be left free.
+        rng: Where they come from.
+
+    Raises:
+        IbcError: There is hardly room for so many.
+    """
+    for _ in range(MAX_DRAWS):
+        places: list[Planar] = []
+        taken = [(float(apart_from[0]), float(apart_from[1]))]
+        for _ in range(_DRAWS_PER_PLACE * count):
+            place = area.sample(rng)
+            here = place.x, place.y
+            if all(math.dist(here, other) >= spacing for other in taken):
+                places.append(place)
+                taken.append(here)
+                if len(places) == count:
+                    return places
+    raise IbcError(f'no room found for {count} objects, {spacing} m apart, in {area}')
 
 
 def distance_to_segment(point: np.ndarray, start: np.ndarray, end: np.ndarray) -> float:

@@ -13,6 +13,7 @@ BLOCK_SIZE = 0.04
 RED: Colour = (0.80, 0.09, 0.08, 1.0)
 GREEN: Colour = (0.10, 0.58, 0.20, 1.0)
 BLUE: Colour = (0.10, 0.27, 0.78, 1.0)
+YELLOW: Colour = (0.93, 0.76, 0.06, 1.0)
 BLACK: Colour = (0.035, 0.035, 0.04, 1.0)
 
 

@@ -7,8 +7,9 @@ import numpy as np
 from ibc_contract.errors import IbcError
 from xarm_twin.tasks.insert import InsertTask
 from xarm_twin.tasks.layout import Area
-from xarm_twin.tasks.objects import BLUE, GREEN, RED, block
+from xarm_twin.tasks.objects import BLUE, GREEN, RED, YELLOW, block
 from xarm_twin.tasks.push import PushTask
+from xarm_twin.tasks.sort import SortTask
 from xarm_twin.tasks.task import Task
 
 TILT = np.deg2rad(6.0)
@@ -51,6 +52,21 @@ INSERT_BLUE = InsertTask(
     slot_area=Area((0.53, 0.55), (-0.04, 0.04), (-2 * TILT, 2 * TILT)),
 )
 
+SORT_BLUE_FROM_YELLOW = SortTask(
+    name='sort_blue_from_yellow',
+    label="push the blue blocks into the tray on the robot's left, the yellow ones into the other",
+    horizon_s=60.0,
+    colours=(
+        tuple(block(f'blue_{i}', BLUE) for i in range(4)),
+        tuple(block(f'yellow_{i}', YELLOW) for i in range(4)),
+    ),
+    block_area=Area((0.255, 0.405), (-0.19, 0.19)),
+    tray_areas=(
+        Area((0.545, 0.555), (0.125, 0.135), (-TILT, TILT)),
+        Area((0.545, 0.555), (-0.135, -0.125), (-TILT, TILT)),
+    ),
+)
+
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
@@ -58,6 +74,7 @@ TASKS: dict[str, Task] = {
         PUSH_RED_THEN_GREEN,
         PUSH_RED_GREEN_MULTIMODAL,
         INSERT_BLUE,
+        SORT_BLUE_FROM_YELLOW,
     )
 }
 TASK_NAMES = tuple(TASKS)

@@ -41,3 +41,5 @@ class Tray:
 
 TRAY = Tray(width=0.09, depth=0.09)
 """For one block, with room to spare."""
+WIDE_TRAY = Tray(width=0.19, depth=0.10)
+"""For four blocks: three beside each other, two behind each other."""
