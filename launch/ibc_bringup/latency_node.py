@@ -7,12 +7,14 @@ held off, and when it ends, by itself or by Ctrl-C, the arm rests where its last
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from geometry_msgs.msg import PoseStamped, Vector3Stamped
 from rclpy.node import Node
+from rclpy.parameter_client import AsyncParameterClient
 from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage
 from tqdm import tqdm
@@ -23,7 +25,9 @@ from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.messages import pose_xy, stamp_ns
 from ibc_contract.ros import newest
-from planar_arm.workspace import DEFAULT_WORKSPACE
+from planar_arm.errors import PlanarArmError
+from planar_arm.table import load_table
+from planar_arm.workspace import Workspace
 from xarm_planar_driver.arbitration import LONGEST_RAMP
 
 PATIENCE_S = 20.0
@@ -37,7 +41,9 @@ LATE_FRAME_S = 2.0
 DWELL_S = (1.0, 1.2)
 """Time from one step to the next, drawn at random: steps fall anywhere between two pictures."""
 POLL_S = 0.01
+DRIVER = 'xarm_planar_driver'
 IDLE = 'is the stack up, and the arm enabled, at home and not stopped?'
+SILENT_DRIVER = f'{DRIVER} does not say what its table is: {IDLE}'
 INPUTS = {
     topics.TCP_SETPOINT: f'no setpoints arrive: {IDLE}',
     topics.TCP_POSE: f'the arm tells no pose: {IDLE}',
@@ -76,6 +82,7 @@ class LatencyNode(Node):
         self._listen(topics.CAMERA_COMPRESSED, CompressedImage, lambda m: bytes(m.data), 10)
         for topic in (topics.TELEOP_DELTA, topics.POLICY_DELTA):
             self._overhear(topic)
+        self._driver = AsyncParameterClient(self, DRIVER)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._work, name='steps', daemon=True)
         self._thread.start()
@@ -142,10 +149,31 @@ class LatencyNode(Node):
         """To the side, where there is more room, (2,)."""
         here = self._kept[topics.TCP_SETPOINT][-1][2]
         sides = [np.array([0.0, 1.0]), np.array([0.0, -1.0])]
-        side = max(sides, key=lambda s: DEFAULT_WORKSPACE.depth(here + self._plan.length * s))
-        if not DEFAULT_WORKSPACE.contains(here + self._plan.length * side):
+        workspace = self._workspace()
+        side = max(sides, key=lambda s: workspace.depth(here + self._plan.length * s))
+        if not workspace.contains(here + self._plan.length * side):
             raise IbcError('there is no room for a step to either side: lead the arm elsewhere')
         return side
+
+    def _workspace(self) -> Workspace:
+        """Ask the driver where the tool may be: in the twin it is not where the site says."""
+        self._wait(self._driver.services_are_ready)
+        asked = self._driver.get_parameters(['table_file'])
+        self._wait(asked.done)
+        answer = asked.result()
+        if answer is None or not answer.values:
+            raise IbcError(SILENT_DRIVER)
+        try:
+            return load_table(answer.values[0].string_value).workspace
+        except PlanarArmError as error:
+            raise IbcError(f'{error}; run this where the stack was started') from None
+
+    def _wait(self, until: Callable[[], bool]) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not until():
+            if time.monotonic() > end:
+                raise IbcError(SILENT_DRIVER)
+            self._sleep(POLL_S)
 
     def _command(self, delta: Vector) -> int:
         """Send one move (2,) [m]; return its stamp [ns]."""

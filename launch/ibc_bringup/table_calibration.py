@@ -13,10 +13,10 @@ from planar_arm.calibration_file import today
 from planar_arm.errors import PlanarArmError
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.table import FILE, TableCalibration, read_calibration
-from planar_arm.table_fit import HOME_MARGIN, MIN_POINTS, TableFit, fit_table, require_reach
+from planar_arm.table_fit import MIN_POINTS, TableFit, fit_table, require_reach
 from planar_arm.tool import Tool
 from planar_arm.workspace import Workspace, convex_hull
-from planar_arm.xarm6 import HOME_XY
+from planar_arm.xarm6 import HOME_XY, TOOL_RADIUS
 
 GOOD_RESIDUAL = 0.003
 """Of a point that was touched with some care [m]."""
@@ -66,7 +66,18 @@ def read_points(path: Path) -> list[Point]:
     return [read_numbers(path, point, 3) for point in found]
 
 
-def solve(points: list[Point], inset: float, tool: Tool) -> TableFit:
+def said_before(site: Path) -> tuple[tuple[float, float], float]:
+    """Return home (x, y) and radius of the tool [m] of the table that the site has, or ours."""
+    try:
+        stored = read_calibration(site / FILE)
+    except PlanarArmError:
+        return HOME_XY, TOOL_RADIUS
+    return stored.home, stored.tool_radius
+
+
+def solve(
+    points: list[Point], inset: float, tool: Tool, home: tuple[float, float] = HOME_XY
+) -> TableFit:
     """Fit the table, and make sure that the arm reaches all of the workspace.
 
     Raises:
@@ -74,7 +85,7 @@ def solve(points: list[Point], inset: float, tool: Tool) -> TableFit:
     """
     kinematics = Xarm6Kinematics(tool=tool)
     try:
-        fit = fit_table(points, inset)
+        fit = fit_table(points, inset, home)
         require_reach(kinematics, fit.workspace)
     except PlanarArmError as error:
         raise IbcError(f'{error}; nothing was stored') from None
@@ -111,6 +122,8 @@ def describe(fit: TableFit, points: list[Point], tool: Tool) -> TableCalibration
         tool_height=fit.workspace.tool_height,
         polygon=list(fit.workspace.polygon),
         tool_length=tool.length,
+        tool_radius=tool.radius,
+        home=fit.workspace.home,
         date=today(),
         table_height=round(fit.height, 5),
         tilt_deg=round(math.degrees(fit.tilt), 3),
@@ -130,7 +143,9 @@ def stored_table(site: Path, tool: Tool) -> TableCalibration:
     return stored
 
 
-def narrow(stored: TableCalibration, points: list[Point], inset: float) -> TableCalibration:
+def narrow(
+    stored: TableCalibration, points: list[Point], inset: float, home: tuple[float, float]
+) -> TableCalibration:
     """Return the stored table with the polygon of where the tool was led; its height stays.
 
     Raises:
@@ -145,12 +160,8 @@ def narrow(stored: TableCalibration, points: list[Point], inset: float) -> Table
             )
     try:
         places = np.array(points).reshape(-1, 3)[:, :2]
-        workspace = Workspace(convex_hull(places), stored.tool_height).inset(inset)
+        workspace = Workspace(convex_hull(places), stored.tool_height, home).inset(inset)
+        workspace.require_home()
     except PlanarArmError as error:
         raise IbcError(f'{error}; nothing was stored') from None
-    if not workspace.contains(HOME_XY, HOME_MARGIN):
-        raise IbcError(
-            f'home, ({HOME_XY[0]}, {HOME_XY[1]}) m, is not {HOME_MARGIN * 1e3:g} mm inside the '
-            'polygon of these places; nothing was stored'
-        )
-    return dataclasses.replace(stored, polygon=list(workspace.polygon), date=today())
+    return dataclasses.replace(stored, polygon=list(workspace.polygon), home=home, date=today())

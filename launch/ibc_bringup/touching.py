@@ -13,7 +13,6 @@ from ibc_bringup.parameter_files import config_files, node_parameters
 from ibc_contract.errors import IbcError
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.tool import DEFAULT_TOOL, Tool
-from planar_arm.xarm6 import TOOL_RADIUS
 from xarm_planar_driver.hand_guiding import HandGuidedArm
 
 MOVING = 0.02
@@ -43,7 +42,7 @@ class ArmTip:
         A tool that is held askew touches with the edge of its lower end, not with the middle.
         """
         tip, axis = self._tip_and_axis()
-        edge = 0.0 if self._pin else TOOL_RADIUS * math.hypot(axis[0], axis[1])
+        edge = 0.0 if self._pin else self._tool.radius * math.hypot(axis[0], axis[1])
         return (tip - (0.0, 0.0, edge)).tolist()
 
     def free(self) -> None:

@@ -222,6 +222,17 @@ def test_points_that_were_noted_need_no_arm(site, capsys):
     assert calibrate(site, '--points', site / FILE) == 0
 
 
+def test_the_site_says_where_the_tool_waits_and_how_thick_it_is(site, capsys):
+    words = ('--home-mm', 300, -50, '--tool-radius-mm', 20)
+    assert calibrate(site, '--points', noted(site, touched()), *words) == 0
+    assert 'and waits at (0.3000, -0.0500) m' in capsys.readouterr().out
+    assert calibrate(site, '--points', site / FILE) == 0  # what was said stays said
+    table = load_table(site / FILE)
+    assert (table.workspace.home, table.tool_radius) == ((0.3, -0.05), 0.02)
+    assert calibrate(site, '--points', site / FILE, '--home-mm', 300, 275) == 1
+    assert 'home, (0.3, 0.275) m, is not 10 mm inside' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ('points', 'said'),
     [

@@ -62,6 +62,19 @@ def add_table(actions: Any) -> None:
         metavar='MM',
         help=f'from the outermost points to the workspace ({INSET_MM:g}; with --led 0)',
     )
+    action.add_argument(
+        '--home-mm',
+        type=number(-1000, 1000),
+        nargs=2,
+        metavar=('X', 'Y'),
+        help='where the tool waits, in link_base (as before, else 240 0)',
+    )
+    action.add_argument(
+        '--tool-radius-mm',
+        type=number(1, 100),
+        metavar='MM',
+        help='of the lower end of the tool (as before, else 12.7)',
+    )
     action.add_argument('--json', action='store_true', help='print one JSON object')
     action.set_defaults(run=table)
 
@@ -77,15 +90,20 @@ def table(arguments: argparse.Namespace) -> int:
         raise IbcError('--free and --led move an arm: give --robot-ip')
     if arguments.free and arguments.led:
         raise IbcError('--led is for an arm that a stack moves, --free for one that hands move')
-    tool = site_tool(arguments.site)
+    home, radius = steps.said_before(arguments.site)
+    if arguments.home_mm:
+        home = (arguments.home_mm[0] / 1e3, arguments.home_mm[1] / 1e3)
+    if arguments.tool_radius_mm:
+        radius = arguments.tool_radius_mm / 1e3
+    tool = dataclasses.replace(site_tool(arguments.site), radius=radius)
     stored = steps.stored_table(arguments.site, tool) if arguments.led else None
     points = steps.read_points(arguments.points) if arguments.points else _gather(arguments, tool)
     default_mm = 0.0 if arguments.led else INSET_MM
     inset = (default_mm if arguments.inset_mm is None else arguments.inset_mm) / 1e3
     if stored is not None:
-        found, warnings = steps.narrow(stored, points, inset), []
+        found, warnings = steps.narrow(stored, points, inset, home), []
     else:
-        fit = steps.solve(points, inset, tool)
+        fit = steps.solve(points, inset, tool, home)
         found, warnings = steps.describe(fit, points, tool), steps.judge(fit)
     path = save_table(arguments.site, found)
     _show(path, found, warnings, arguments.json)
@@ -131,6 +149,8 @@ def _show(path: Path, found: 'TableCalibration', warnings: list[str], as_json: b
     sys.stdout.write(f'the tool works at z = {found.tool_height * 1e3:.1f} mm, inside\n')
     for x, y in found.polygon:
         sys.stdout.write(f'  ({x:.4f}, {y:.4f}) m\n')
+    x, y = found.home
+    sys.stdout.write(f'and waits at ({x:.4f}, {y:.4f}) m\n')
     for index, residual_mm in enumerate(found.residuals_mm, 1):
         sys.stdout.write(f'point {index}: {residual_mm:+.1f} mm from the plane of the others\n')
     for warning in warnings:

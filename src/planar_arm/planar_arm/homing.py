@@ -84,6 +84,6 @@ def _leg_speed(
 
 
 def _above_home(kinematics: Xarm6Kinematics, workspace: Workspace) -> tuple[Vector, Vector]:
-    home = kinematics.planar(xarm6.HOME_XY, xarm6.HOME_Q)
-    above = kinematics.inverse((*xarm6.HOME_XY, workspace.tool_height + CLEARANCE), home)
+    home = kinematics.planar(workspace.home, xarm6.HOME_Q)
+    above = kinematics.inverse((*workspace.home, workspace.tool_height + CLEARANCE), home)
     return above, home

@@ -12,6 +12,7 @@ from planar_arm.calibration_file import write_calibration
 from planar_arm.errors import BadGeometry
 from planar_arm.tool import DEFAULT_TOOL
 from planar_arm.workspace import DEFAULT_WORKSPACE, Workspace
+from planar_arm.xarm6 import HOME_XY, TOOL_RADIUS
 
 FILE = Path('calibration', 'table.yaml')
 """Where it lies in the folder of a site."""
@@ -37,6 +38,10 @@ class TableCalibration:
     """Corners (x, y) of what the tool's centre may not leave [m]."""
     tool_length: Annotated[float, Field(ge=0.01, le=0.5)]
     """Of the tool that touched the table [m]."""
+    tool_radius: Annotated[float, Field(ge=0.001, le=0.1)] = TOOL_RADIUS
+    """The same [m]."""
+    home: tuple[Coordinate, Coordinate] = HOME_XY
+    """Where the tool waits (x, y) [m]."""
     date: str = ''
     """ISO 8601, UTC."""
     table_height: float | None = None
@@ -50,8 +55,10 @@ class TableCalibration:
     """How far each of them lies above the plane through the others."""
 
     def table(self) -> 'Table':
-        """Return what of it moves the arm; BadGeometry if its polygon cannot be."""
-        return Table(Workspace(tuple(self.polygon), self.tool_height), self.tool_length)
+        """Return what of it moves the arm; BadGeometry if polygon or home cannot be."""
+        workspace = Workspace(tuple(self.polygon), self.tool_height, self.home)
+        workspace.require_home()
+        return Table(workspace, self.tool_length, self.tool_radius)
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,8 @@ class Table:
     workspace: Workspace
     tool_length: float
     """Of the tool that it was touched with [m]."""
+    tool_radius: float = TOOL_RADIUS
+    """Of its lower end [m]."""
 
     def require_tool(self, length: float) -> None:
         """Raise BadGeometry unless a tool of `length` [m] is the one that touched the table."""
@@ -108,7 +117,7 @@ def save_table(site: Path, calibration: TableCalibration) -> Path:
     path = site / FILE
     plain = {
         key: [list(point) if isinstance(point, tuple) else point for point in value]
-        if isinstance(value, list)
+        if isinstance(value, list | tuple)
         else value
         for key, value in asdict(calibration).items()
         if value not in (None, '', [])

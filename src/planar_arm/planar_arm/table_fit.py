@@ -28,8 +28,6 @@ MAX_RISE = 0.008
 place, which still pushes a block of 40 mm below its middle."""
 MAX_RESIDUAL = 0.005
 """A point further from the plane of the others was not on it, or the table is not flat [m]."""
-HOME_MARGIN = 0.01
-"""Home lies inside the polygon by this much [m]."""
 GRID = 0.05
 """Places inside the polygon that the arm must reach are so far apart [m]."""
 
@@ -63,12 +61,13 @@ class _Plane:
         return self.height + (np.asarray(places) - self.middle) @ self.slope
 
 
-def fit_table(points: npt.ArrayLike, inset: float) -> TableFit:
+def fit_table(points: npt.ArrayLike, inset: float, home: tuple[float, float] = HOME_XY) -> TableFit:
     """Fit plane and workspace to places of the table that the tool's end has touched.
 
     Args:
         points: (n, 3) in `link_base` [m]; the outermost ones are the corners.
         inset: From these corners to the workspace [m].
+        home: Where the tool shall wait (x, y) [m].
 
     Raises:
         BadGeometry: Too few points, points on a line, points that are in no one plane, a table that
@@ -96,12 +95,8 @@ def fit_table(points: npt.ArrayLike, inset: float) -> TableFit:
             'Level the table to the base of the robot'
         )
     top = max(float(heights.max()), float(touched[:, 2].max()))
-    workspace = Workspace(outline.polygon, round(top + CLEARANCE, 5))
-    if not workspace.contains(HOME_XY, HOME_MARGIN):
-        raise BadGeometry(
-            f'home, ({HOME_XY[0]}, {HOME_XY[1]}) m, is not {HOME_MARGIN * 1e3:g} mm inside the '
-            'polygon of the touched points: touch corners on all sides of it'
-        )
+    workspace = Workspace(outline.polygon, round(top + CLEARANCE, 5), home)
+    workspace.require_home()
     middle = np.mean(workspace.polygon, axis=0)
     return TableFit(workspace, float(plane.at(middle)), tilt, rise, residuals)
 
@@ -111,7 +106,7 @@ def require_reach(kinematics: Xarm6Kinematics, workspace: Workspace) -> None:
     x0, y0, x1, y1 = workspace.bounds
     grid = [(x, y) for x in np.arange(x0, x1, GRID) for y in np.arange(y0, y1, GRID)]
     try:
-        home = kinematics.inverse((*HOME_XY, workspace.tool_height), HOME_Q)
+        home = kinematics.planar(workspace.home, HOME_Q)
         for place in (*workspace.polygon, *filter(workspace.contains, grid)):
             kinematics.inverse((*place, workspace.tool_height), home)
     except UnreachablePose as error:

@@ -13,6 +13,8 @@ class Tool:
     """From the flange to its lower end [m]."""
     mass: float = xarm6.TOOL_MASS
     """With its adapter [kg]; its centre is taken to be half way down."""
+    radius: float = xarm6.TOOL_RADIUS
+    """Of its lower end [m]."""
 
 
 DEFAULT_TOOL = Tool()

@@ -7,6 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from planar_arm.errors import BadGeometry
+from planar_arm.xarm6 import HOME_XY
+
+HOME_MARGIN = 0.01
+"""Home lies inside the polygon by this much [m]."""
 
 
 @dataclass(frozen=True)
@@ -20,12 +24,14 @@ class Workspace:
     """Corners (x, y) [m]."""
     tool_height: float
     """z of `link_tcp` while the tool works [m]."""
+    home: tuple[float, float] = HOME_XY
+    """Where the tool waits (x, y) [m]."""
 
     def __post_init__(self) -> None:
         corners = np.asarray(self.polygon, dtype=float)
         if corners.ndim != 2 or corners.shape[0] < 3 or corners.shape[1] != 2:
             raise BadGeometry(f'workspace needs at least 3 corners (x, y), got {self.polygon!r}')
-        if not np.isfinite(corners).all() or not np.isfinite(self.tool_height):
+        if not np.isfinite((*corners.flat, self.tool_height, *self.home)).all():
             raise BadGeometry(f'workspace has a number that is not finite: {self!r}')
         edges = np.roll(corners, -1, axis=0) - corners
         turns = _cross(edges, np.roll(edges, -1, axis=0))
@@ -84,6 +90,14 @@ class Workspace:
         nearest = int(np.argmin(np.linalg.norm(feet - point, axis=1)))
         return feet[nearest]
 
+    def require_home(self) -> None:
+        """Raise BadGeometry unless home lies inside, with HOME_MARGIN around it."""
+        if not self.contains(self.home, HOME_MARGIN):
+            raise BadGeometry(
+                f'home, ({self.home[0]}, {self.home[1]}) m, is not {HOME_MARGIN * 1e3:g} mm inside '
+                f'the polygon of the workspace'
+            )
+
     def inset(self, margin: float) -> 'Workspace':
         """Return what is inside by at least `margin` [m], to a tenth of a millimetre.
 
@@ -94,7 +108,7 @@ class Workspace:
         for corner, normal in zip(self._corners, self._normals, strict=True):
             kept = _clipped(kept, (kept - corner) @ normal - margin)
         try:
-            return Workspace(convex_hull(np.round(kept, 4)), self.tool_height)
+            return Workspace(convex_hull(np.round(kept, 4)), self.tool_height, self.home)
         except BadGeometry:
             raise BadGeometry(
                 f'nothing of the workspace is {margin * 1e3:g} mm inside: {self.polygon!r}'

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from planar_arm.calibration_file import older_than, today
 from planar_arm.errors import BadGeometry
+from planar_arm.homing import points_home
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.table import FILE, TableCalibration, load_table, save_table
 from planar_arm.table_fit import CLEARANCE, MAX_RISE, fit_table, require_reach
@@ -130,11 +131,28 @@ def test_a_stored_table_is_read_back(tmp_path):
     assert re.fullmatch(rf'{path} is \d{{4}} days old', older_than(path, 90))
 
 
+def test_home_is_where_the_site_says(tmp_path):
+    (tmp_path / 'table.yaml').write_text(GOOD + 'home: [0.4, 0.1]\n')
+    workspace = load_table(tmp_path / 'table.yaml').workspace
+    assert workspace.home == (0.4, 0.1)
+    assert workspace.inset(0.01).home == (0.4, 0.1)
+    here = fit_table(touched(0.02), INSET, (0.45, -0.05)).workspace
+    assert here.home == (0.45, -0.05)
+    kinematics = Xarm6Kinematics(here)
+    require_reach(kinematics, here)
+    way = points_home(kinematics, here, HOME_Q)
+    np.testing.assert_allclose(way[-1], (0.45, -0.05, here.tool_height), atol=1e-4)
+    kinematics.close()
+
+
 def test_the_twin_has_its_own():
     assert load_table('twin').workspace is DEFAULT_WORKSPACE
 
 
-GOOD = 'tool_height: 0.03\npolygon: [[0.2, -0.2], [0.5, -0.2], [0.5, 0.2]]\ntool_length: 0.15\n'
+GOOD = (
+    'tool_height: 0.03\npolygon: [[0.2, -0.2], [0.5, -0.2], [0.5, 0.2], [0.2, 0.2]]\n'
+    'tool_length: 0.15\n'
+)
 
 
 @pytest.mark.parametrize(
@@ -148,6 +166,7 @@ GOOD = 'tool_height: 0.03\npolygon: [[0.2, -0.2], [0.5, -0.2], [0.5, 0.2]]\ntool
         (GOOD.replace('0.5, -0.2', '500, -200'), r'polygon.1.0: .* less than or equal to 1'),
         (GOOD.replace('0.5, -0.2', '0.3, 0.1], [0.5, -0.2'), 'not convex'),
         (GOOD + 'tool_hight: 0.04\n', 'tool_hight'),
+        (GOOD + 'home: [0.495, 0.0]\n', r'home, \(0.495, 0.0\) m, is not 10 mm inside'),
     ],
 )
 def test_a_file_that_cannot_be_is_refused(tmp_path, text, said):

@@ -9,8 +9,7 @@ from pydantic import AfterValidator, Field
 from ibc_contract.errors import IbcError
 from planar_arm.camera_model import load_camera_pose
 from planar_arm.errors import PlanarArmError
-from planar_arm.table import TWIN, load_table
-from planar_arm.workspace import Workspace
+from planar_arm.table import TWIN, Table, load_table
 from xarm_twin.config import load_scene
 
 
@@ -48,10 +47,10 @@ class TeleopConfig:
     ] = ''
 
 
-def workspace(config: TeleopConfig) -> Workspace:
-    """Return where the tool may be led: what `config` names, or the twin's."""
+def table(config: TeleopConfig) -> Table:
+    """Return where the tool may be led, and which tool: what `config` names, or the twin's."""
     try:
-        return load_table(config.table_file or TWIN).workspace
+        return load_table(config.table_file or TWIN)
     except PlanarArmError as error:
         raise IbcError(str(error)) from None
 

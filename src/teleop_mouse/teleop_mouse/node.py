@@ -25,8 +25,9 @@ from ibc_contract.ros import Diagnostics, declare_config, latched, newest, statu
 from ibc_contract.runner import run
 from planar_arm.calibration_file import older_than
 from planar_arm.camera_model import CameraModel
+from planar_arm.errors import PlanarArmError
 from planar_arm.lens import Lens
-from teleop_mouse.config import TeleopConfig, camera_pose, workspace
+from teleop_mouse.config import TeleopConfig, camera_pose, table
 from teleop_mouse.keys import QUIT, find_key
 from teleop_mouse.overlay import Marks
 from teleop_mouse.pointer import Lead, Point, Pointer, board_point
@@ -61,7 +62,8 @@ class TeleopMouse(Node):
             self.get_logger().warning(
                 f'{age}: if the camera may have moved, ibc calibrate camera again'
             )
-        self._workspace = workspace(self._config)
+        self._table = table(self._config)
+        self._workspace = self._table.workspace
         self._lead = Lead(self._workspace, self._config.max_speed)
         self._init_state()
         self._deltas = self.create_publisher(Vector3Stamped, topics.TELEOP_DELTA, newest())
@@ -166,6 +168,9 @@ class TeleopMouse(Node):
     def _guarded(self, loop: Any) -> None:
         try:
             loop()
+        except IbcError as error:
+            self.get_logger().error(str(error))
+            self.exit_code = 1
         except Exception:
             if not self._stop.is_set():
                 self.get_logger().error(f'{loop.__name__} failed:\n{traceback.format_exc()}')
@@ -219,8 +224,8 @@ class TeleopMouse(Node):
         finally:
             self._pointer = Pointer(press_id=self._pointer.press_id)
             window.close()
-            if self.exit_code is None:
-                self.exit_code = 0
+        if self.exit_code is None:
+            self.exit_code = 0
 
     def _decode(self, image: CompressedImage, last: np.ndarray | None) -> np.ndarray | None:
         try:
@@ -235,9 +240,7 @@ class TeleopMouse(Node):
         size = (round(width * scale), round(height * scale))
         info = self._info
         if info is not None:
-            lens = Lens(info.distortion_model, tuple(info.d))
-            model = CameraModel.from_info(info.width, info.height, info.k, self._pose, lens)
-            self._view = model.scaled(*size)
+            self._view = self._model(info).scaled(*size)
         screen = Screen(
             rgb=rgb,
             view=self._view,
@@ -254,11 +257,19 @@ class TeleopMouse(Node):
         )
         window.show(render(screen, size, self._workspace), size[1])
 
+    def _model(self, info: CameraInfo) -> CameraModel:
+        """Return the camera that `info` tells of; IbcError if a pixel of it cannot be placed."""
+        try:
+            lens = Lens(info.distortion_model, tuple(info.d))
+            return CameraModel.from_info(info.width, info.height, info.k, self._pose, lens)
+        except PlanarArmError as error:
+            raise IbcError(f'nobody can be led by {topics.CAMERA_INFO}: {error}') from None
+
     def _marks(self) -> Marks:
         aim, target, view, pointer = None, self._lead.target, self._view, self._pointer
         if target is not None and view is not None:
             aim = board_point(view, (pointer.x, pointer.y), self._workspace.tool_height)
-        return Marks(self._fresh_setpoint(), target, aim)
+        return Marks(self._fresh_setpoint(), target, aim, self._table.tool_radius)
 
     def _press(self, code: int) -> bool:
         """Obey a key; return whether it asks to quit."""

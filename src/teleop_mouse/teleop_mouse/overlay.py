@@ -41,6 +41,8 @@ class Marks:
     """Where the moves sent so far should bring it, (2,) [m]; None while it is not led."""
     aim: Point | None = None
     """What the pointer points at, (2,) [m]."""
+    tool_radius: float = TOOL_RADIUS
+    """Of the ring around the setpoint [m]."""
 
 
 def draw_marks(image: Image, view: CameraModel, workspace: Workspace, marks: Marks) -> None:
@@ -54,7 +56,7 @@ def draw_marks(image: Image, view: CameraModel, workspace: Workspace, marks: Mar
         _dashed(image, view, target, inside, workspace.tool_height)
         _cross(image, view, inside, workspace.tool_height, AMBER)
     if setpoint is not None:
-        ring = setpoint + TOOL_RADIUS * np.stack([np.cos(CIRCLE), np.sin(CIRCLE)], axis=1)
+        ring = setpoint + marks.tool_radius * np.stack([np.cos(CIRCLE), np.sin(CIRCLE)], axis=1)
         _polygon(image, view, ring, workspace.tool_height, GREEN if led else WHITE, thickness=2)
     if target is not None:
         dot = _fixed(view, target[None], workspace.tool_height)

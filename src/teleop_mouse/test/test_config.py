@@ -6,7 +6,7 @@ from ibc_contract.errors import IbcError
 from planar_arm.camera_model import look_at
 from planar_arm.table import TableCalibration, save_table
 from planar_arm.workspace import DEFAULT_WORKSPACE
-from teleop_mouse.config import TeleopConfig, camera_pose, workspace
+from teleop_mouse.config import TeleopConfig, camera_pose, table
 from xarm_twin.config import load_scene
 
 
@@ -34,10 +34,10 @@ def test_a_bad_camera_pose_is_refused_by_name(tmp_path):
 
 
 def test_the_tool_is_led_over_the_sites_table(tmp_path):
-    assert workspace(TeleopConfig()) is DEFAULT_WORKSPACE
+    assert table(TeleopConfig()).workspace is DEFAULT_WORKSPACE
     triangle = [(0.2, -0.1), (0.5, 0.0), (0.2, 0.2)]
     path = save_table(tmp_path, TableCalibration(0.05, triangle, tool_length=0.15))
-    found = workspace(TeleopConfig(table_file=str(path)))
+    found = table(TeleopConfig(table_file=str(path))).workspace
     assert (found.tool_height, list(found.polygon)) == (0.05, triangle)
     with pytest.raises(IbcError, match=r'none\.yaml.*ibc calibrate table SITE'):
-        workspace(TeleopConfig(table_file=str(tmp_path / 'none.yaml')))
+        table(TeleopConfig(table_file=str(tmp_path / 'none.yaml')))

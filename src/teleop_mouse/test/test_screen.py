@@ -33,6 +33,12 @@ def around(image, p_xy, radius=3):
     return image[y - radius : y + radius + 1, x - radius : x + radius + 1]
 
 
+def test_the_ring_is_as_wide_as_the_tool():
+    thick = SETPOINT + np.array([0.0, 0.04])
+    assert not has(around(draw(marks=Marks(SETPOINT)), thick), WHITE)
+    assert has(around(draw(marks=Marks(SETPOINT, tool_radius=0.04)), thick), WHITE)
+
+
 def test_the_image_is_scaled_and_the_bar_is_below_it():
     canvas = draw()
     assert canvas.dtype == np.uint8

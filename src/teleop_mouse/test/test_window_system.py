@@ -41,6 +41,7 @@ class Robot(Node):
         self.calls = []
         self.clock_ahead_ns = 0
         self._model = load_scene().camera.model()
+        self.lens = 'plumb_bob', [0.0] * 5
         rgb = np.full((360, 640, 3), (150, 160, 170), np.uint8)
         self._jpeg = encode_jpeg(rgb)
         self._image = self.create_publisher(CompressedImage, topics.CAMERA_COMPRESSED, newest())
@@ -81,6 +82,7 @@ class Robot(Node):
         stamp = (self.get_clock().now() + ahead).to_msg()
         image.header.stamp = info.header.stamp = stamp
         info.width, info.height, info.k = model.width, model.height, model.K
+        info.distortion_model, info.d = self.lens
         self._info.publish(info)
         self._image.publish(image)
 
@@ -260,6 +262,13 @@ def test_a_missing_service_is_named_in_the_log(ros, desktop):
     assert session.quits() == 0
     assert 'arm/home is not offered: is xarm_planar_driver running?' in session.stop()
     robot.destroy_node()
+
+
+def test_a_lens_that_is_not_known_ends_it_with_one_line(session, robot):
+    robot.lens = 'rational_polynomial', [0.1] * 8
+    assert session.quits() == 1
+    (line,) = session.stop().splitlines()
+    assert f"led by {topics.CAMERA_INFO}: lens 'rational_polynomial' with 8 coefficients" in line
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,12 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from planar_arm.table import TableCalibration, save_table
-from planar_arm.xarm6 import HOME_XY
 from waiting import wait_for
 from xarm_planar_driver.errors import ArmError
 from xarm_planar_driver.phases import Request
 
 TOOL_LENGTH, TOOL_HEIGHT = 0.14, 0.035
+HOME = (0.3, 0.02)
 POLYGON = [(0.22, -0.1), (0.5, -0.15), (0.52, 0.2), (0.21, 0.12)]
 
 
@@ -46,7 +46,7 @@ def test_a_driver_that_starts_by_itself_ends_with_what_to_run(make_stage, emulat
 
 
 def test_the_tool_moves_over_the_sites_table(connect, emulator, tmp_path):
-    path = save(tmp_path)
+    path = save(tmp_path, home=HOME)
     under_test = connect(emulator, table_file=path, tool_length=TOOL_LENGTH, tool_mass=0.25)
     driver = under_test.driver
     assert driver.request(Request.ENABLE).result(60.0).success
@@ -54,7 +54,8 @@ def test_the_tool_moves_over_the_sites_table(connect, emulator, tmp_path):
     assert settings.tcp_offset[2] == pytest.approx(1e3 * TOOL_LENGTH, abs=1e-3)
     assert settings.tcp_load[0] == pytest.approx(0.25)
     assert settings.tcp_load[3] == pytest.approx(1e3 * TOOL_LENGTH / 2)
-    assert math.dist(tool_end(emulator), (*HOME_XY, TOOL_HEIGHT)) < 1e-3
+    assert math.dist(tool_end(emulator), (*HOME, TOOL_HEIGHT)) < 1e-3
+    assert under_test.newest.tool_height == TOOL_HEIGHT
     for _ in range(60):  # far beyond the corner
         under_test.move(0.02, -0.015)
         time.sleep(0.05)

@@ -159,6 +159,11 @@ class ArmMotion:
         return step.setpoint_xy
 
     @property
+    def tool_height(self) -> float:
+        """Of the plane in which the tool works [m]."""
+        return self._workspace.tool_height
+
+    @property
     def activity(self) -> str:
         """The phase, for people; moving home in the plane counts as homing."""
         return Phase.HOMING if self._going_home else self.phase
@@ -269,7 +274,7 @@ class ArmMotion:
 
     def _go_home(self, t: float) -> None:
         self._going_home = True
-        self._servo.goto(xarm6.HOME_XY, t, self._settings.home_speed)
+        self._servo.goto(self._workspace.home, t, self._settings.home_speed)
 
     def _step_home(self, way: WayHome) -> None:
         q = way.step(self._q_measured)

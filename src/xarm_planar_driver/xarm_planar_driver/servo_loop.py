@@ -51,6 +51,8 @@ class TickReport:
     stamp_ns: int
     setpoint_xy: Vector | None
     """Commanded point (2,) [m]; None while no plane motion is commanded."""
+    tool_height: float
+    """Of the plane in which it lies [m]."""
     measured_ns: int
     q: Vector
     """Measured joint positions (6,) [rad]."""
@@ -257,6 +259,7 @@ class ServoLoop:
                 phase=self._motion.phase,
                 stamp_ns=now_ns,
                 setpoint_xy=setpoint,
+                tool_height=self._motion.tool_height,
                 measured_ns=measured_ns,
                 q=q,
                 velocities=velocities,

@@ -10,7 +10,6 @@ from sensor_msgs.msg import JointState
 import planar_arm.xarm6 as xarm6
 from ibc_contract import topics
 from ibc_contract.ros import newest
-from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_planar_driver.servo_loop import TickReport
 
 
@@ -24,7 +23,6 @@ class TickPublisher:
         self._tcp_setpoint = PoseStamped()
         for message in (self._joint_states, self._tcp_pose, self._tcp_setpoint):
             message.header.frame_id = topics.LINK_BASE
-        self._tcp_setpoint.pose.position.z = DEFAULT_WORKSPACE.tool_height
         _fill_orientation(self._tcp_setpoint, xarm6.TOOL_DOWN_XYZW)
         self._joints = node.create_publisher(JointState, topics.JOINT_STATES, newest(10))
         self._poses = node.create_publisher(PoseStamped, topics.TCP_POSE, newest(10))
@@ -44,8 +42,8 @@ class TickPublisher:
         self._poses.publish(self._tcp_pose)
         if report.setpoint_xy is not None:
             self._tcp_setpoint.header.stamp = Time(nanoseconds=report.stamp_ns).to_msg()
-            self._tcp_setpoint.pose.position.x = float(report.setpoint_xy[0])
-            self._tcp_setpoint.pose.position.y = float(report.setpoint_xy[1])
+            goal = self._tcp_setpoint.pose.position
+            goal.x, goal.y, goal.z = *map(float, report.setpoint_xy), report.tool_height
             self._setpoints.publish(self._tcp_setpoint)
 
 
