@@ -39,12 +39,22 @@ def add_parser(subparsers: Any) -> None:
         metavar='N',
         help='dimensions; several: success over their number (2)',
     )
-    pushing = _add_study(studies, 'pushing-states', 'pushing a block, from its pose (Table 3)')
-    _add_episodes(pushing)
-    pushing.add_argument(
+    _add_pushing(_add_study(studies, 'pushing-states', 'pushing a block, from its pose (Table 3)'))
+    pixels = _add_study(studies, 'pushing-pixels', 'pushing a block, seen by a camera (Table 3)')
+    _add_pushing(pixels)
+    pixels.add_argument(
+        '--model',
+        metavar='MODEL',
+        help='train nothing, and judge this bundle, run or name of a model by --episodes',
+    )
+
+
+def _add_pushing(parser: argparse.ArgumentParser) -> None:
+    _add_episodes(parser)
+    parser.add_argument(
         '--task', choices=('single', 'multi'), default='single', help='targets (%(default)s)'
     )
-    pushing.add_argument(
+    parser.add_argument(
         '--form',
         choices=('fixed', 'faithful'),
         default='fixed',
@@ -59,7 +69,9 @@ def _add_study(studies: Any, name: str, what: str) -> argparse.ArgumentParser:
         '--preset',
         choices=presets,
         default='quick',
-        help='minutes on a CPU, or as in the paper (%(default)s)'
+        help='minutes on a CPU, minutes on a GPU, or as in the paper (%(default)s)'
+        if 'gpu' in presets
+        else 'minutes on a CPU, or as in the paper (%(default)s)'
         if 'paper' in presets
         else 'minutes on a CPU; the paper has no table for this study (%(default)s)',
     )
@@ -195,6 +207,38 @@ def _pushing(arguments: argparse.Namespace) -> int:
     return _compared(arguments, name, study, PAPER[arguments.task], **facts)
 
 
+def _pushing_pixels(arguments: argparse.Namespace) -> int:
+    from ibc_studies.preset import load_preset
+    from ibc_studies.pushing import PushingConfig
+    from ibc_studies.pushing_pixels_study import PAPER, study_pushing_pixels
+
+    config = PushingConfig(task=arguments.task, form=arguments.form)
+    if arguments.model is not None:
+        return _pushing_model(arguments, config)
+    preset = load_preset('pixels', arguments.preset)
+    name = f'pushing-pixels-{arguments.task}-{arguments.form}-{arguments.preset}'
+    study = partial(study_pushing_pixels, config, preset)
+    facts = {'task': arguments.task, 'form': arguments.form}
+    return _compared(arguments, name, study, PAPER[arguments.task], **facts)
+
+
+def _pushing_model(arguments: argparse.Namespace, config: Any) -> int:
+    from ibc_studies.pushing_pixels_study import PAPER, measure_model
+
+    workers = min(os.cpu_count() or 1, arguments.episodes)
+    summary = measure_model(arguments.model, config, arguments.episodes, workers=workers).to_dict()
+    name = f'pushing-pixels-{arguments.task}-{arguments.form}'
+    folder = arguments.folder or Path('runs') / f'study-{name}-{Path(arguments.model).name}'
+    folder.mkdir(parents=True, exist_ok=True)
+    low, high = summary['wilson95']
+    paper = PAPER[arguments.task]
+    facts = {'study': name, 'model': str(arguments.model), 'paper': paper}
+    facts |= {'task': arguments.task, 'form': arguments.form}
+    line = f'{arguments.model}: {summary["success_rate"]:.1%} [{low:.3f}, {high:.3f}] '
+    line += f'of {summary["episodes"]} episodes'
+    return _tell(arguments, folder, {**facts, **summary}, [line, f'paper: {paper}'])
+
+
 def _compared(
     arguments: argparse.Namespace,
     name: str,
@@ -255,5 +299,6 @@ _STUDIES: dict[str, tuple[Callable[[argparse.Namespace], int], tuple[str, ...]]]
     'coordinates': (_coordinates, ('quick',)),
     'particle': (_particle, ('quick', 'paper')),
     'pushing-states': (_pushing, ('quick', 'paper')),
+    'pushing-pixels': (_pushing_pixels, ('quick', 'gpu', 'paper')),
 }
 """What runs each study, and the presets that there are."""

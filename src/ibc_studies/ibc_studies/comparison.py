@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ibc_studies.demonstrations import Demonstrations
 from ibc_studies.preset import StudyPreset
 from implicit_bc.batched import BatchedPolicy
 from implicit_bc.nearest_neighbor import NearestNeighborPolicy
 from implicit_bc.paired import sign_test
 from implicit_bc.training.config import TrainConfig
-from implicit_bc.training.data import ArrayData
+from implicit_bc.training.data import TrainingData
 from implicit_bc.training.trainer import fit
 from implicit_bc.wilson import wilson_interval
 
@@ -57,8 +56,7 @@ class Row:
 
 def compare(
     preset: StudyPreset,
-    demonstrations: Demonstrations,
-    action_limits: tuple[float, float],
+    data: TrainingData,
     judge: Judge,
     seeds: Sequence[int],
     episodes: int,
@@ -69,8 +67,7 @@ def compare(
 
     Args:
         preset: What to train.
-        demonstrations: What to learn from.
-        action_limits: Lowest and highest number of an action.
+        data: What to learn from.
         judge: Lets a policy act.
         seeds: Of training.
         episodes: To act in, per seed: the first run has layouts 0 to `episodes` - 1, the second one
@@ -79,13 +76,6 @@ def compare(
         folder: Takes the runs, one below `policy/seed`; what is trained already is resumed.
         paper: Success rates in the paper, by policy.
     """
-    data = ArrayData(
-        demonstrations.observations,
-        demonstrations.actions,
-        demonstrations.episode,
-        preset.history,
-        action_limits,
-    )
     outcomes = []
     for name, config in preset.policies.items():
         outcomes.append(_trained(name, config, data, judge, seeds, episodes, folder / name))
@@ -122,7 +112,7 @@ class _Outcome:
 def _trained(
     name: str,
     config: TrainConfig,
-    data: ArrayData,
+    data: TrainingData,
     judge: Judge,
     seeds: Sequence[int],
     episodes: int,
@@ -141,7 +131,7 @@ def _trained(
     return _Outcome(name, won, max(steps), float(np.mean(seconds)), parameters)
 
 
-def _nearest(data: ArrayData, judge: Judge, episodes: int) -> _Outcome:
+def _nearest(data: TrainingData, judge: Judge, episodes: int) -> _Outcome:
     started = time.monotonic()
     policy = NearestNeighborPolicy(data, np.arange(len(data.actions)))
     seconds = time.monotonic() - started

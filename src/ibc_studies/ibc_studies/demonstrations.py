@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from implicit_bc.training.data import ArrayData
+
 DEMONSTRATION_SEED = 1_000_000
 """First episode seed of demonstrations: far from those of evaluations, which count up from 0."""
 
@@ -29,6 +31,15 @@ class Demonstrations:
     def lengths(self) -> npt.NDArray[np.int64]:
         """Number of steps of each episode, (episodes,)."""
         return np.bincount(self.episode, minlength=len(self.success))
+
+    def to_train_on(self, history: int, action_limits: tuple[float, float]) -> ArrayData:
+        """Return them with observations of `history` samples each.
+
+        Args:
+            history: Samples in an observation.
+            action_limits: Lowest and highest number that an action may hold.
+        """
+        return ArrayData(self.observations, self.actions, self.episode, history, action_limits)
 
 
 def concatenate(

@@ -35,4 +35,5 @@ def study_particle(
             lambda observations: decide(history.push(observations, everyone)), config, layouts
         ).success
 
-    return compare(preset, demonstrations, (0.0, 1.0), judge, seeds, episodes, folder, {})
+    data = demonstrations.to_train_on(preset.history, (0.0, 1.0))
+    return compare(preset, data, judge, seeds, episodes, folder, {})

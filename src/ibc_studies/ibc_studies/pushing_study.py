@@ -53,6 +53,6 @@ def study_pushing(
 
         return np.array([e.success for e in roll_out_pushing(act, config, layouts)])
 
-    limits = (-LARGEST_MOVE, LARGEST_MOVE)
+    data = demonstrations.to_train_on(preset.history, (-LARGEST_MOVE, LARGEST_MOVE))
     paper = PAPER_RATES[config.task]
-    return compare(preset, demonstrations, limits, judge, seeds, episodes, folder, paper)
+    return compare(preset, data, judge, seeds, episodes, folder, paper)

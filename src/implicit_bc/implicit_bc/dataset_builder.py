@@ -19,8 +19,8 @@ from ibc_contract.episode_arrays import EpisodeSteps, read_steps
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from ibc_contract.errors import BadEpisode, DamagedEpisode, IbcError
 from ibc_contract.process_pool import spawn_pool
-from implicit_bc.dataset import SCHEMA, Dataset, DatasetMeta, EpisodeEntry, load_dataset, read_meta
-from implicit_bc.dataset_files import merge_parts, part_file, write_array
+from implicit_bc.dataset import SCHEMA, Dataset, EpisodeEntry, load_dataset, read_meta
+from implicit_bc.dataset_files import join_parts, save_part
 
 log = logging.getLogger(__name__)
 
@@ -191,10 +191,7 @@ def _save_part(
         'index': steps.index[first:],
         'actions': actions,
     }
-    digest = hashlib.sha256()
-    for name, array in arrays.items():
-        digest.update(np.ascontiguousarray(array).data)
-        write_array(part_file(stem, name), array.dtype, array.shape, [array])
+    digest = save_part(stem, arrays)
     return EpisodeEntry(
         path=str(path),
         task=steps.info.task,
@@ -204,7 +201,7 @@ def _save_part(
         trimmed=first,
         skipped=steps.skipped,
         shortened=shortened,
-        digest=digest.hexdigest()[:16],
+        digest=digest,
     )
 
 
@@ -225,17 +222,8 @@ def _join(
     """Make one dataset of the files of single episodes."""
     used = [(i, result) for i, result in enumerate(results) if isinstance(result, EpisodeEntry)]
     entries = tuple(entry for _, entry in used)
-    merge_parts(folder, [i for i, _ in used], entries)
-    digests = ''.join([contract.hash, *(entry.digest for entry in entries)])
-    DatasetMeta(
-        contract=contract.to_dict(),
-        contract_hash=contract.hash,
-        hash=hashlib.sha256(digests.encode()).hexdigest()[:16],
-        fingerprint=fingerprint,
-        episodes=entries,
-        excluded=excluded,
-        latency_s=latency_s,
-    ).save(folder)
+    numbers = [i for i, _ in used]
+    join_parts(folder, numbers, entries, contract, fingerprint, excluded, latency_s)
 
 
 def _refuse_damaged(left_out: Mapping[str, LeftOut], roots: Sequence[Path]) -> None:

@@ -1,12 +1,14 @@
 """The arrays of a dataset cache on disk: one file each per episode, then joined."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from implicit_bc.dataset import EpisodeEntry
+from ibc_contract.contract import Contract
+from implicit_bc.dataset import DatasetMeta, EpisodeEntry
 
 
 def part_file(stem: Path, name: str) -> Path:
@@ -14,8 +16,35 @@ def part_file(stem: Path, name: str) -> Path:
     return stem.with_name(f'{stem.name}-{name}.npy')
 
 
-def merge_parts(folder: Path, numbers: Sequence[int], entries: Sequence[EpisodeEntry]) -> None:
-    """Join the files of single episodes, one at a time, and remove them."""
+def save_part(stem: Path, arrays: Mapping[str, np.ndarray]) -> str:
+    """Write `observations`, `index` and `actions` of one episode; return the hash of them."""
+    digest = hashlib.sha256()
+    for name, array in arrays.items():
+        digest.update(np.ascontiguousarray(array).data)
+        write_array(part_file(stem, name), array.dtype, array.shape, [array])
+    return digest.hexdigest()[:16]
+
+
+def join_parts(
+    folder: Path,
+    numbers: Sequence[int],
+    entries: Sequence[EpisodeEntry],
+    contract: Contract,
+    fingerprint: str,
+    excluded: dict[str, str],
+    latency_s: float | None = None,
+) -> None:
+    """Make one dataset of the files of single episodes, and remove them.
+
+    Args:
+        folder: Where they are, each below the stem of its number, `000000` and so on.
+        numbers: Which of them, in order.
+        entries: What each of these is.
+        contract: What they were made under.
+        fingerprint: Tells later whether this dataset is up to date.
+        excluded: What was left out, and why.
+        latency_s: As in `DatasetMeta`.
+    """
     stems = [folder / f'{i:06d}' for i in numbers]
     steps, samples = [e.steps for e in entries], [e.samples for e in entries]
     first_samples = np.cumsum([0, *samples[:-1]]).tolist()
@@ -31,6 +60,16 @@ def merge_parts(folder: Path, numbers: Sequence[int], entries: Sequence[EpisodeE
         write_array(folder / f'{name}.npy', first.dtype, shape, _parts(files, offsets))
     numbering = np.repeat(np.arange(len(steps), dtype=np.int32), steps)
     write_array(folder / 'episode.npy', numbering.dtype, numbering.shape, [numbering])
+    digests = ''.join([contract.hash, *(entry.digest for entry in entries)])
+    DatasetMeta(
+        contract=contract.to_dict(),
+        contract_hash=contract.hash,
+        hash=hashlib.sha256(digests.encode()).hexdigest()[:16],
+        fingerprint=fingerprint,
+        episodes=tuple(entries),
+        excluded=excluded,
+        latency_s=latency_s,
+    ).save(folder)
 
 
 def _parts(files: Sequence[Path], offsets: Sequence[int]) -> Iterator[np.ndarray]:
