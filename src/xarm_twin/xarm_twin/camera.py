@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ibc_contract.errors import IbcError
 from planar_arm import xarm6
 from planar_arm.bullet import pybullet
+from planar_arm.bullet_camera import BulletCamera
 from planar_arm.camera_model import CameraModel
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.urdf import TCP_LINK, xarm6_with_tool_urdf
@@ -23,10 +24,8 @@ from xarm_twin.tasks.layout import box_corners
 __all__ = ['RendererChoice', 'TwinCamera', 'choose_renderer']
 
 _LOG = logging.getLogger(__name__)
-_NEAR, _FAR = 0.05, 3.0
 _ARM = (0.88, 0.89, 0.90, 1.0)
 _TOOL = (0.96, 0.94, 0.88, 1.0)
-_LIGHT_FROM = (0.5, 0.9, 1.6)
 _AT_WORK = 0.005
 """Distance from tool plane and workspace that still counts as working [m]."""
 _TRIAL_WIDTH = 160
@@ -60,7 +59,7 @@ class TwinCamera:
         self.model: CameraModel = scene.camera.model(width, height)
         self.renderer = choose_renderer(renderer)
         self._client = pybullet.connect(pybullet.DIRECT)
-        self._view, self._projection = _matrices(self.model)
+        self._camera = BulletCamera(self._client, self.model, opengl=self.renderer == 'egl')
         self._backdrop = Backdrop(self.model, scene.board)
         with quiet_stdout():
             if self.renderer == 'egl' and not load_egl(self._client):
@@ -98,7 +97,7 @@ class TwinCamera:
                 body, pose[:3].tolist(), pose[3:].tolist(), physicsClientId=self._client
             )
             shadows += [(box_corners(box, pose), 2 * box.half_extents[2]) for box in spec.boxes]
-        seen, is_body = self._draw_bodies()
+        seen, is_body = self._camera.draw()
         return cv2.copyTo(seen, is_body, self._backdrop.with_shadows(shadows))
 
     def _pose_arm(self, q: npt.NDArray[np.float64]) -> None:
@@ -120,23 +119,13 @@ class TwinCamera:
         small = self.model.scaled(
             _TRIAL_WIDTH, _TRIAL_WIDTH * self.model.height // self.model.width
         )
-        view, projection = _matrices(small)
+        camera = BulletCamera(self._client, small)
         kinematics = Xarm6Kinematics()
         seen: set[int] = set()
         for x, y in itertools.product(np.linspace(x_min, x_max, 3), np.linspace(y_min, y_max, 3)):
             self._pose_arm(kinematics.planar((x, y), xarm6.HOME_Q))
-            mask = pybullet.getCameraImage(
-                small.width,
-                small.height,
-                view,
-                projection,
-                renderer=pybullet.ER_TINY_RENDERER,
-                flags=pybullet.ER_SEGMENTATION_MASK_OBJECT_AND_LINKINDEX,
-                physicsClientId=self._client,
-            )[4]
-            codes = np.unique(np.asarray(mask))
-            bodies, links = codes & ((1 << 24) - 1), (codes >> 24) - 1
-            seen.update(links[(codes >= 0) & (bodies == self._arm)].tolist())
+            bodies, links = camera.bodies().T
+            seen.update(links[bodies == self._arm].tolist())
         kinematics.close()
         count = pybullet.getNumJoints(self._arm, physicsClientId=self._client)
         return sorted(set(range(count)) - seen)
@@ -150,28 +139,6 @@ class TwinCamera:
             pybullet.changeVisualShape(
                 self._arm, link, rgbaColor=colour, physicsClientId=self._client
             )
-
-    def _draw_bodies(self) -> tuple[np.ndarray, np.ndarray]:
-        """Picture (H, W, 3) uint8 RGB of the bodies alone, and where (H, W) there is one."""
-        is_egl = self.renderer == 'egl'
-        picture = pybullet.getCameraImage(
-            self.model.width,
-            self.model.height,
-            self._view,
-            self._projection,
-            lightDirection=_LIGHT_FROM,
-            lightAmbientCoeff=0.55,
-            lightDiffuseCoeff=0.5,
-            lightSpecularCoeff=0.08,
-            shadow=0,
-            renderer=pybullet.ER_BULLET_HARDWARE_OPENGL if is_egl else pybullet.ER_TINY_RENDERER,
-            flags=pybullet.ER_NO_SEGMENTATION_MASK,
-            physicsClientId=self._client,
-        )
-        shape = self.model.height, self.model.width
-        rgba = np.asarray(picture[2], np.uint8).reshape(*shape, 4)
-        depth = np.asarray(picture[3], np.float32).reshape(shape)
-        return cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), (depth < 1.0).astype(np.uint8)
 
     def _settle(self) -> None:
         """Draw twice: EGL's first pictures differ by some pixels from all later ones."""
@@ -212,21 +179,3 @@ class TwinCamera:
         return pybullet.createMultiBody(
             baseMass=0.0, baseVisualShapeIndex=shape, physicsClientId=self._client
         )
-
-
-def _matrices(model: CameraModel) -> tuple[list[float], list[float]]:
-    """OpenGL view and projection, column by column."""
-    view = np.linalg.inv(model.T_base_camera)
-    view[1:3] *= -1.0  # OpenGL's camera looks along -z, with y up
-    # Pixel (0, 0) is the centre of the upper left pixel, so the image begins half a pixel before.
-    left, up = model.cx + 0.5, model.cy + 0.5
-    width, height = model.width, model.height
-    projection = np.array(
-        [
-            [2 * model.fx / width, 0.0, 1.0 - 2 * left / width, 0.0],
-            [0.0, 2 * model.fy / height, 2 * up / height - 1.0, 0.0],
-            [0.0, 0.0, -(_FAR + _NEAR) / (_FAR - _NEAR), -2 * _FAR * _NEAR / (_FAR - _NEAR)],
-            [0.0, 0.0, -1.0, 0.0],
-        ]
-    )
-    return view.T.ravel().tolist(), projection.T.ravel().tolist()
