@@ -9,7 +9,9 @@ import pytest
 
 import ibc_studies.preset
 from ibc_bringup.main import main
+from implicit_bc.dataset import load_dataset
 from implicit_bc.networks.mlp import ValueConfig
+from implicit_bc.training.trainer import train
 
 pytestmark = pytest.mark.usefixtures('tiny')
 
@@ -76,6 +78,25 @@ def test_a_comparison_tells_success_and_baselines(capsys, words, first):
     table = read(folder / 'results.csv')
     assert [row['policy'] for row in table] == [first, *result['baselines']]
     assert (folder / 'success.png').stat().st_size > 5000
+
+
+def test_pushing_from_pixels_and_a_model_trained_on_its_demonstrations(capsys, tmp_path):
+    result, folder = study(capsys, 'pushing-pixels', '--episodes', '1')
+    assert (result['policy'], result['task'], result['form']) == (
+        'derivative_free', 'single', 'fixed',
+    )  # fmt: skip
+    assert result['baselines']['mean_squared_error']['paper_rate'] == 0.87
+    assert (folder / 'success.png').stat().st_size > 5000
+    config = ibc_studies.preset.load_preset('pixels', 'quick').policies['mean_squared_error']
+    train(config, load_dataset(folder / 'dataset'), tmp_path / 'elsewhere', progress=False)
+    words = ('--model', str(tmp_path / 'elsewhere'), '--episodes', '1')
+    measured, _ = study(capsys, 'pushing-pixels', *words)
+    assert (measured['episodes'], measured['seed']) == (1, 0)
+    assert '87.0 %' in measured['paper']
+    with pytest.raises(SystemExit) as ended:
+        main(['study', 'pushing-pixels', '--task', 'multi', *words])
+    assert ended.value.code != 0
+    assert 'was trained for pushing_single' in capsys.readouterr().err
 
 
 def test_success_over_dimensions(capsys):

@@ -20,7 +20,8 @@ from ibc_studies.pushing.pixels_env import PushingPixelsEnv
 from implicit_bc.batched import History
 from implicit_bc.bundle import load_bundle
 from implicit_bc.bundle_files import find_bundle, read_description
-from implicit_bc.evaluation import Summary, evaluate
+from implicit_bc.evaluation import evaluate
+from implicit_bc.evaluation_summary import Summary
 from implicit_bc.policy import LearnedPolicy
 
 PAPER = {

@@ -33,7 +33,7 @@ from implicit_bc.paired import sign_test
 
 PRESETS = [
     (study, name)
-    for study in ('functions', 'coordinates', 'particle', 'pushing')
+    for study in ('functions', 'coordinates', 'particle', 'pushing', 'pixels')
     for name in study_presets(study)
 ]
 
@@ -91,14 +91,14 @@ def test_particle_study_counts_every_policy_and_goes_on_where_it_stopped(tmp_pat
 
 def test_every_training_run_is_judged_on_layouts_of_its_own(tmp_path):
     preset = small('particle')
-    data = particle_demonstrations(ParticleConfig(1), 3)
+    data = particle_demonstrations(ParticleConfig(1), 3).to_train_on(preset.history, (0.0, 1.0))
     judged = []
 
     def judge(decide, layouts):
         judged.append(list(layouts))
         return np.array([number % 4 == 0 for number in layouts])
 
-    first, *_ = compare(preset, data, (0.0, 1.0), judge, [7, 8], 6, tmp_path, {'langevin': 0.95})
+    first, *_ = compare(preset, data, judge, [7, 8], 6, tmp_path, {'langevin': 0.95})
     assert judged[:2] == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
     assert first.per_seed == (2 / 6, 1 / 6)
     assert (first.success_rate, first.paper_rate) == (3 / 12, 0.95)

@@ -1,4 +1,4 @@
-"""Pushing a block to one zone or to two, from states (paper 5, Table 3).
+"""Pushing a block to one zone or to two, from states or from pixels (paper 5, Table 3).
 
 A tool that points down is led by moves of its setpoint, at 10 Hz. Task `single`: the block's centre
 has to come to a zone; 100 steps. Task `multi`: to a zone, and then on to a second; 200 steps.
@@ -27,7 +27,11 @@ What both do otherwise than the released code:
   rails do nearly five times as fast. The oracle, run on both from the same 100 layouts (`single`,
   `faithful`, 0.02 m), succeeds in all of them, on average in 43.0 steps on the rails and 42.1 with the arm.
 - The tool is one cylinder with the radius at which the released suction head touches the block;
-  mass, inertia, friction, gravity and rates are the released ones. There are no visual shapes.
+  mass, inertia, friction, gravity and rates are the released ones.
+- The camera is the released one: 320x240, shrunk to the contract's size. It sees table, block, zones,
+  and the tool with a rod of the real robot's 25.4 mm above it, where the released arm carries its
+  suction head: without an arm in the physics there is none to be seen, or to hide anything. Zones are
+  drawn where success is asked for; the released ones may be drawn 1 cm beside it.
 - Every episode has a seed; where the released code restores a saved state, the scene is built anew.
 """  # noqa: E501
 

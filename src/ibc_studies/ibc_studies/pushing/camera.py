@@ -33,6 +33,7 @@ _BLOCK = (0.78, 0.13, 0.12, 1.0)
 _ZONE = (0.15, 0.65, 0.25, 1.0)
 _TOOL = (0.05, 0.05, 0.05, 1.0)
 _SHAFT_RADIUS, _SHAFT_LENGTH = 0.0127, 0.10
+_HALF_BLOCK = BLOCK_SIZE / 2
 _FLAT = 0.0005
 """Half the thickness of a zone's line [m]."""
 _OUT_OF_SIGHT = (0.0, 0.0, 10.0)
@@ -81,7 +82,9 @@ class PushingCamera:
         self._client = pybullet.connect(pybullet.DIRECT)
         self._camera = BulletCamera(self._client, camera_model())
         self._zones = [self._body(_frame(), _ZONE) for _ in range(config.zones)]
-        self._block = self._body([_Part((0.0, 0.0, 0.0), (BLOCK_SIZE / 2,) * 3)], _BLOCK)
+        self._block = self._body(
+            [_Part((0.0, 0.0, 0.0), (_HALF_BLOCK, _HALF_BLOCK, _HALF_BLOCK))], _BLOCK
+        )
         self._tool = self._body(_tool(), _TOOL)
         self._with_zones = lru_cache(maxsize=256)(self._draw_zones)
 
