@@ -13,6 +13,8 @@ def test_shipped_contracts_have_the_documented_shapes():
     assert load_contract('planar_state').observation_shape == (2, 2 + 4 * 4)
     assert load_contract('planar_state_10').observation_shape == (2, 2 + 4 * 10)
     assert load_contract('planar_rgb').period_ns == 200_000_000
+    assert load_contract('pushing_rgb').observation_shape == (2, 90, 120, 3)
+    assert load_contract('pushing_rgb_240x180').observation_shape == (2, 180, 240, 3)
 
 
 def test_hashes_are_stable_across_versions_of_the_code():
@@ -23,7 +25,7 @@ def test_hashes_are_stable_across_versions_of_the_code():
 
 def test_unknown_contract_lists_the_known_ones():
     with pytest.raises(
-        IbcError, match=r"unknown contract 'x'; known: planar_rgb, .*, planar_state"
+        IbcError, match=r"unknown contract 'x'; known: planar_rgb, planar_state, .*"
     ):
         load_contract('x')
 

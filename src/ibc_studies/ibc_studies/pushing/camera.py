@@ -82,9 +82,8 @@ class PushingCamera:
         self._client = pybullet.connect(pybullet.DIRECT)
         self._camera = BulletCamera(self._client, camera_model())
         self._zones = [self._body(_frame(), _ZONE) for _ in range(config.zones)]
-        self._block = self._body(
-            [_Part((0.0, 0.0, 0.0), (_HALF_BLOCK, _HALF_BLOCK, _HALF_BLOCK))], _BLOCK
-        )
+        cube = _Part((0.0, 0.0, 0.0), (_HALF_BLOCK, _HALF_BLOCK, _HALF_BLOCK))
+        self._block = self._body([cube], _BLOCK)
         self._tool = self._body(_tool(), _TOOL)
         self._with_zones = lru_cache(maxsize=256)(self._draw_zones)
 
