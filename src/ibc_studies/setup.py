@@ -19,6 +19,7 @@ setup(
         'planar_arm',
         'numpy',
         'gymnasium',
+        'opencv-python',
         'pydantic>=2',
         'tqdm',
         'matplotlib',

@@ -1,6 +1,5 @@
 """Pictures of what a PyBullet client holds, from a `CameraModel`."""
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -34,7 +33,7 @@ class BulletCamera:
         self._renderer = pybullet.ER_BULLET_HARDWARE_OPENGL if opengl else pybullet.ER_TINY_RENDERER
 
     def draw(self, window: Window | None = None) -> tuple[np.ndarray, npt.NDArray[np.uint8]]:
-        """Picture (H, W, 3) uint8 RGB of the bodies alone, and where (H, W) there is one.
+        """Picture (H, W, 4) uint8 RGBA of the bodies alone, and where (H, W) there is one.
 
         Args:
             window: Part of the picture to draw, in which all bodies are: TinyRenderer's time goes
@@ -59,7 +58,7 @@ class BulletCamera:
         shape = height, width
         rgba = np.asarray(picture[2], np.uint8).reshape(*shape, 4)
         depth = np.asarray(picture[3], np.float32).reshape(shape)
-        return cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB), (depth < 1.0).astype(np.uint8)
+        return rgba, (depth < 1.0).astype(np.uint8)
 
     def bodies(self) -> npt.NDArray[np.int64]:
         """Body and link (N, 2) of all that is to be seen; links from 0 on, -1 is a base."""

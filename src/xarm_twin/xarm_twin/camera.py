@@ -98,7 +98,8 @@ class TwinCamera:
             )
             shadows += [(box_corners(box, pose), 2 * box.half_extents[2]) for box in spec.boxes]
         seen, is_body = self._camera.draw()
-        return cv2.copyTo(seen, is_body, self._backdrop.with_shadows(shadows))
+        bodies = cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB)
+        return cv2.copyTo(bodies, is_body, self._backdrop.with_shadows(shadows))
 
     def _pose_arm(self, q: npt.NDArray[np.float64]) -> None:
         for joint, value in zip(self._joints, q, strict=True):

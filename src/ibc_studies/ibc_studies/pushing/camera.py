@@ -101,7 +101,7 @@ class PushingCamera:
         left, top, width, height = window = self._window(scene)
         seen, is_body = self._camera.draw(window)
         part = picture[top : top + height, left : left + width]
-        cv2.copyTo(seen, is_body, part)
+        cv2.copyTo(cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB), is_body, part)
         return picture
 
     def observe(self, states: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
@@ -119,7 +119,8 @@ class PushingCamera:
         seen, is_body = self._camera.draw()
         for zone in self._zones:
             self._place(zone, _OUT_OF_SIGHT, 0.0)
-        return cv2.copyTo(seen, is_body, np.full_like(seen, _TABLE))
+        table = np.full((HEIGHT, WIDTH, 3), _TABLE, np.uint8)
+        return cv2.copyTo(cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB), is_body, table)
 
     def _window(self, scene: Scene) -> Window:
         """Return the part of the picture that holds block and tool."""
