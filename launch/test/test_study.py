@@ -93,10 +93,14 @@ def test_pushing_from_pixels_and_a_model_trained_on_its_demonstrations(capsys, t
     measured, _ = study(capsys, 'pushing-pixels', *words)
     assert (measured['episodes'], measured['seed']) == (1, 0)
     assert '87.0 %' in measured['paper']
-    with pytest.raises(SystemExit) as ended:
-        main(['study', 'pushing-pixels', '--task', 'multi', *words])
-    assert ended.value.code != 0
-    assert 'was trained for pushing_single' in capsys.readouterr().err
+    for wrong, said in (
+        (['--task', 'multi', *words], 'was trained for pushing_single'),
+        (['--save'], 'add --model'),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(['study', 'pushing-pixels', *wrong])
+        assert ended.value.code != 0
+        assert said in capsys.readouterr().err
 
 
 def test_success_over_dimensions(capsys):

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ibc_bringup.options import whole
+from ibc_contract.errors import IbcError
 
 FUNCTIONS_PNG, COORDINATES_PNG, SUCCESS_PNG = 'functions.png', 'coordinates.png', 'success.png'
 _STARTED = time.monotonic()
@@ -46,6 +47,9 @@ def add_parser(subparsers: Any) -> None:
         '--model',
         metavar='MODEL',
         help='train nothing, and judge this bundle, run or name of a model by --episodes',
+    )
+    pixels.add_argument(
+        '--save', action='store_true', help='with --model: note the result in the model card'
     )
 
 
@@ -215,6 +219,8 @@ def _pushing_pixels(arguments: argparse.Namespace) -> int:
     config = PushingConfig(task=arguments.task, form=arguments.form)
     if arguments.model is not None:
         return _pushing_model(arguments, config)
+    if arguments.save:
+        raise IbcError('--save notes what a trained model does: add --model MODEL')
     preset = load_preset('pixels', arguments.preset)
     name = f'pushing-pixels-{arguments.task}-{arguments.form}-{arguments.preset}'
     study = partial(study_pushing_pixels, config, preset)
@@ -224,19 +230,24 @@ def _pushing_pixels(arguments: argparse.Namespace) -> int:
 
 def _pushing_model(arguments: argparse.Namespace, config: Any) -> int:
     from ibc_studies.pushing_pixels_study import PAPER, measure_model
+    from implicit_bc.bundle_files import bundle_name, find_bundle
 
+    path = find_bundle(arguments.model)
     workers = min(os.cpu_count() or 1, arguments.episodes)
-    summary = measure_model(arguments.model, config, arguments.episodes, workers=workers).to_dict()
+    summary = measure_model(
+        path, config, arguments.episodes, workers=workers, save=arguments.save
+    ).to_dict()
     name = f'pushing-pixels-{arguments.task}-{arguments.form}'
-    folder = arguments.folder or Path('runs') / f'study-{name}-{Path(arguments.model).name}'
+    folder = arguments.folder or Path('runs') / f'study-{name}-{bundle_name(path)}'
     folder.mkdir(parents=True, exist_ok=True)
     low, high = summary['wilson95']
     paper = PAPER[arguments.task]
-    facts = {'study': name, 'model': str(arguments.model), 'paper': paper}
+    facts = {'study': name, 'model': str(path), 'paper': paper}
     facts |= {'task': arguments.task, 'form': arguments.form}
-    line = f'{arguments.model}: {summary["success_rate"]:.1%} [{low:.3f}, {high:.3f}] '
+    line = f'{bundle_name(path)}: {summary["success_rate"]:.1%} [{low:.3f}, {high:.3f}] '
     line += f'of {summary["episodes"]} episodes'
-    return _tell(arguments, folder, {**facts, **summary}, [line, f'paper: {paper}'])
+    failures = [f'{count}: {what}' for what, count in summary['failures'].items()]
+    return _tell(arguments, folder, {**facts, **summary}, [line, *failures, f'paper: {paper}'])
 
 
 def _compared(

@@ -19,7 +19,7 @@ from ibc_studies.pushing.pixels import pushing_pixels, task_name
 from ibc_studies.pushing.pixels_env import PushingPixelsEnv
 from implicit_bc.batched import History
 from implicit_bc.bundle import load_bundle
-from implicit_bc.bundle_files import find_bundle, read_description
+from implicit_bc.bundle_files import add_result, find_bundle, read_description
 from implicit_bc.evaluation import evaluate
 from implicit_bc.evaluation_summary import Summary
 from implicit_bc.policy import LearnedPolicy
@@ -65,7 +65,12 @@ def study_pushing_pixels(
 
 
 def measure_model(
-    model: str | Path, config: PushingConfig, episodes: int, seed: int = 0, workers: int = 1
+    model: str | Path,
+    config: PushingConfig,
+    episodes: int,
+    seed: int = 0,
+    workers: int = 1,
+    save: bool = False,
 ) -> Summary:
     """Let a trained model act in episodes of seeds `seed`, `seed` + 1, ...
 
@@ -75,6 +80,7 @@ def measure_model(
         episodes: How many.
         seed: Of the first one.
         workers: Processes. The result does not depend on it.
+        save: Note the result in the model card.
 
     Raises:
         IbcError: No such model, or one of another task.
@@ -88,7 +94,10 @@ def measure_model(
         )
     contract = Contract.from_dict(description['contract'])
     env = partial(PushingPixelsEnv, config.task, config.form, config.tolerance, contract)
-    return evaluate(partial(_policy, path), env, episodes, seed, workers)
+    summary = evaluate(partial(_policy, path), env, episodes, seed, workers)
+    if save:
+        add_result(path, task_name(config), summary.to_dict())
+    return summary
 
 
 def _policy(path: Path) -> LearnedPolicy:

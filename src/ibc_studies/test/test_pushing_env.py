@@ -142,6 +142,7 @@ def test_a_single_zone_is_reached_within_the_tolerance(make):
     assert [info['success'] for info in infos] == [False, False, False, True]
     assert infos[1]['score'] == pytest.approx(0.5)
     assert infos[-1]['score'] == 1.0
+    assert [info['seconds'] for info in infos] == pytest.approx([0.1, 0.2, 0.3, 0.4])
 
 
 def test_the_faithful_demonstrations_of_one_zone_go_further_than_evaluation_asks(make):
@@ -177,6 +178,33 @@ def test_doing_nothing_earns_nothing_and_is_cut_off(make, task, horizon):
     assert sum(reward for _, reward, *_ in steps) == 0.0
     assert [truncated for *_, truncated, _ in steps] == [False] * (horizon - 1) + [True]
     assert steps[-1][-1]['score'] == 0.0
+
+
+@pytest.mark.parametrize(
+    ('task', 'places', 'failure', 'ending'),
+    [
+        ('single', [(0, 0.3)] * 23, 'zone not reached', 'stalled'),
+        ('single', [(0, 0.3), (0, 0.2), *[(0, 0.2)] * 19], 'zone not reached', 'ran out of time'),
+        ('multi', [(0, 0.3), (0, 0.2)], 'first zone not reached', 'ran out of time'),
+        ('multi', [(0, 0.3), (0, 0), (1, 0.2)], 'second zone not reached', 'ran out of time'),
+        (
+            'multi',
+            [(0, 0.3), (1, 0.0), (0, 0.0)],
+            'second zone before the first',
+            'ran out of time',
+        ),
+    ],
+)
+def test_a_failure_says_what_is_missing_and_whether_the_block_still_moved(
+    make, task, places, failure, ending
+):
+    info = scripted(make(task), places)[-1][-1]
+    assert (info['failure'], info['ending']) == (failure, ending)
+
+
+def test_a_success_has_no_failure(make):
+    info = scripted(make(), [(0, 0.2), (0, 0.0)])[-1][-1]
+    assert (info['success'], info['failure'], info['ending']) == (True, '', '')
 
 
 @pytest.mark.parametrize('action', [(np.nan, 0.0), (0.1,), (0.0, np.inf)])

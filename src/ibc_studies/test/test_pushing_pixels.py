@@ -182,7 +182,9 @@ def test_a_model_trained_elsewhere_is_measured(dataset, tmp_path):
     near = PushingConfig(tolerance=0.1)
     alone = measure_model(bundle, near, 3, seed=5)
     assert (alone.episodes, alone.seed) == (3, 5)
-    shared = measure_model(tmp_path / 'run', near, 3, seed=5, workers=2)
+    assert 'Not evaluated yet' in (bundle / 'README.md').read_text()
+    shared = measure_model(tmp_path / 'run', near, 3, seed=5, workers=2, save=True)
+    assert '| pushing_single |' in (bundle / 'README.md').read_text()
     assert shared.rollouts == alone.rollouts
     with pytest.raises(IbcError, match='was trained for pushing_single, not for pushing_multi'):
         measure_model(bundle, PushingConfig('multi'), 3)

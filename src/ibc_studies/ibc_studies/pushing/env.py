@@ -1,6 +1,7 @@
 """Pushing as a Gymnasium environment."""
 
 import math
+from collections import deque
 from typing import Any
 
 import gymnasium
@@ -12,12 +13,16 @@ from ibc_contract.errors import IbcError
 from ibc_studies.pushing.config import Form, PushingConfig, Task
 from ibc_studies.pushing.layout import TOOL_START, sample_layout
 from ibc_studies.pushing.observation import Scene
-from ibc_studies.pushing.world import PushingWorld
+from ibc_studies.pushing.world import PHYSICS_HZ, STEPS_PER_ACTION, PushingWorld
 
 WORKSPACE_LOW, WORKSPACE_HIGH = np.array((0.15, -0.5)), np.array((0.7, 0.5))
 """Corners of the rectangle that the setpoint stays in [m]."""
 MAX_MOVE = 0.1
 """Largest move of the setpoint along x or y in a step [m]."""
+STEP_S = STEPS_PER_ACTION / PHYSICS_HZ
+"""Time that an action takes [s]."""
+STALLED_STEPS, STALLED_M = 20, 0.003
+"""A block that has not moved by this much [m] in so many steps has stalled."""
 
 _POSITION_BOUND = 5.0
 
@@ -29,7 +34,8 @@ class PushingEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     moves the setpoint, not the tool [m]. Rewards are the released ones: for `single` the largest
     part of the way to the zone that was ever made, 1 at success; for `multi` 1 once both zones
     were visited. An episode terminates at success (`multi`: once both zones were visited, and it
-    is a success if the second was last), and is truncated after 100 or 200 steps.
+    is a success if the second was last), and is truncated after 100 or 200 steps. `info` says of
+    failures what was not done (`failure`), and whether the block still moved (`ending`).
     """
 
     metadata = {'render_modes': []}  # noqa: RUF012
@@ -70,6 +76,7 @@ class PushingEnv(gymnasium.Env[np.ndarray, np.ndarray]):
         self._elapsed = 0
         self._reached = np.zeros(self.config.zones, bool)
         self._progress = 0.0
+        self._blocks: deque[np.ndarray] = deque(maxlen=STALLED_STEPS + 1)
         scene = self._scene()
         self._first_distance = float(scene.distances()[0])
         return scene.vector(), self._info(scene)
@@ -119,8 +126,23 @@ class PushingEnv(gymnasium.Env[np.ndarray, np.ndarray]):
     def _info(self, scene: Scene) -> dict[str, Any]:
         success = bool(self._reached.all() and self._at_zones(scene)[-1])
         partial = self._progress if self.config.task == 'single' else 0.5 * self._reached[0]
+        self._blocks.append(scene.block_xy)
         return {
             'success': success,
             'score': 1.0 if success else float(partial),
             'distances': scene.distances(),
+            'seconds': self._elapsed * STEP_S,
+            'failure': '' if success else self._failure(),
+            'ending': '' if success else self._ending(),
         }
+
+    def _failure(self) -> str:
+        if self._reached.all():
+            return 'second zone before the first'
+        if self.config.zones == 1:
+            return 'zone not reached'
+        return 'second zone not reached' if self._reached[0] else 'first zone not reached'
+
+    def _ending(self) -> str:
+        moved = np.linalg.norm(np.ptp(np.array(self._blocks), axis=0))
+        return 'ran out of time' if moved > STALLED_M else 'stalled'
