@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ with contextlib.suppress(ImportError):
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 
 # Up to 100 the DDS ports stay below Linux's ephemeral range, up to 49 the domains are left to
-# people; the process id keeps test runs on one machine apart.
+# people. Each test takes another one than the test before, whose nodes may linger.
 DOMAINS = range(50, 101)
 _domains = itertools.cycle(DOMAINS)
 for _ in range(os.getpid() % len(DOMAINS)):
@@ -82,10 +83,24 @@ def private_graph() -> Iterator[Ros]:
     import rclpy
     from rclpy.context import Context
 
-    domain_id = next(_domains)
-    context = Context()
-    rclpy.init(context=context, domain_id=domain_id)
-    try:
-        yield Ros(context, domain_id)
-    finally:
-        rclpy.try_shutdown(context=context)
+    with private_domain() as domain_id:
+        context = Context()
+        rclpy.init(context=context, domain_id=domain_id)
+        try:
+            yield Ros(context, domain_id)
+        finally:
+            rclpy.try_shutdown(context=context)
+
+
+@contextlib.contextmanager
+def private_domain() -> Iterator[int]:
+    """A domain that no other test run on this machine has, as a name that only one can take."""
+    for domain_id in itertools.islice(_domains, len(DOMAINS)):
+        with socket.socket(socket.AF_UNIX) as name:
+            try:
+                name.bind(f'\0ibc test domain {domain_id}')  # gone with the process
+            except OSError:
+                continue
+            yield domain_id
+            return
+    pytest.fail(f'every ROS domain of {DOMAINS} is taken by another test run')

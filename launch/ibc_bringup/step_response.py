@@ -47,7 +47,7 @@ class Signal:
     """(n,)."""
 
     def at(self, times: Vector) -> Vector:
-        """Return the values at `times`, (m,) [s]."""
+        """Return the values at `times` [s], of their shape."""
         return np.interp(times, self.times, self.values)
 
     def between(self, begin: float, end: float) -> 'Signal':
@@ -80,22 +80,26 @@ def fit_lag(reference: Signal, follower: Signal) -> float | None:
     """
     if follower.times.size < 4 or not np.ptp(follower.values):
         return None
-    lags = np.arange(EARLIEST, LATEST, GRID)
-    lag = float(lags[np.argmin([_unexplained(reference, follower, each) for each in lags])])
-    step = GRID
-    for _ in range(REFINEMENTS):
+    lags, step = np.arange(EARLIEST, LATEST, GRID), GRID
+    for _ in range(REFINEMENTS + 1):
+        unexplained = _unexplained(reference, follower, lags)
+        best = int(np.argmin(unexplained))
+        lag, left = float(lags[best]), float(unexplained[best])
         step /= 2
-        near = (lag - step, lag, lag + step)
-        lag = min(near, key=lambda each: _unexplained(reference, follower, each))
-    return lag if _unexplained(reference, follower, lag) < 1.0 - GOOD_FIT else None
+        lags = lag + step * np.array([-1.0, 0.0, 1.0])
+    return lag if left < 1.0 - GOOD_FIT else None
 
 
-def _unexplained(reference: Signal, follower: Signal, lag: float) -> float:
-    """Share of the follower's variance that the reference, `lag` [s] later, does not explain."""
-    x = reference.at(follower.times - lag)
-    x, y = x - x.mean(), follower.values - follower.values.mean()
-    sxx, sxy, syy = float(x @ x), float(x @ y), float(y @ y)
-    return 1.0 - sxy * sxy / (sxx * syy) if sxx > 0.0 else 1.0
+def _unexplained(reference: Signal, follower: Signal, lags: Vector) -> Vector:
+    """Share of the follower's variance that the reference, each of `lags` (n,) [s] later, does not
+    explain, (n,).
+    """
+    x = reference.at(follower.times - lags[:, None])
+    x -= x.mean(axis=1, keepdims=True)
+    y = follower.values - follower.values.mean()
+    sxx, sxy, syy = (x * x).sum(axis=1), x @ y, float(y @ y)
+    known = sxx > 0.0
+    return np.where(known, 1.0 - sxy * sxy / (np.where(known, sxx, 1.0) * syy), 1.0)
 
 
 def summarize(lags: Sequence[float | None], what: str) -> Lag:

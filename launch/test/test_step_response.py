@@ -46,10 +46,14 @@ def recording(
 
 
 @pytest.mark.parametrize(
-    ('setpoint', 'arm', 'camera', 'arrival'),
-    [(0.008, 0.04, 0.0, 0.02), (0.015, 0.13, 0.06, 0.05), (0.01, 0.05, -0.03, 0.03)],
+    ('setpoint', 'arm', 'camera', 'arrival', 'rate_hz'),
+    [
+        (0.008, 0.04, 0.0, 0.02, 10),
+        (0.015, 0.13, 0.06, 0.05, 10),
+        (0.01, 0.05, -0.03, 0.03, 10),
+        (0.015, 0.13, 0.06, 0.05, 30),
+    ],
 )
-@pytest.mark.parametrize('rate_hz', [10, 30])
 def test_every_delay_is_found_to_a_millisecond(setpoint, arm, camera, arrival, rate_hz):
     found = evaluate(recording(setpoint, arm, camera, arrival, rate_hz=rate_hz))
     assert found.setpoint.seconds == pytest.approx(setpoint, abs=1e-4)

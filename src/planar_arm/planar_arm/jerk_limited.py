@@ -60,6 +60,8 @@ class JerkLimitedPlanner:
 
     def __init__(self, speed: float, acceleration: float, jerk: float) -> None:
         """Plan within `speed` [m/s], `acceleration` [m/s^2] and `jerk` [m/s^3]."""
+        # Ruckig bounds each axis by itself. A box inside the circle of every limit also holds while
+        # one plan replaces another, which shares that follow the direction would not.
         self._ruckig = Ruckig(AXES)
         self._input = InputParameter(AXES)
         self._input.max_velocity = [speed / math.sqrt(AXES)] * AXES

@@ -16,7 +16,10 @@ class Interpolation(StrEnum):
     """At constant speed (paper C.3.2): each command changes the velocity from one tick to the
     next."""
     JERK_LIMITED = 'jerk_limited'
-    """Within limits on acceleration and jerk, up to a tenth of a second later."""
+    """Within limits on acceleration and jerk, up to a tenth of a second later.
+
+    Each axis has its limits over the square root of two, so that no direction exceeds them: along x
+    or y alone the tool reaches 0.7 of its speed."""
 
 
 class SetpointMotion(Protocol):

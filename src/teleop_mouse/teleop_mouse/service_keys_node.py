@@ -7,11 +7,15 @@ from typing import Any
 from rclpy.node import Node
 from std_srvs.srv import SetBool, Trigger
 
+from ibc_contract import topics
 from teleop_mouse.keys import KEYS, QUIT, Key
 from teleop_mouse.panel import Message
 
 ANSWER_TIMEOUT_S = 15.0
-"""Homing takes some seconds; a service that needs longer is taken for dead."""
+"""A service that needs longer is taken for dead."""
+WAY_HOME_TIMEOUT_S = 180.0
+"""The same for those that may take the arm home: at a tenth of its speed that takes a minute."""
+WAYS_HOME = frozenset((topics.ARM_HOME, topics.ARM_RESET))
 MESSAGE_S = 8.0
 OFFERED_BY = {
     'arm': 'xarm_planar_driver',
@@ -57,9 +61,10 @@ class ServiceKeys:
         """Return what to show now."""
         now = time.monotonic()
         for action, asked_s in list(self._waiting_for.items()):
-            if now - asked_s > ANSWER_TIMEOUT_S:
+            patience_s = WAY_HOME_TIMEOUT_S if action in WAYS_HOME else ANSWER_TIMEOUT_S
+            if now - asked_s > patience_s:
                 self._waiting_for.pop(action, None)
-                self._say(f'{action}: no answer for {ANSWER_TIMEOUT_S:.0f} s', failed=True)
+                self._say(f'{action}: no answer for {patience_s:.0f} s', failed=True)
         return self._message if now - self._said_s < MESSAGE_S else Message()
 
     def _answered(self, action: str, future: Any) -> None:
