@@ -122,6 +122,23 @@ def test_uniform_counter_examples_join_those_of_the_chains():
 
 
 @pytest.mark.parametrize(
+    'method', [Autoregressive(negatives=7), Langevin(negatives=7)], ids=lambda m: m.kind
+)
+def test_dropout_rests_while_counter_examples_are_searched_for(method):
+    scaling = Scaling.of_data(
+        np.zeros((2, 1)), np.array([[-1.0] * 2, [1.0] * 2]), NormalizationConfig(), (-1.0, 1.0)
+    )
+    network = NetworkConfig(value=ValueConfig(8, 2, dropout=0.5))
+    model = method.model(Spaces((1, 1), 2), network, scaling).train()
+    seen = set()
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.register_forward_hook(lambda m, x, _: seen.add((x[0].shape[1], m.training)))
+    model.losses(torch.zeros(3, 1, 1), torch.zeros(3, 2), torch.Generator().manual_seed(0))
+    assert seen == {(7, False), (8, True)}  # searched for; contrasted with the demonstrated one
+
+
+@pytest.mark.parametrize(
     'method', [*IMPLICIT.values(), MeanSquaredError(), MixtureDensity(components=3)]
 )
 def test_every_method_survives_its_yaml(method):

@@ -1,12 +1,16 @@
+import numpy as np
 import pytest
 import torch
 
 from ibc_contract.errors import IbcError
 from implicit_bc import precision
 from implicit_bc.networks.energy import NetworkConfig, make_energy
-from implicit_bc.networks.pooling import SpatialSoftArgmax
+from implicit_bc.networks.pooling import AveragePooling, SpatialSoftArgmax
 from implicit_bc.precision import autocast
 from implicit_bc.spaces import Spaces
+from implicit_bc.training.config import config_from_dict
+from implicit_bc.training.data import ArrayData
+from implicit_bc.training.start import start_or_resume
 
 CPU = torch.device('cpu')
 
@@ -54,6 +58,19 @@ def test_positions_are_not_rounded(capable):
     exact = pooling(maps)
     with autocast('bfloat16', CPU):
         torch.testing.assert_close(pooling(maps), exact, rtol=0, atol=1e-6)
+
+
+def test_averages_over_the_image_are_not_rounded():
+    maps = torch.randn(2, 4, 30, 40, generator=torch.Generator().manual_seed(0)).bfloat16()
+    torch.testing.assert_close(AveragePooling(4)(maps), maps.float().mean(dim=(2, 3)))
+
+
+def test_a_learned_proposal_has_the_precision_of_its_model(tmp_path):
+    config = config_from_dict({'method': {'kind': 'ranking'}, 'precision': 'bfloat16'}, 'test')
+    numbers = np.linspace(-1, 1, 8, dtype=np.float32)[:, None]
+    data = ArrayData(numbers, numbers, np.zeros(8, int))
+    model = start_or_resume(config, data, tmp_path, resume=False).model
+    assert model.proposal.precision == model.precision == 'bfloat16'
 
 
 def test_weights_get_float32_gradients(capable):

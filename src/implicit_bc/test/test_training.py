@@ -87,28 +87,30 @@ def test_states_are_learned_to_a_tenth_of_the_range(points, tmp_path):
     )
 
 
-CHAINS = LangevinConfig(samples=64, iterations=15, step_size=StepSize(0.3), max_step=0.3)
+CHAINS = LangevinConfig(samples=64, iterations=8, step_size=StepSize(0.3), max_step=0.3)
 
 
 @pytest.mark.parametrize(
     'method',
     [
-        DerivativeFree(negatives=64, sampler=DerivativeFreeConfig(samples=256)),
-        Autoregressive(negatives=64, sampler=AutoregressiveConfig(samples=256)),
-        Langevin(negatives=8, uniform_negatives=32, sampler=CHAINS),
-        Ranking(negatives=64, sampler=DerivativeFreeConfig(samples=256)),
+        DerivativeFree(negatives=32, sampler=DerivativeFreeConfig(samples=256)),
+        Autoregressive(negatives=32, sampler=AutoregressiveConfig(samples=128, iterations=2)),
+        Langevin(negatives=4, uniform_negatives=24, sampler=CHAINS),
+        Ranking(negatives=32, sampler=DerivativeFreeConfig(samples=256)),
         MeanSquaredError(),
         MixtureDensity(components=4),
     ],
     ids=lambda m: m.kind,
 )
 def test_the_position_of_a_dot_is_learned_from_images(dots, tmp_path, method):
-    """Soft-argmax finds a dot within 2 % of the range on images that were not trained on."""
-    config = dataclasses.replace(TINY, steps=250, validate_every=250, method=method)
+    """Soft-argmax finds a dot within 2.5 % of the range on images that were not trained on."""
+    config = dataclasses.replace(
+        TINY, steps=200, validate_every=200, checkpoint_every=200, method=method
+    )
     bundle = quietly(config, dots, tmp_path)
     rows = dots.split(config.holdout, config.seed)[1][:100]
     error = np.linalg.norm(act_on(bundle, dots, rows) - dots.actions[rows], axis=1)
-    assert np.median(error) < 0.02 * 0.06
+    assert np.median(error) < 0.025 * 0.06
 
 
 def test_of_two_demonstrated_actions_one_is_chosen_not_their_mean(points, tmp_path):

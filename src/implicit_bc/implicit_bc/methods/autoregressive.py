@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
 from implicit_bc.losses import autoregressive_info_nce
-from implicit_bc.methods.method import ImplicitModel
+from implicit_bc.methods.method import ImplicitModel, at_rest
 from implicit_bc.networks.energy import EnergyNetwork, NetworkConfig, make_energy
 from implicit_bc.samplers import (
     NO_DEADLINE,
@@ -56,14 +56,15 @@ class AutoregressiveModel(ImplicitModel):
     ) -> Mapping[str, Tensor]:
         """InfoNCE of every dimension against what the search itself holds."""
         embedded = self._embed(observation)
-        negatives = autoregressive_negatives(
-            self._energies([half.detach() for half in embedded]),
-            self.low,
-            self.high,
-            len(action),
-            self._training_sampler,
-            generator,
-        )
+        with at_rest(self.networks):
+            negatives = autoregressive_negatives(
+                self._energies([half.detach() for half in embedded]),
+                self.low,
+                self.high,
+                len(action),
+                self._training_sampler,
+                generator,
+            )
         energies = self._energies(embedded)
         return {'loss': autoregressive_info_nce(energies, self.action(action), negatives)}
 

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from implicit_bc.losses import GradientPenaltyConfig, gradient_penalty, info_nce
-from implicit_bc.methods.method import ImplicitModel, JointEnergyModel
+from implicit_bc.methods.method import ImplicitModel, JointEnergyModel, at_rest
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.samplers import (
     NO_DEADLINE,
@@ -89,19 +89,16 @@ class LangevinModel(JointEnergyModel):
         )
 
     def _chain_ends(self, embedded: Tensor, generator: torch.Generator) -> Tensor:
-        """Counter-examples (B, N, A) for `embedded` observations; dropout rests meanwhile."""
-        was_training = self.network.training
-        self.network.eval()
+        """Counter-examples (B, N, A) for `embedded` observations."""
         start = uniform_actions(
             self.low, self.high, len(embedded), self.method.negatives, generator
         )
-        ends = langevin_chain(
-            lambda actions: self.network.score(embedded, actions),
-            start,
-            self.low,
-            self.high,
-            self.method.sampler,
-            generator,
-        )
-        self.network.train(was_training)
-        return ends
+        with at_rest(self.network):
+            return langevin_chain(
+                lambda actions: self.network.score(embedded, actions),
+                start,
+                self.low,
+                self.high,
+                self.method.sampler,
+                generator,
+            )

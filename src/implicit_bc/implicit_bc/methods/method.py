@@ -5,7 +5,8 @@ action        (B, A), raw; normalized only inside losses and samplers
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -127,3 +128,18 @@ class JointEnergyModel(ImplicitModel):
         if torch.is_grad_enabled():
             return self.network.score(embedded, self.action(actions))
         return self.network.folded(embedded)(self.action(actions))
+
+
+@contextmanager
+def at_rest(network: nn.Module) -> Iterator[None]:
+    """Let dropout rest in `network`, which then goes on as it was.
+
+    While counter-examples are searched for, too: energies that change with every evaluation have no
+    minimum.
+    """
+    was_training = network.training
+    network.eval()
+    try:
+        yield
+    finally:
+        network.train(was_training)

@@ -18,7 +18,7 @@ from implicit_bc.methods.method import ImplicitModel
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.explicit import make_explicit
 from implicit_bc.samplers import NO_DEADLINE, Deadline, Samples
-from implicit_bc.samplers.samples import draw_columns
+from implicit_bc.samplers.samples import choose, draw_columns
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
 
@@ -72,10 +72,7 @@ class MixtureDensityModel(ImplicitModel):
         """The likeliest of some draws; the released code acts by a single one."""
         mixture = self._test_mixture(observation)
         candidates = self._draw(mixture, self.method.samples, generator)
-        energies = -mixture.log_prob(candidates.transpose(0, 1)).T
-        chosen = energies.argmin(dim=1)
-        best = candidates[torch.arange(len(candidates), device=candidates.device), chosen]
-        return Samples(best, candidates, energies)
+        return choose(candidates, -mixture.log_prob(candidates.transpose(0, 1)).T, 'argmin')
 
     def draw(self, observation: Tensor, count: int, generator: torch.Generator) -> Tensor:
         """Draw normalized actions (B, count, A) from p(a | o)."""

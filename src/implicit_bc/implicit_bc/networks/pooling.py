@@ -20,8 +20,8 @@ class AveragePooling(nn.Module):
         self.features = channels
 
     def forward(self, maps: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, C)."""
-        return maps.mean(dim=(2, 3))
+        """(B, C, H, W) -> (B, C), float32."""
+        return maps.mean(dim=(2, 3), dtype=torch.float32)
 
 
 class SpatialSoftArgmax(nn.Module):

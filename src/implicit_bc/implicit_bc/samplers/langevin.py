@@ -107,7 +107,7 @@ def langevin_chain(
     """Run `config.iterations` steps from `start` (B, N, A) and return the ends, detached.
 
     For counter-examples, `start` is uniform (B.3). A network should be in eval mode meanwhile, lest
-    spectral norm iterates at every step, and hold an embedding that is detached.
+    dropout makes every step's energy another one, and hold an embedding that is detached.
     """
     moves = [(rate, config.noise) for rate in config.step_size.all_of(config.iterations)]
     return _steps(energy, start, low, high, moves, config.max_step, generator)[0]

@@ -53,7 +53,9 @@ def _fresh_state(config: TrainConfig, data: TrainingData, device: torch.device) 
         np.asarray(samples), data.actions, config.normalization, data.action_limits
     )
     model = config.method.model(data.spaces, config.network, scaling).to(device)
-    model.precision = config.precision
+    for part in model.modules():  # the proposal of `ranking` is a model of its own
+        if isinstance(part, Model):
+            part.precision = config.precision
     log.info('%d parameters', sum(p.numel() for p in model.parameters()))
     optimizer = torch.optim.Adam(
         model.parameters(), config.learning_rate.initial, eps=config.adam_epsilon, fused=True

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from implicit_bc.methods import Model
+from implicit_bc.methods.method import at_rest
 from implicit_bc.training.batches import TrainingData, load_batch, spread_rows
 
 VALIDATION_STEPS = 256
@@ -24,16 +25,14 @@ def validate(model: Model, data: TrainingData, held_out: np.ndarray, seed: int) 
     device = model.low.device
     rows = held_out[spread_rows(len(held_out), VALIDATION_STEPS)]
     generator = torch.Generator(device).manual_seed(seed)
-    was_training = model.training
-    model.eval()
     losses, errors = dict[str, float](), list[Tensor]()
-    for start in range(0, len(rows), AT_ONCE):
-        observation, action = load_batch(data, rows[start : start + AT_ONCE], device)
-        for name, loss in model.losses(observation, action, generator).items():
-            losses[name] = losses.get(name, 0.0) + float(loss) * len(action) / len(rows)
-        best = model.decide(observation, generator).best
-        errors.append((model.action.inverse(best) - action).norm(dim=1))
-    model.train(was_training)
+    with at_rest(model):
+        for start in range(0, len(rows), AT_ONCE):
+            observation, action = load_batch(data, rows[start : start + AT_ONCE], device)
+            for name, loss in model.losses(observation, action, generator).items():
+                losses[name] = losses.get(name, 0.0) + float(loss) * len(action) / len(rows)
+            best = model.decide(observation, generator).best
+            errors.append((model.action.inverse(best) - action).norm(dim=1))
     error = 1e3 * torch.cat(errors)
     return {f'validation/{name}': loss for name, loss in losses.items()} | {
         'validation/action_error_mm': float(error.mean()),
