@@ -13,6 +13,7 @@ from ibc_bringup.episode_films import EpisodeFilms
 from ibc_bringup.episode_table import read_episodes, write_episodes
 from ibc_bringup.policies import SCRIPTED, contestant
 from ibc_bringup.recorded_delays import recorded_delays
+from ibc_bringup.ros_trials import VIDEO, roll_out_through_ros
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle_files import add_result, find_bundle
 from implicit_bc.evaluation_summary import Summary, summarize
@@ -43,6 +44,8 @@ class EvaluationPlan:
     all_videos: bool = False
     steadiness: Mapping[str, float] = field(default_factory=dict)
     hand: Mapping[str, Any] = field(default_factory=dict)
+    ros: bool = False
+    """Run the policy through the ROS graph, in real time; the rival runs in-process."""
     folder: Path | None = None
     """For tables and results; by default one of its own in `runs`."""
     save: bool = False
@@ -53,6 +56,11 @@ class EvaluationPlan:
             raise IbcError(
                 '--save notes what the model does as it is: leave out --delays, and write '
                 'steadiness to policy.yaml'
+            )
+        if self.ros and (self.policy in SCRIPTED or self.steadiness or self.delays or self.save):
+            raise IbcError(
+                '--ros runs a model as it is, in real time: leave out --delays, --save and '
+                'steadiness, and name a model'
             )
         if self.all_videos and self.videos is None:
             raise IbcError('--all-videos: add --videos FOLDER')
@@ -70,12 +78,13 @@ class Measurement:
     name: str
     task: str
     summary: Summary
+    ros: bool
     interrupted: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return the figures for JSON."""
-        facts = {'policy': self.name, 'task': self.task, 'interrupted': self.interrupted}
-        return {**self.summary.to_dict(), **facts}
+        facts = {'policy': self.name, 'task': self.task, 'ros': self.ros}
+        return {**self.summary.to_dict(), **facts, 'interrupted': self.interrupted}
 
 
 @dataclass(frozen=True)
@@ -92,11 +101,23 @@ class Evaluation:
         """Whether there are fewer episodes than planned."""
         return self.first.interrupted or (self.second is not None and self.second.interrupted)
 
+    @property
+    def rates_agree(self) -> bool:
+        """Whether the intervals of both success rates overlap."""
+        if self.second is None:
+            return True
+        (low, high), (other_low, other_high) = (
+            measured.summary.wilson95 for measured in (self.first, self.second)
+        )
+        return low <= other_high and other_low <= high
+
     def to_dict(self) -> dict[str, Any]:
         """Return the figures of the first policy for JSON, and what the second one adds."""
         result = {**self.first.to_dict(), 'folder': str(self.folder)}
         if self.second is not None:
             result['compared'] = self.second.to_dict()
+            if self.first.ros:
+                result['rates_agree'] = self.rates_agree
         if self.paired is not None:
             found = self.paired
             result['paired'] = {
@@ -116,6 +137,9 @@ def run_evaluation(plan: EvaluationPlan) -> Evaluation:
         KeyboardInterrupt: Before there was one episode.
     """
     one = _entrant(plan, plan.policy, plan.task)
+    folder = plan.folder or Path('runs') / f'eval-{one.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}'
+    if plan.ros:
+        one = _through_ros(plan, one, folder)
     other = _rival(plan, one) if plan.rival is not None else None
     first = _measure(one)
     second = _measure(other) if other is not None and not first.interrupted else None
@@ -123,7 +147,7 @@ def run_evaluation(plan: EvaluationPlan) -> Evaluation:
         first,
         second,
         pair(first.summary.rollouts, second.summary.rollouts) if second is not None else None,
-        plan.folder or Path('runs') / f'eval-{one.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}',
+        folder,
     )
     _keep(found)
     if plan.save and plan.policy not in SCRIPTED and not first.interrupted:
@@ -137,7 +161,10 @@ class _Entrant:
 
     name: str
     task: str
+    period_s: float
+    """Between two decisions [s]."""
     episodes: Callable[[], Iterable[Episode]]
+    ros: bool = False
 
 
 def _entrant(plan: EvaluationPlan, policy: str, task: str | None) -> _Entrant:
@@ -149,8 +176,23 @@ def _entrant(plan: EvaluationPlan, policy: str, task: str | None) -> _Entrant:
     if plan.videos is not None:
         films = EpisodeFilms(plan.videos, chosen.name, chosen.period_s, plan.all_videos)
     return _Entrant(
-        chosen.name, chosen.task, partial(chosen.roll_out, plan.seeds, plan.workers, films)
+        chosen.name,
+        chosen.task,
+        chosen.period_s,
+        partial(chosen.roll_out, plan.seeds, plan.workers, films),
     )
+
+
+def _through_ros(plan: EvaluationPlan, one: _Entrant, folder: Path) -> _Entrant:
+    """Let an entrant that can run in-process do it in the ROS graph; its film is of all trials."""
+    given = {'renderer': plan.renderer}
+    if plan.videos is not None:
+        given['video'] = str(plan.videos / VIDEO)
+    model = str(find_bundle(plan.policy))
+    episodes = partial(
+        roll_out_through_ros, model, one.task, plan.seeds, folder, one.period_s, given
+    )
+    return replace(one, name=f'{one.name}-ros', episodes=episodes, ros=True)
 
 
 def _rival(plan: EvaluationPlan, one: _Entrant) -> _Entrant:
@@ -160,7 +202,7 @@ def _rival(plan: EvaluationPlan, one: _Entrant) -> _Entrant:
         episodes = read_episodes(Path(word))
         if not {episode.seed for episode in episodes} & set(plan.seeds):
             raise IbcError(f'{word}: has none of the seeds {plan.seeds[0]} to {plan.seeds[-1]}')
-        other = _Entrant(Path(word).stem, one.task, lambda: episodes)
+        other = _Entrant(Path(word).stem, one.task, one.period_s, lambda: episodes)
     else:
         other = _entrant(plan, word, one.task)
     return replace(other, name=f'{other.name}-2') if other.name == one.name else other
@@ -179,7 +221,7 @@ def _measure(entrant: _Entrant) -> Measurement:
             raise
         interrupted = True
     summary = summarize(done, time.monotonic() - start)
-    return Measurement(entrant.name, entrant.task, summary, interrupted)
+    return Measurement(entrant.name, entrant.task, summary, entrant.ros, interrupted)
 
 
 def _keep(found: Evaluation) -> None:

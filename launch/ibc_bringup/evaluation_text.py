@@ -40,6 +40,9 @@ def evaluation_text(found: Evaluation) -> str:
     text = summary_text(first.name, first.task, first.summary)
     if second is not None:
         text += summary_text(second.name, second.task, second.summary)
+        if first.ros:
+            rates = 'agree: their' if found.rates_agree else 'do not agree: no'
+            text += f'success through ROS and in-process {rates} intervals overlap\n'
         if found.paired is not None:
             text += paired_text(first.name, second.name, found.paired)
     if found.interrupted:
@@ -73,17 +76,6 @@ def verdict(first: str, second: str, paired: Paired) -> str:
             f'significantly: p = {paired.p_value:.2g}'
         )
     return f'no significant difference: p = {paired.p_value:.2g}, {score}'
-
-
-def agreement(through_ros: Summary, in_process: Summary) -> str:
-    """Say in one line whether the intervals of two success rates overlap."""
-    (low, high), (other_low, other_high) = through_ros.wilson95, in_process.wilson95
-    overlap = low <= other_high and other_low <= high
-    return (
-        f'{success_text(through_ros.to_dict())} through ROS, '
-        f'{success_text(in_process.to_dict())} in-process: '
-        + ('they agree, the intervals overlap' if overlap else 'they differ, no overlap')
-    )
 
 
 def _gate(interventions: Mapping[str, float]) -> str:

@@ -139,6 +139,7 @@ TRIALS = Process(
         'scene_port': From('scene_port'),
         'results': From('results'),
         'record': From('record'),
+        'enabled': From('enabled'),
     },
     when={'trials': True},
     needs_sim=True,

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from ibc_contract.errors import IbcError
@@ -23,6 +23,12 @@ class Trial:
     """It was interrupted, which is neither success nor failure."""
     seed: int | None = None
     """Of the layout, if the twin told it."""
+    interventions: dict[str, int] = field(default_factory=dict)
+    """Of the driver's safety gate, by kind, as its diagnostics told them."""
+    failure: str = ''
+    """What was not done in the end, if something was not."""
+    ending: str = ''
+    """How it was not done."""
 
     @property
     def outcome(self) -> str:

@@ -1,6 +1,7 @@
 """Node `trials`: let the policy try the task several times on the twin, film it, keep the scores.
 
-Each trial: policy off, arm home, new layout, policy on until success or the task's horizon. The
+Each trial: policy off, arm home, new layout (before the first one, the policy may not have acted:
+then the one that lies there), policy on until success or the task's horizon. The
 trial that is under way when the time is over, at an interrupt, or when the arm has stopped, as by a
 person's key, is noted as stopped.
 """
@@ -11,12 +12,14 @@ import sys
 import threading
 import time
 import traceback
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import pydantic
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import PoseArray
 from pydantic import Field
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
@@ -31,6 +34,7 @@ from ibc_bringup.video import Mp4Writer, with_caption
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.images import decode_jpeg
+from ibc_contract.messages import poses_array
 from ibc_contract.pacing import ticks
 from ibc_contract.ros import (
     ACQUAINTANCE_S,
@@ -41,8 +45,12 @@ from ibc_contract.ros import (
     status_name,
 )
 from ibc_contract.runner import run
+from xarm_twin.tasks import Task, get_task
+from xarm_twin.tasks.failures import BlockMoves, failure
 
 DRIVER = 'xarm_planar_driver'
+GATE = 'gate_'
+"""What begins the names of the safety gate's counts in the driver's diagnostics."""
 TWIN_HOST = '127.0.0.1'
 FILM_HZ = 10
 SERVICE_TIMEOUT_S = 60.0
@@ -80,6 +88,10 @@ class TrialsConfig:
     record: Annotated[
         bool, Field(description='have demo_recorder keep each trial, marked by how it ended')
     ] = False
+    enabled: Annotated[
+        bool,
+        Field(description='the policy acts from its start on: the first trial needs a new layout'),
+    ] = True
 
 
 class TrialsNode(Node):
@@ -89,7 +101,10 @@ class TrialsNode(Node):
         super().__init__('trials', **kwargs)
         self.exit_code: int | None = None
         self._config = declare_config(self, TrialsConfig)
-        self._horizon_s = _horizon_s(self._config.task)
+        self._task = get_task(self._config.task)
+        self._horizon_s = _horizon_s(self._task)
+        self._objects: np.ndarray | None = None
+        self._gate: Counter[str] = Counter()
         self._jpeg: bytes | None = None
         self._frame_s = -math.inf
         self._score = 0.0
@@ -104,6 +119,7 @@ class TrialsNode(Node):
             CompressedImage, topics.CAMERA_COMPRESSED, self._keep_frame, newest()
         )
         self.create_subscription(Float64, topics.TWIN_SCORE, self._keep_score, newest())
+        self.create_subscription(PoseArray, topics.TWIN_OBJECTS, self._keep_objects, newest())
         self.create_subscription(Int64, topics.TWIN_SEED, self._keep_seed, latched())
         self.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, self._keep_arm, 10)
         self._enable = self.create_client(SetBool, topics.POLICY_ENABLE)
@@ -183,7 +199,10 @@ class TrialsNode(Node):
                 return
             number = len(self._trials) + 1
             self.get_logger().info(f'trial {number} begins, at most {self._horizon_s:.0f} s')
-            trial = dataclasses.replace(self._try_once(end), seed=self._seed)
+            before = Counter(self._gate)
+            trial = self._try_once(end)
+            gate = dict(self._gate - before)
+            trial = dataclasses.replace(trial, seed=self._seed, interventions=gate)
             self._trials.append(trial)
             self._write_results()
             self.get_logger().info(
@@ -198,7 +217,8 @@ class TrialsNode(Node):
         self._call(self._enable, SetBool.Request(data=False))
         self._acting = False
         self._call(self._home, Trigger.Request())
-        self._call(self._reset, Trigger.Request())
+        if self._trials or self._config.enabled:
+            self._call(self._reset, Trigger.Request())
         self._stop.wait(SETTLE_S)
         self._score = 0.0
 
@@ -208,10 +228,14 @@ class TrialsNode(Node):
         self._acting = True
         self._call(self._enable, SetBool.Request(data=True))
         begin = time.monotonic()
+        moves = BlockMoves(self._task)
         now, score = 0.0, 0.0
         for _ in ticks(1.0 / FILM_HZ, self._stop):
             now, score = time.monotonic() - begin, self._score
             self._film_frame(now, score)
+            objects = self._objects
+            if objects is not None:
+                moves.add(now, objects)
             if score >= 1.0:
                 self._call(self._enable, SetBool.Request(data=False))
                 self._record(topics.RECORDER_MARK_SUCCESS, topics.RECORDER_STOP)
@@ -219,7 +243,11 @@ class TrialsNode(Node):
                 return Trial(score, success=True, seconds=round(now, 2))
             if now > self._horizon_s:
                 self._record(topics.RECORDER_MARK_FAILURE, topics.RECORDER_STOP)
-                return Trial(score, success=False, seconds=round(now, 2))
+                trial = Trial(score, success=False, seconds=round(now, 2))
+                if objects is None:
+                    return trial
+                why = failure(self._task, objects)
+                return dataclasses.replace(trial, failure=why, ending=moves.ending)
             if begin + now >= end or self._arm_trouble:
                 break
         return Trial(score, success=False, seconds=round(now, 2), stopped=True)
@@ -269,11 +297,21 @@ class TrialsNode(Node):
     def _keep_seed(self, message: Int64) -> None:
         self._seed = message.data
 
+    def _keep_objects(self, message: PoseArray) -> None:
+        self._objects = poses_array(message)
+
     def _keep_arm(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.name == self._driver:
                 failed = status.level == DiagnosticStatus.ERROR
                 self._arm_trouble = status.message if failed else ''
+                self._gate = Counter(
+                    {
+                        value.key.removeprefix(GATE): int(value.value)
+                        for value in status.values
+                        if value.key.startswith(GATE)
+                    }
+                )
 
     def _wait_for_services(self) -> None:
         """Wait until every service is there; IbcError names one that is not."""
@@ -296,10 +334,8 @@ class TrialsNode(Node):
             raise IbcError(f'{client.srv_name} refused: {future.result().message}')
 
 
-def _horizon_s(task: str) -> float:
-    from xarm_twin.tasks import get_task
-
-    return get_task(task).horizon_s
+def _horizon_s(task: Task) -> float:
+    return task.horizon_s
 
 
 def main(args: list[str] | None = None) -> None:

@@ -16,6 +16,7 @@ from ibc_bringup.episode_table import read_episodes, write_episodes
 from ibc_bringup.main import main
 from ibc_bringup.policies import contestant, player
 from ibc_bringup.recorded_delays import recorded_delays
+from ibc_bringup.trials import Trial, write_trials
 from ibc_contract.errors import IbcError
 from ibc_contract.images import encode_jpeg
 from implicit_bc.evaluation import roll_out
@@ -202,3 +203,68 @@ def test_delays_of_a_site_become_spans(tmp_path):
     assert delays.frame_age_s == pytest.approx((0.04, 0.06 + 1 / 30))
     assert delays.command_s == pytest.approx((0.012, 0.028))
     assert recorded_delays('graph') is GRAPH
+
+
+def test_through_ros_the_same_seeds_are_told_in_the_same_shape(capsys, monkeypatch, tmp_path):
+    stacks = []
+
+    def played(stack, given, log, timeout_s, relay=''):
+        stacks.append((stack, given, timeout_s))
+        trials = [
+            Trial(1.0, True, 20.0, seed=1000, interventions={'setpoint_slowed': 4}),
+            Trial(0.5, False, 60.0, False, 1001, {}, 'green not in its tray', 'stalled'),
+            Trial(0.0, False, 7.0, stopped=True, seed=1002),
+        ]
+        write_trials(Path(given['results']), trials)
+
+    def in_process(self, seeds, *_):
+        return iter([Episode(seed, 1.0, True, 90, 18.0) for seed in seeds])
+
+    monkeypatch.setattr('ibc_bringup.ros_trials.run_to_end', played)
+    monkeypatch.setattr('ibc_bringup.policies.Contestant.roll_out', in_process)
+    words = (MODEL, '--ros', '--seed', '1000', '--episodes', '3', '--folder', 'kept')
+    assert run(*words, '--compare', MODEL, '--json') == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (said['ros'], said['episodes'], said['seed'], said['score']) == (True, 2, 1000, 0.75)
+    assert said['failures'] == {'green not in its tray': 1}
+    assert said['interventions'] == {'setpoint_slowed': 2.0}
+    assert said['time_to_success_s'] == {'mean': 20.0, 'median': 20.0}
+    assert said['rates_agree'] is True
+    assert (said['paired']['episodes'], said['paired']['second_only']) == (2, 1)
+    assert said.keys() - {'ros', 'paired', 'compared', 'rates_agree', 'folder'} <= (
+        said['compared'].keys()
+    )
+    assert {file.name for file in Path('kept').iterdir()} == {
+        'results.json', 'trials.json', f'{MODEL}-ros.csv', f'{MODEL}.csv',
+    }  # fmt: skip
+    ((stack, given, timeout_s),) = stacks
+    assert stack == 'run_policy'
+    assert (given['seed'], given['trials'], given['enabled']) == ('1000', '3', 'false')
+    assert timeout_s > 3 * 60
+
+
+def test_rates_that_do_not_agree_are_said(capsys, monkeypatch):
+    def failing(*_, **__):
+        return iter([Episode(seed, 0.0, False, 300, 60.0) for seed in range(20)])
+
+    def winning(self, seeds, *_):
+        return iter([Episode(seed, 1.0, True, 90, 18.0) for seed in seeds])
+
+    monkeypatch.setattr(evaluation, 'roll_out_through_ros', failing)
+    monkeypatch.setattr('ibc_bringup.policies.Contestant.roll_out', winning)
+    assert run(MODEL, '--ros', '--episodes', '20', '--compare', MODEL) == 0
+    assert 'through ROS and in-process do not agree' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    'words',
+    [
+        (*DEMONSTRATOR, '--ros'),
+        (MODEL, '--ros', '--delays', 'graph'),
+        (MODEL, '--ros', '--save'),
+        (MODEL, '--ros', '--warm-start', '3'),
+    ],
+    ids=' '.join,
+)
+def test_what_the_ros_graph_does_not_do_is_refused(capsys, words):
+    assert '--ros runs a model as it is' in refused(capsys, *words)

@@ -10,7 +10,8 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from geometry_msgs.msg import PoseArray
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage
@@ -25,8 +26,10 @@ from ibc_bringup.video import Mp4Writer
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from ibc_contract.images import encode_jpeg
+from ibc_contract.messages import pose_array_cdr
 from ibc_contract.ros import newest
 from xarm_twin.scene_state import SceneState, SceneStateServer
+from xarm_twin.tasks import get_task
 from xarm_twin.world import World
 
 RECORDER = (
@@ -43,11 +46,16 @@ class StandIn(Node):
     def __init__(self, ros, scores) -> None:
         super().__init__('stand_in', context=ros.context)
         self.calls = []
+        self.tells_of_gate = False
         self._scores = list(scores)
         self._left = None
         self._image = encode_jpeg(np.zeros((90, 160, 3), np.uint8))
         self._camera = self.create_publisher(CompressedImage, topics.CAMERA_COMPRESSED, newest())
         self._score = self.create_publisher(Float64, topics.TWIN_SCORE, newest())
+        self._objects = self.create_publisher(PoseArray, topics.TWIN_OBJECTS, newest())
+        self._driver = self.create_publisher(DiagnosticArray, topics.DIAGNOSTICS, 10)
+        self._poses = get_task('push_red').sample_layout(np.random.default_rng(0))
+        self._slowed = 5
         self.create_service(SetBool, topics.POLICY_ENABLE, self._on_enable)
         for name in (topics.ARM_HOME, topics.TWIN_RESET, *RECORDER):
             self.create_service(Trigger, name, lambda _, answer, n=name: self._done(n, answer))
@@ -67,7 +75,13 @@ class StandIn(Node):
         score = 0.0
         if self._left is not None:
             score = self._left.pop(0) if len(self._left) > 1 else self._left[0]
+            self._slowed += 1
         self._score.publish(Float64(data=score))
+        self._objects.publish(pose_array_cdr(1, self._poses))
+        if self.tells_of_gate:
+            slowed = KeyValue(key='gate_setpoint_slowed', value=str(self._slowed))
+            status = DiagnosticStatus(name='xarm_planar_driver: arm', values=[slowed])
+            self._driver.publish(DiagnosticArray(status=[status]))
 
 
 @pytest.fixture
@@ -113,6 +127,22 @@ def test_each_trial_begins_at_home_with_a_new_layout_and_ends_at_success(start, 
     assert frames >= 6
 
 
+def test_a_failure_is_told_with_what_the_gate_did(start, ros):
+    node, stand_in = start([0.0], horizon_s=1.0, task='push_red')
+    stand_in.tells_of_gate = True
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    (trial,) = trials_of(node)
+    assert (trial.failure, trial.ending) == ('red not in its tray', 'stalled')
+    assert 1 <= trial.interventions['setpoint_slowed'] <= 40
+
+
+def test_a_layout_that_nobody_has_touched_is_the_first_one_tried(start, ros):
+    node, stand_in = start([1.0], episodes=2, enabled=False)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    once = ['off', topics.ARM_HOME, topics.TWIN_RESET, 'on', 'off']
+    assert stand_in.calls == [call for call in once if call != topics.TWIN_RESET] + once
+
+
 def test_the_film_shows_the_whole_arm_beside_the_cameras_picture(start, ros):
     blocks = World('push_red', seed=1)
     with SceneStateServer('127.0.0.1', 0) as scene:
@@ -123,7 +153,7 @@ def test_the_film_shows_the_whole_arm_beside_the_cameras_picture(start, ros):
             scene.publish(SceneState(time.time_ns(), q, blocks.object_poses(), 'push_red'))
             return node.exit_code is not None
 
-        assert ros.spin_until(ended, node, stand_in, timeout=30.0)
+        assert ros.spin_until(ended, node, stand_in, timeout=90.0)
     blocks.close()
     node.close()
     reader = imageio_ffmpeg.read_frames(str(node_file(node, 'video')))

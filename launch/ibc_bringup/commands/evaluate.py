@@ -41,6 +41,12 @@ def add_parser(subparsers: Any) -> None:
         'earlier evaluation',
     )
     parser.add_argument(
+        '--ros',
+        action='store_true',
+        help='run a model through the whole ROS graph, in real time; --compare MODEL then runs '
+        'in-process and says whether the rates agree',
+    )
+    parser.add_argument(
         '--workers', type=whole(0), default=0, metavar='N', help='processes (0: one per core)'
     )
     parser.add_argument(
@@ -110,8 +116,9 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.all_videos,
         {name: value for name, value in steadiness.items() if value is not None},
         {name: value for name, value in hand.items() if value},
-        arguments.folder,
-        arguments.save,
+        ros=arguments.ros,
+        folder=arguments.folder,
+        save=arguments.save,
     )
     found = run_evaluation(plan)
     text = json.dumps(found.to_dict()) + '\n' if arguments.json else evaluation_text(found)
