@@ -82,6 +82,20 @@ def test_insertion(place, expected):
     assert failure(task, layout(task, blue=(0, *place))) == expected
 
 
+@pytest.mark.parametrize(
+    ('places', 'expected'),
+    [
+        ({}, '8 of 8 blocks in no tray'),
+        ({'blue_0': (0, *IN_TRAY), 'yellow_3': (1, *IN_TRAY)}, '6 of 8 blocks in no tray'),
+        ({'blue_0': (0, *IN_TRAY), 'yellow_3': (0, 0.0, 0.05)}, 'a block in the wrong tray'),
+        ({'blue_0': (0, *IN_TRAY), 'blue_1': (0, 0.01, 0.13)}, 'a block out of reach'),
+    ],
+)
+def test_sorting(places, expected):
+    task = get_task('sort_blue_from_yellow')
+    assert failure(task, layout(task, **places)) == expected
+
+
 def moved(*seconds_and_x):
     """Moves of one episode in which the only block is at x at a time."""
     task = get_task('push_red')

@@ -10,7 +10,9 @@ from xarm_twin.tasks.insert import CLEARANCE, ENTRY_X, MOUTH_X, InsertTask
 from xarm_twin.tasks.layout import box_corners, planar
 from xarm_twin.tasks.objects import BLOCK_SIZE
 from xarm_twin.tasks.push import PushTask
+from xarm_twin.tasks.sort import SortTask
 from xarm_twin.tasks.task import Task
+from xarm_twin.tasks.trays import WIDE_TRAY
 
 MOVING, STALLED = 'ran out of time', 'stalled'
 STILL_S = 10.0
@@ -32,6 +34,8 @@ def failure(task: Task, poses: np.ndarray) -> str:
         return _not_inserted(task, poses)
     if isinstance(task, PushTask):
         return _not_pushed(task, poses)
+    if isinstance(task, SortTask):
+        return _not_sorted(task, poses)
     return f'score {task.score(poses):.3g}'
 
 
@@ -96,6 +100,17 @@ def _not_pushed(task: PushTask, poses: np.ndarray) -> str:
     if task.any_tray and not done.any():
         return 'no block in a tray'
     return f'{names[first]} not in its tray'
+
+
+def _not_sorted(task: SortTask, poses: np.ndarray) -> str:
+    blocks, trays = np.split(poses, [len(task.blocks)])
+    inside = np.array([[WIDE_TRAY.contains(block, tray) for tray in trays] for block in blocks])
+    missing = ~inside[np.arange(len(blocks)), task.tray_of]
+    if inside[missing].any():
+        return 'a block in the wrong tray'
+    if any(_is_out_of_reach(block) for block in blocks[missing]):
+        return 'a block out of reach'
+    return f'{missing.sum()} of {len(blocks)} blocks in no tray'
 
 
 def _is_out_of_reach(block: np.ndarray) -> bool:
