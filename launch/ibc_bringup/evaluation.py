@@ -35,7 +35,7 @@ class EvaluationPlan:
     seed: int = 0
     workers: int = 1
     rival: str | None = None
-    """Another policy for the same seeds, or the CSV file of its episodes."""
+    """Another policy, as it is, for the same seeds; or the CSV file of its episodes."""
     renderer: RendererChoice = 'auto'
     delays: str | None = None
     """As `recorded_delays` takes them."""
@@ -136,7 +136,7 @@ def run_evaluation(plan: EvaluationPlan) -> Evaluation:
         IbcError: The plan cannot be carried out; nothing has run then.
         KeyboardInterrupt: Before there was one episode.
     """
-    one = _entrant(plan, plan.policy, plan.task)
+    one = _entrant(plan, plan.policy, plan.task, plan.steadiness, plan.hand)
     folder = plan.folder or Path('runs') / f'eval-{one.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}'
     if plan.ros:
         one = _through_ros(plan, one, folder)
@@ -167,16 +167,24 @@ class _Entrant:
     ros: bool = False
 
 
-def _entrant(plan: EvaluationPlan, policy: str, task: str | None) -> _Entrant:
-    asked = plan.steadiness if policy == plan.policy else {}
-    hand = plan.hand if policy == plan.policy or policy == 'demonstrator' else {}
+def _entrant(
+    plan: EvaluationPlan,
+    policy: str,
+    task: str | None,
+    steadiness: Mapping[str, float],
+    hand: Mapping[str, Any],
+    taken: str = '',
+) -> _Entrant:
+    """Find who is meant, by a name that is not `taken`."""
     delays = recorded_delays(plan.delays) if plan.delays else None
-    chosen = contestant(policy, task, plan.renderer, asked, hand, delays, plan.videos is not None)
+    films_wanted = plan.videos is not None
+    chosen = contestant(policy, task, plan.renderer, steadiness, hand, delays, films_wanted)
+    name = _other_name(chosen.name, taken)
     films = None
     if plan.videos is not None:
-        films = EpisodeFilms(plan.videos, chosen.name, chosen.period_s, plan.all_videos)
+        films = EpisodeFilms(plan.videos, name, chosen.period_s, plan.all_videos)
     return _Entrant(
-        chosen.name,
+        name,
         chosen.task,
         chosen.period_s,
         partial(chosen.roll_out, plan.seeds, plan.workers, films),
@@ -196,16 +204,19 @@ def _through_ros(plan: EvaluationPlan, one: _Entrant, folder: Path) -> _Entrant:
 
 
 def _rival(plan: EvaluationPlan, one: _Entrant) -> _Entrant:
-    """Find the other policy, by a name that is not the first one's."""
+    """Find the other policy, as it is, by a name that is not the first one's."""
     word = str(plan.rival)
-    if word.endswith(TABLE):
-        episodes = read_episodes(Path(word))
-        if not {episode.seed for episode in episodes} & set(plan.seeds):
-            raise IbcError(f'{word}: has none of the seeds {plan.seeds[0]} to {plan.seeds[-1]}')
-        other = _Entrant(Path(word).stem, one.task, one.period_s, lambda: episodes)
-    else:
-        other = _entrant(plan, word, one.task)
-    return replace(other, name=f'{other.name}-2') if other.name == one.name else other
+    if not word.endswith(TABLE):
+        return _entrant(plan, word, one.task, {}, {}, taken=one.name)
+    episodes = read_episodes(Path(word))
+    if not {episode.seed for episode in episodes} & set(plan.seeds):
+        raise IbcError(f'{word}: has none of the seeds {plan.seeds[0]} to {plan.seeds[-1]}')
+    name = _other_name(Path(word).stem, one.name)
+    return _Entrant(name, one.task, one.period_s, lambda: episodes)
+
+
+def _other_name(name: str, taken: str) -> str:
+    return f'{name}-2' if name == taken else name
 
 
 def _measure(entrant: _Entrant) -> Measurement:

@@ -61,6 +61,21 @@ def test_scripted_policies_have_none(capsys):
     assert line == 'error: nothing is no model: leave out warm_start'
 
 
+def test_a_model_can_be_held_against_itself_as_it_is(capsys, monkeypatch):
+    asked = []
+
+    def rolled(self, seeds, *_):
+        asked.append(self.policy.args[-1])
+        return iter([Episode(seed, 1.0, True, 9) for seed in seeds])
+
+    monkeypatch.setattr('ibc_bringup.policies.Contestant.roll_out', rolled)
+    words = (MODEL, '--warm-start', '8', '--compare', MODEL, '--episodes', '3', '--folder', 'kept')
+    assert run(*words) == 0
+    assert asked == [{'warm_start': 8}, {}]
+    assert {file.name for file in Path('kept').glob('*.csv')} == {f'{MODEL}.csv', f'{MODEL}-2.csv'}
+    assert 'no significant difference' in capsys.readouterr().out
+
+
 def test_a_result_with_other_steadiness_is_not_noted_in_the_card(capsys):
     line = refused(capsys, MODEL, '--mode-margin', '0.5', '--save')
     assert '--save' in line

@@ -37,8 +37,8 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         '--compare',
         metavar='POLICY',
-        help='hold it against this one on the same seeds: any policy, or the CSV file of an '
-        'earlier evaluation',
+        help='hold it against this one, as it is, on the same seeds: any policy, or the CSV file '
+        'of an earlier evaluation',
     )
     parser.add_argument(
         '--ros',
