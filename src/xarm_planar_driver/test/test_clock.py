@@ -14,11 +14,9 @@ from rclpy.parameter import Parameter
 from rosgraph_msgs.msg import Clock
 from std_msgs.msg import Header
 
+from driver_bench import TOP_SPEED
 from ibc_contract import topics
 from ibc_contract.pacing import ticks
-
-TOP_SPEED = 0.3
-"""The gate's ceiling, with what unsteady ticks of a busy machine add [m/s]."""
 
 
 class RosClock:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from driver_bench import STOP_DISTANCE, TOP_SPEED
 from ibc_contract import topics
 from planar_arm.safety import load_safety_limits
 from planar_arm.servo import PlanarServo
@@ -29,18 +30,6 @@ MOUSE = (topics.TELEOP_DELTA, 20.0, 0.006)
 LIMITS = load_safety_limits()
 FARTHEST = LIMITS.max_lead + LIMITS.max_tcp_speed * LIMITS.max_command_age
 """What the gate lets the tool travel after the last command was made, whatever happened [m]."""
-LAG = 0.01
-"""What the emulated joints lag behind, and one tick [m]."""
-TOP_SPEED = 0.3
-"""The gate's ceiling, with what unsteady ticks of a busy machine add [m/s]."""
-
-
-@pytest.fixture(scope='module')
-def shared(benches):
-    """An arm at work, shared by the faults that it survives."""
-    bench = benches()
-    assert bench.start().ready()
-    return bench
 
 
 @pytest.fixture
@@ -90,7 +79,7 @@ def ends(bench, since: float, distance: float) -> None:
     moved, speed = bench.travel(since)
     allowed = distance if kept_up and keeps_up(bench, distance) else FARTHEST
     assert speed <= TOP_SPEED
-    assert moved <= allowed + LAG
+    assert moved <= allowed + STOP_DISTANCE
     rested = time.monotonic()
     watch(bench, 0.3)
     assert bench.travel(rested)[0] <= 1e-4
@@ -134,7 +123,7 @@ def test_policy_stalls_for_a_second(bench):
         watch(bench, 0.9)
         moved, _ = bench.travel(stalled)
         allowed = POLICY[2] if kept_up and keeps_up(bench, POLICY[2]) else FARTHEST
-        assert moved <= allowed + LAG
+        assert moved <= allowed + STOP_DISTANCE
         assert bench.stage.until(lambda: count(bench, 'gate_command_stale') > refused)
         assert moves(bench)  # it goes on by itself
         assert bench.travel(stalled)[1] <= TOP_SPEED  # and without a burst

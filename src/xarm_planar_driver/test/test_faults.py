@@ -10,25 +10,13 @@ import time
 
 import pytest
 
+from driver_bench import STOP_DISTANCE, TOP_SPEED
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from xarm_planar_driver.arm import XarmArm
 from xarm_planar_driver.driver_status import Level
 from xarm_twin.controller import Identity
 from xarm_twin.controller.firmware import State
-
-STOP_DISTANCE = 0.01
-"""How far a stop takes at most [m]: what the emulated joints lag behind, and one tick."""
-TOP_SPEED = 0.3
-"""The gate's ceiling, with what unsteady ticks of a busy machine add [m/s]."""
-
-
-@pytest.fixture(scope='module')
-def shared(benches):
-    """An arm at work, shared by the faults that it survives."""
-    bench = benches()
-    assert bench.start().ready()
-    return bench
 
 
 @pytest.fixture
@@ -107,8 +95,8 @@ def test_a_second_client_changes_the_mode(bench):
     other = XarmArm(bench.controller.host, bench.controller.port)
     other.connect()
     bench.said.clear()
-    fault = time.monotonic()
     other._api.set_mode(0)
+    fault = time.monotonic()  # before, the call may have waited for its turn
     other._api.set_state(0)
     bench.lead(0.4)
     assert bench.hears('another', Level.ERROR)

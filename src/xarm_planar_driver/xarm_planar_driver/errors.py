@@ -1,6 +1,7 @@
 """What can go wrong with the arm, told apart by what the driver does about it."""
 
 from ibc_contract.errors import IbcError
+from planar_arm.errors import GateTrip, PlanarArmError, UnreachablePose
 from xarm_planar_driver.faults import Fault
 
 
@@ -28,3 +29,16 @@ class ArmLost(ArmError):
     """The connection is gone: the driver cannot go on."""
 
     fault = Fault.LINK_LOST
+
+
+def fault_of(error: ArmError | PlanarArmError) -> Fault:
+    """Return the class of the stop that `error` ends in."""
+    match error:
+        case ArmError():
+            return error.fault
+        case GateTrip():
+            return Fault.JOINT_COMMAND
+        case UnreachablePose():
+            return Fault.UNREACHABLE
+        case _:
+            return Fault.NO_WAY_HOME

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 import planar_arm.xarm6 as xarm6
-from planar_arm.errors import GateTrip, PlanarArmError, UnreachablePose
+from planar_arm.errors import PlanarArmError
 from planar_arm.fence import fence_around
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import SafetyGate
@@ -20,7 +20,7 @@ from planar_arm.tool import DEFAULT_TOOL, Tool
 from planar_arm.workspace import Workspace
 from xarm_planar_driver.arbitration import Arbiter, Command
 from xarm_planar_driver.arm import XarmArm
-from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost
+from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, fault_of
 from xarm_planar_driver.faults import Fault
 from xarm_planar_driver.phases import Answer, Outcome, Phase, Request
 from xarm_planar_driver.report_watch import ReportWatch
@@ -106,7 +106,7 @@ class ArmMotion:
             raise
         except (ArmError, PlanarArmError) as error:
             try:
-                self.trip(_fault(error), str(error))
+                self.trip(fault_of(error), str(error))
             finally:  # who hears of it finds the arm stopped
                 answer(Outcome(False, str(error)))
 
@@ -152,7 +152,7 @@ class ArmMotion:
             step = self._servo.step(t, self._settings.period, self._tool)
             self._send(step.q_command)
         except (ArmFault, PlanarArmError) as error:
-            self.trip(_fault(error), str(error))
+            self.trip(fault_of(error), str(error))
             return None
         if self._going_home and not self._servo.moving:
             self._arrive('at home')
@@ -301,15 +301,3 @@ class ArmMotion:
         waiting, self._waiting = self._waiting, []
         for answer in waiting:
             answer(Outcome(False, f'{self.phase}: {self.reason}'))
-
-
-def _fault(error: ArmError | PlanarArmError) -> Fault:
-    match error:
-        case ArmError():
-            return error.fault
-        case GateTrip():
-            return Fault.JOINT_COMMAND
-        case UnreachablePose():
-            return Fault.UNREACHABLE
-        case _:
-            return Fault.NO_WAY_HOME

@@ -4,7 +4,6 @@ import functools
 import gc
 import logging
 import sys
-import time
 import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec
@@ -16,8 +15,6 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.task import Future
-from rclpy.wait_for_message import wait_for_message
-from sensor_msgs.msg import JointState
 from std_srvs.srv import SetBool, Trigger
 
 from ibc_contract import topics
@@ -30,6 +27,7 @@ from xarm_planar_driver.driver import PlanarDriver
 from xarm_planar_driver.driver_status import Level
 from xarm_planar_driver.errors import ArmError, ArmFault
 from xarm_planar_driver.phases import Outcome, Phase, Request
+from xarm_planar_driver.rival_node import SECOND_DRIVER, Rival
 from xarm_planar_driver.servo_loop import TickReport
 from xarm_planar_driver.tick_publisher_node import TickPublisher
 
@@ -39,14 +37,6 @@ ENABLE_TIMEOUT = 10.0
 """How long the arm may take to be enabled [s]; that it goes home then is not waited for."""
 DISABLE_TIMEOUT = 2.0
 """How long deactivating may take [s]."""
-DISCOVERY_TIME = 0.3
-"""How long after its creation a node knows its neighbours [s]."""
-RIVAL_TIME = 0.5
-"""Another driver that is connected publishes fifty times meanwhile [s]."""
-SECOND_DRIVER = (
-    f'another program publishes {topics.JOINT_STATES} here: two drivers, as of a robot and a twin, '
-    'would obey the same commands; give one of them another ROS_DOMAIN_ID or namespace'
-)
 MOVING = frozenset((Request.ENABLE, Request.RESET, Request.HOME))
 """Requests that only an active driver takes; the others stop the arm."""
 
@@ -86,8 +76,8 @@ class XarmPlanarDriverNode(LifecycleNode):
         self._is_active = False
         self._is_shut_down = False
         self._phase = Phase.IDLE
-        self._created = time.monotonic()
         self._config = declare_config(self, DriverConfig)
+        self._rival = Rival(self)
         self._ticks = TickPublisher(self)
         self._create_subscriptions()
         self._create_services()
@@ -103,8 +93,7 @@ class XarmPlanarDriverNode(LifecycleNode):
     @_logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Connect to the arm and publish what it measures, unless another driver does."""
-        time.sleep(max(0.0, self._created + DISCOVERY_TIME - time.monotonic()))
-        if self._has_rival() and self._hears_rival():
+        if self._rival.is_heard():
             return self._refuse(ArmError(SECOND_DRIVER))
         try:
             self._driver = PlanarDriver(
@@ -282,20 +271,6 @@ class XarmPlanarDriverNode(LifecycleNode):
         else:  # its traceback is in the log
             self.exit_code = 2
 
-    def _has_rival(self) -> bool:
-        return self.count_publishers(topics.JOINT_STATES) > 1
-
-    def _hears_rival(self) -> bool:
-        """Whether it is alive: of one that was killed the graph knows for 20 s more."""
-        heard, _ = wait_for_message(
-            JointState,
-            self,
-            topics.JOINT_STATES,
-            qos_profile=newest(),
-            time_to_wait=RIVAL_TIME,  # type: ignore[arg-type] # seconds, whole or not
-        )
-        return heard
-
     def _now_ns(self) -> int:
         return self.get_clock().now().nanoseconds
 
@@ -306,7 +281,7 @@ class XarmPlanarDriverNode(LifecycleNode):
             return
         status = driver.status()
         level, message = status.judge()
-        if level < Level.ERROR and self._has_rival():
+        if level < Level.ERROR and self._rival.is_known():
             level, message = Level.WARN, SECOND_DRIVER
         self._diagnostics.publish(
             bytes([level]), message, status.values(), hardware_id=self._config.robot_ip
