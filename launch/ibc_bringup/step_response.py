@@ -80,14 +80,19 @@ def fit_lag(reference: Signal, follower: Signal) -> float | None:
     """
     if follower.times.size < 4 or not np.ptp(follower.values):
         return None
-    lags, step = np.arange(EARLIEST, LATEST, GRID), GRID
-    for _ in range(REFINEMENTS + 1):
-        unexplained = _unexplained(reference, follower, lags)
-        best = int(np.argmin(unexplained))
-        lag, left = float(lags[best]), float(unexplained[best])
+    lag, left = _best(reference, follower, np.arange(EARLIEST, LATEST, GRID))
+    step = GRID
+    for _ in range(REFINEMENTS):
         step /= 2
-        lags = lag + step * np.array([-1.0, 0.0, 1.0])
+        lag, left = _best(reference, follower, lag + step * np.array([-1.0, 0.0, 1.0]))
     return lag if left < 1.0 - GOOD_FIT else None
+
+
+def _best(reference: Signal, follower: Signal, lags: Vector) -> tuple[float, float]:
+    """Return which of `lags` (n,) [s] fits best, and what it leaves unexplained."""
+    unexplained = _unexplained(reference, follower, lags)
+    best = int(np.argmin(unexplained))
+    return float(lags[best]), float(unexplained[best])
 
 
 def _unexplained(reference: Signal, follower: Signal, lags: Vector) -> Vector:
