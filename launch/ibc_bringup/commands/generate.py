@@ -48,6 +48,11 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         '--contract', default='planar_rgb', help='contract to record under (planar_rgb)'
     )
+    parser.add_argument(
+        '--randomize',
+        action='store_true',
+        help='draw light, colours, camera pose, friction and delays anew for every episode',
+    )
     parser.set_defaults(run=run)
 
 
@@ -86,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.noise or 0.0,
         arguments.multimodal,
         lead_in_s=arguments.lead_in,
+        randomize=arguments.randomize,
     )
     model = arguments.lead_in_model
     if model is not None:

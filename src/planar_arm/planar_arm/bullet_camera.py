@@ -1,5 +1,7 @@
 """Pictures of what a PyBullet client holds, from a `CameraModel`."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
@@ -7,16 +9,35 @@ from planar_arm.bullet import pybullet
 from planar_arm.camera_model import CameraModel
 
 _NEAR, _FAR = 0.05, 3.0
-_LIGHT_FROM = (0.5, 0.9, 1.6)
 
 Window = tuple[int, int, int, int]
 """Left, top, width and height of a part of a picture [px]."""
 
 
+@dataclass(frozen=True)
+class Light:
+    """One lamp far away, and how much of it is where."""
+
+    direction: tuple[float, float, float] = (0.5, 0.9, 1.6)
+    """Towards the lamp."""
+    ambient: float = 0.55
+    """Share of it that is everywhere."""
+    diffuse: float = 0.5
+    """On faces towards it."""
+    specular: float = 0.08
+    """Mirrored."""
+
+
 class BulletCamera:
     """Draws the bodies of one PyBullet client; lenses of the model are ideal here."""
 
-    def __init__(self, client: int, model: CameraModel, opengl: bool = False) -> None:
+    def __init__(
+        self,
+        client: int,
+        model: CameraModel,
+        opengl: bool = False,
+        light: Light = Light(),
+    ) -> None:
         """Look into `client`.
 
         Args:
@@ -24,8 +45,10 @@ class BulletCamera:
             model: Where the camera is and what it sees.
             opengl: Draw by OpenGL, which must have been loaded into the client, instead of by
                 TinyRenderer.
+            light: What falls on the bodies.
         """
         self.model = model
+        self._light = light
         self._client = client
         view = np.linalg.inv(model.T_base_camera)
         view[1:3] *= -1.0  # OpenGL's camera looks along -z, with y up
@@ -46,10 +69,10 @@ class BulletCamera:
             height,
             self._view,
             projection,
-            lightDirection=_LIGHT_FROM,
-            lightAmbientCoeff=0.55,
-            lightDiffuseCoeff=0.5,
-            lightSpecularCoeff=0.08,
+            lightDirection=self._light.direction,
+            lightAmbientCoeff=self._light.ambient,
+            lightDiffuseCoeff=self._light.diffuse,
+            lightSpecularCoeff=self._light.specular,
             shadow=0,
             renderer=self._renderer,
             flags=pybullet.ER_NO_SEGMENTATION_MASK,

@@ -112,6 +112,7 @@ def test_work_is_shared_and_not_done_twice(tmp_path):
         {'contract': 'planar_rgb'},
         {'lead_in_s': 4.0},
         {'player': Idle, 'player_name': 'mine'},
+        {'randomize': True},
     ],
     ids=lambda other: '-'.join(other),
 )

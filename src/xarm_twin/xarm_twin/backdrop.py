@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from planar_arm.camera_model import CameraModel
-from xarm_twin.config import BoardConfig
+from xarm_twin.config import BoardConfig, LightConfig
 from xarm_twin.wood import wood_texture
 
 Points = npt.NDArray[np.float64]
@@ -19,18 +19,15 @@ Points = npt.NDArray[np.float64]
 _TABLE = np.array((38, 40, 46), dtype=float)
 _EDGE = (150, 112, 70)
 _SUPERSAMPLING = 3
-_SHADOW = 0.45
-"""Share of the light that a shadow takes away."""
-_SHADOW_REACH = np.array((-0.35, -0.30))
-"""How far a shadow reaches over the board per height of what casts it, along x and y."""
 _SHADOW_BLUR_PX = 2.5
 
 
 class Backdrop:
     """The scene without its moving bodies, from a camera that stands still."""
 
-    def __init__(self, model: CameraModel, board: BoardConfig) -> None:
+    def __init__(self, model: CameraModel, board: BoardConfig, light: LightConfig) -> None:
         self._model = model
+        self._shadow, self._shadow_reach = light.shadow, np.array(light.shadow_reach)
         self._top = board.thickness
         self._picture = _draw(model, board)
 
@@ -44,11 +41,11 @@ class Backdrop:
         height, width = self._picture.shape[:2]
         shade = np.zeros((height, width), np.uint8)
         for corners, tall in shapes:
-            cast = np.concatenate([corners, corners + tall * _SHADOW_REACH])
+            cast = np.concatenate([corners, corners + tall * self._shadow_reach])
             outline = cv2.convexHull(self._pixels(cast).astype(np.float32))
             cv2.fillConvexPoly(shade, np.round(outline * 16).astype(np.int32), 255, shift=4)
         shade = cv2.GaussianBlur(shade, (0, 0), _SHADOW_BLUR_PX)
-        light = 255 - cv2.convertScaleAbs(shade, alpha=_SHADOW)
+        light = 255 - cv2.convertScaleAbs(shade, alpha=self._shadow)
         return cv2.multiply(self._picture, cv2.merge([light] * 3), scale=1 / 255)
 
     def _pixels(self, xy: Points) -> Points:

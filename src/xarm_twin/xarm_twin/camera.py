@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 from ibc_contract.errors import IbcError
 from planar_arm import xarm6
 from planar_arm.bullet import pybullet
-from planar_arm.bullet_camera import BulletCamera
+from planar_arm.bullet_camera import BulletCamera, Light
 from planar_arm.camera_model import CameraModel
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.urdf import TCP_LINK, xarm6_with_tool_urdf
@@ -55,24 +56,43 @@ class TwinCamera:
         Raises:
             IbcError: The renderer is unknown or does not work here.
         """
-        scene = scene or load_scene()
-        self.model: CameraModel = scene.camera.model(width, height)
+        self._size = width, height
         self.renderer = choose_renderer(renderer)
         self._client = pybullet.connect(pybullet.DIRECT)
-        self._camera = BulletCamera(self._client, self.model, opengl=self.renderer == 'egl')
-        self._backdrop = Backdrop(self.model, scene.board)
+        self._specs = (get_task(task) if isinstance(task, str) else task).objects
+        self._bodies: list[int] = []
         with quiet_stdout():
             if self.renderer == 'egl' and not load_egl(self._client):
                 raise IbcError('EGL worked in a trial but not now: use renderer tiny')
             self._arm, self._joints, self._tcp = self._load_arm()
-            self._unseen = self._unseen_links() if self.renderer == 'tiny' else []
-            self._shows_all = True
-            self._specs = (get_task(task) if isinstance(task, str) else task).objects
-            self._bodies = [self._load_object(spec) for spec in self._specs]
-            self._settle()
+        self._unseen: list[int] = []
+        self._shows_all = True
+        self.set_scene(scene or load_scene())
         _LOG.info(
             'camera %dx%d px, renderer %s', self.model.width, self.model.height, self.renderer
         )
+
+    def set_scene(self, scene: SceneConfig) -> None:
+        """Look at the task through another camera, in other light and colours."""
+        self.model: CameraModel = scene.camera.model(*self._size)
+        light = scene.light
+        lamp = Light(light.direction, light.ambient, light.diffuse, light.specular)
+        self._camera = BulletCamera(self._client, self.model, self.renderer == 'egl', lamp)
+        self._gain = light.gain
+        self._backdrop = Backdrop(self.model, scene.board, light)
+        with quiet_stdout():
+            for body in self._bodies:
+                pybullet.removeBody(body, physicsClientId=self._client)
+            self._show_all_links(True)
+            self._unseen = self._unseen_links() if self.renderer == 'tiny' else []
+            specs = self._specs
+            if scene.paints:
+                specs = [
+                    replace(spec, colour=paint.on(spec.colour))
+                    for spec, paint in zip(specs, scene.paints, strict=True)
+                ]
+            self._bodies = [self._load_object(spec) for spec in specs]
+            self._settle()
 
     def close(self) -> None:
         """Free the PyBullet client; a second call does nothing."""
@@ -99,7 +119,10 @@ class TwinCamera:
             shadows += [(box_corners(box, pose), 2 * box.half_extents[2]) for box in spec.boxes]
         seen, is_body = self._camera.draw()
         bodies = cv2.cvtColor(seen, cv2.COLOR_RGBA2RGB)
-        return cv2.copyTo(bodies, is_body, self._backdrop.with_shadows(shadows))
+        picture = cv2.copyTo(bodies, is_body, self._backdrop.with_shadows(shadows))
+        if self._gain == (1.0, 1.0, 1.0):
+            return picture
+        return np.round(picture * np.array(self._gain)).clip(0, 255).astype(np.uint8)
 
     def _pose_arm(self, q: npt.NDArray[np.float64]) -> None:
         for joint, value in zip(self._joints, q, strict=True):

@@ -10,7 +10,7 @@ from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import Admission, SafetyGate, load_safety_limits
 from planar_arm.servo import PlanarServo
 from planar_arm.workspace import DEFAULT_WORKSPACE
-from xarm_twin.config import SceneConfig
+from xarm_twin.config import PhysicsConfig, SceneConfig
 from xarm_twin.tasks import Task
 from xarm_twin.world import World
 
@@ -53,8 +53,10 @@ class SimulatedCell:
         self.world.close()
         self.kinematics.close()
 
-    def reset(self, seed: int) -> CellState:
-        """Lay the task out for `seed`, with the tool at rest at home."""
+    def reset(self, seed: int, physics: PhysicsConfig | None = None) -> CellState:
+        """Lay the task out for `seed`, with the tool at rest at home; from now on on `physics`."""
+        if physics is not None:
+            self.world.set_physics(physics)
         self.world.reset(seed)
         self.gate = SafetyGate(self._limits, DEFAULT_WORKSPACE)
         self.servo = PlanarServo(self.kinematics, self.gate, DEFAULT_WORKSPACE)

@@ -1,5 +1,6 @@
-"""The scene as data: board, camera, physics. `scene.yaml` holds the values that ship."""
+"""The scene as data: board, camera, light, physics. `scene.yaml` holds the values that ship."""
 
+import colorsys
 from functools import cache
 from importlib import resources
 from typing import Annotated
@@ -13,6 +14,7 @@ from planar_arm.camera_model import CameraModel, look_at
 
 Positive = Annotated[float, Field(gt=0)]
 Friction = Annotated[float, Field(ge=0, le=2)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Pixels = Annotated[int, Field(ge=16, le=4096)]
 
 
@@ -51,6 +53,42 @@ class CameraConfig:
 
 
 @pydantic.dataclasses.dataclass(frozen=True)
+class LightConfig:
+    """Light, shadows and how the camera takes them."""
+
+    direction: tuple[float, float, float]
+    """Towards the light."""
+    ambient: Share
+    diffuse: Share
+    specular: Share
+    """How much of it is everywhere, on faces towards it, and mirrored."""
+    shadow: Share
+    """Share of the light that a shadow on the board takes away."""
+    shadow_reach: tuple[float, float]
+    """How far a shadow reaches over the board per height of what casts it, along x and y."""
+    gain: tuple[Positive, Positive, Positive]
+    """Of the camera, for red, green and blue."""
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class PaintConfig:
+    """How an object's colour differs from its task's, in hue, saturation and value."""
+
+    turn: float
+    """Of the hue, in whole turns."""
+    saturation: Positive
+    """Factor."""
+    value: Positive
+    """Factor."""
+
+    def on(self, colour: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+        """Return `colour` (red, green, blue, alpha), painted over."""
+        hue, saturation, value = colorsys.rgb_to_hsv(*colour[:3])
+        saturation, value = min(1.0, saturation * self.saturation), min(1.0, value * self.value)
+        return (*colorsys.hsv_to_rgb((hue + self.turn) % 1.0, saturation, value), colour[3])
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
 class PhysicsConfig:
     """Step rate, contact and motor constants."""
 
@@ -72,7 +110,10 @@ class SceneConfig:
     board: BoardConfig
     camera: CameraConfig
     overview: CameraConfig
+    light: LightConfig
     physics: PhysicsConfig
+    paints: tuple[PaintConfig, ...] = ()
+    """One for each of the task's objects; none: in the task's colours."""
 
 
 @cache

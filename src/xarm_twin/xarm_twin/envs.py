@@ -18,7 +18,9 @@ from ibc_contract.images import encode_jpeg
 from ibc_contract.observation import ImageWindow, StateWindow
 from xarm_twin.camera import RendererChoice, TwinCamera
 from xarm_twin.cell import TICK, CellState, SimulatedCell
+from xarm_twin.config import load_scene
 from xarm_twin.delays import Delays
+from xarm_twin.randomization import Randomization
 from xarm_twin.tasks import TASK_NAMES, get_task
 from xarm_twin.tasks.failures import BlockMoves, failure
 
@@ -46,6 +48,7 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         frame_age_s: float = 0.0,
         render_mode: str | None = None,
         delays: Delays | None = None,
+        randomization: Randomization | None = None,
     ) -> None:
         """Build cell and, for image contracts, camera.
 
@@ -56,11 +59,15 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
             frame_age_s: Age of the newest frame at its tick, as of a camera with that delay [s].
             render_mode: `rgb_array` or None.
             delays: Each episode draws its own from these, instead of `frame_age_s`.
+            randomization: Each episode draws its own scene from this, and its delays where none
+                are given.
         """
         self.contract = load_contract(contract) if isinstance(contract, str) else contract
         self.task = get_task(task)
         self.render_mode = render_mode
-        self._delays = delays or Delays((frame_age_s, frame_age_s))
+        if delays is None:
+            delays = randomization.delays if randomization else Delays((frame_age_s, frame_age_s))
+        self._delays = delays
         self._delays.require_within(self.contract)
         observation, count = self.contract.observation, len(self.task.objects)
         if isinstance(observation, StateObservation) and observation.objects < count:
@@ -73,6 +80,9 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         self._camera: TwinCamera | None = None
         self._ticks_per_step = round(self.contract.period_s / TICK)
         self._horizon = round(self.task.horizon_s / self.contract.period_s)
+        self._randomization = randomization
+        self.scene = load_scene()
+        """Of this episode."""
         self.cell = SimulatedCell(self.task)
         self._recent: deque[CellState] = deque()
         self._jpeg = b''
@@ -96,7 +106,13 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
         """Begin the episode whose layout has this seed; without one, draw the next seed."""
         super().reset(seed=seed)
         layout_seed = int(self.np_random.integers(2**31)) if seed is None else seed
-        state = self.cell.reset(layout_seed)
+        physics = None
+        if self._randomization is not None:
+            self.scene = self._randomization.scene(layout_seed, len(self.task.objects))
+            if self._camera is not None:
+                self._camera.set_scene(self.scene)
+            physics = self.scene.physics
+        state = self.cell.reset(layout_seed, physics)
         self._window = (ImageWindow if self._is_image else StateWindow)(self.contract)
         age_s, command_s = self._delays.draw(layout_seed)
         self._recent = deque([state], maxlen=round(age_s / TICK) + 1)
@@ -155,7 +171,7 @@ class PlanarTaskEnv(gymnasium.Env[dict[str, np.ndarray], np.ndarray]):
 
     def _picture(self, state: CellState) -> np.ndarray:
         if self._camera is None:
-            self._camera = TwinCamera(self.task, self._renderer)
+            self._camera = TwinCamera(self.task, self._renderer, scene=self.scene)
         return self._camera.render(state.q, state.objects)
 
     def _info(self) -> dict[str, Any]:

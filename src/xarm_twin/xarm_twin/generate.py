@@ -151,7 +151,9 @@ class Studio:
         self._player = recipe.player() if recipe.player else UnsteadyHand(recipe.task)
         # The unsteady hand needs no pictures, a policy does.
         seen = recipe.contract if recipe.player else BLIND_CONTRACT
-        self._env = PlanarTaskEnv(recipe.task, seen, recipe.renderer, FRAME_AGE_S)
+        self._env = PlanarTaskEnv(
+            recipe.task, seen, recipe.renderer, FRAME_AGE_S, randomization=recipe.randomization
+        )
         self._cell = self._env.cell
         self._camera = TwinCamera(recipe.task, recipe.renderer) if recipe.has_camera else None
 
@@ -194,7 +196,11 @@ class Studio:
         demonstrator = make_demonstrator(recipe.task, rng, recipe.noise, recipe.multimodal)
         before = np.random.default_rng((seed, 2))
         state = play_lead_in(self._env, self._player, seed, recipe.lead_in_s, before)
-        latency = before.uniform(*recipe.frame_latency_s)
+        latency, command_tick = before.uniform(*recipe.frame_latency_s), 0
+        if recipe.randomization is not None:
+            command_tick = round(recipe.randomization.delays.draw(seed)[1] / TICK)
+            if self._camera is not None:
+                self._camera.set_scene(self._env.scene)
         recorder = CellRecorder(cell, writer, self._camera, recipe.camera_hz, latency)
         recorder.state(state)
         task = cell.world.task
@@ -203,8 +209,9 @@ class Studio:
                 raise KeyboardInterrupt
             delta = demonstrator.act(state.setpoint_xy, state.objects)
             recorder.command(delta)
-            cell.command(delta, PERIOD)
-            for _ in range(round(PERIOD / TICK)):
+            for tick in range(round(PERIOD / TICK)):
+                if tick == command_tick:
+                    cell.command(delta, PERIOD)
                 state = cell.tick()
                 recorder.state(state)
             if task.is_success(state.objects):

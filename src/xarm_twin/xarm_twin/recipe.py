@@ -11,6 +11,7 @@ from ibc_contract.errors import IbcError
 from xarm_twin.camera import RendererChoice
 from xarm_twin.cell import TICKS_PER_SECOND
 from xarm_twin.lead_in import PlayerFactory
+from xarm_twin.randomization import Randomization, load_randomization
 from xarm_twin.tasks import get_task
 
 
@@ -34,6 +35,8 @@ class Recipe:
     """Range from which each episode draws the time from a frame's stamp to its arrival [s]: as
     measured in the ROS graph."""
     renderer: RendererChoice = 'auto'
+    randomize: bool = False
+    """Whether each episode has a scene of its own."""
 
     def __post_init__(self) -> None:
         get_task(self.task)
@@ -45,6 +48,11 @@ class Recipe:
         """Whether the contract looks at images."""
         return isinstance(load_contract(self.contract).observation, ImageObservation)
 
+    @property
+    def randomization(self) -> Randomization | None:
+        """What the scenes are drawn from; None: all are the one that ships."""
+        return load_randomization() if self.randomize else None
+
     def name(self, seed: int) -> str:
         """Name of the episode with this seed."""
         return f'{self.task}_{seed:06d}'
@@ -55,6 +63,7 @@ class Recipe:
         return (
             f'generated, noise {self.noise:g}, multimodal {self.multimodal}, lead-in up to '
             f'{self.lead_in_s:g} s by {self.player_name if self.player else "an unsteady hand"}'
+            f'{", randomized" if self.randomize else ""}'
         )
 
     def finished(self, seed: int) -> tuple[bool, Path | None]:

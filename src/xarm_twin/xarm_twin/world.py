@@ -30,8 +30,9 @@ class World:
         """Build the scene and lay `task` out for `seed`."""
         self.task = get_task(task) if isinstance(task, str) else task
         self._scene = scene or load_scene()
+        self._physics = self._scene.physics
         self._client = pybullet.connect(pybullet.DIRECT)
-        self._dt = 1.0 / self._scene.physics.rate_hz
+        self._dt = 1.0 / self._physics.rate_hz
         pybullet.setGravity(0, 0, -GRAVITY, physicsClientId=self._client)
         pybullet.setPhysicsEngineParameter(
             fixedTimeStep=self._dt,
@@ -41,6 +42,7 @@ class World:
             physicsClientId=self._client,
         )
         self._arm, self._joints, self._tcp = self._load_arm()
+        self._boards: list[int] = []
         self._load_board()
         self._bodies: list[int] = []
         self._steps = 0
@@ -68,6 +70,13 @@ class World:
         self.set_joint_positions(q)
         self._steps = 0
 
+    def set_physics(self, physics: PhysicsConfig) -> None:
+        """Change friction, density and motors from the next layout on; the step rate stays."""
+        self._physics = physics
+        self._set_friction(self._arm, physics.tool_friction, self._tcp)
+        for board in self._boards:
+            self._set_friction(board, physics.board_friction)
+
     def set_layout(self, poses: Vector) -> None:
         """Place all objects at rest at `poses` (n, 7)."""
         # Fresh bodies carry no contacts over from the last episode: same seed, same motion.
@@ -94,7 +103,7 @@ class World:
                 joint,
                 pybullet.POSITION_CONTROL,
                 targetPosition=target,
-                positionGain=self._scene.physics.motor_gain,
+                positionGain=self._physics.motor_gain,
                 velocityGain=1.0,
                 force=torque,
                 maxVelocity=xarm6.MAX_JOINT_SPEED,
@@ -145,7 +154,7 @@ class World:
         for link in range(-1, count):
             if link != tcp:
                 pybullet.setCollisionFilterGroupMask(body, link, 0, 0, physicsClientId=self._client)
-        self._set_friction(body, self._scene.physics.tool_friction, tcp)
+        self._set_friction(body, self._physics.tool_friction, tcp)
         return body, [index[name] for name in xarm6.JOINT_NAMES], tcp
 
     def _load_board(self) -> None:
@@ -164,10 +173,11 @@ class World:
                 basePosition=(*board.centre, z),
                 physicsClientId=self._client,
             )
-            self._set_friction(body, self._scene.physics.board_friction)
+            self._set_friction(body, self._physics.board_friction)
+            self._boards.append(body)
 
     def _load_object(self, spec: ObjectSpec, pose: Vector) -> int:
-        physics = self._scene.physics
+        physics = self._physics
         boxes = spec.boxes
         shape = pybullet.createCollisionShapeArray(
             shapeTypes=[pybullet.GEOM_BOX] * len(boxes),
