@@ -50,17 +50,20 @@ class EvaluationPlan:
     """For tables and results; by default one of its own in `runs`."""
     save: bool = False
     """Note the result in the model card."""
+    randomize: bool = False
+    """Whether every episode has a scene of its own."""
 
     def __post_init__(self) -> None:
-        if self.save and (self.steadiness or self.delays):
+        if self.save and (self.steadiness or self.delays or self.randomize):
             raise IbcError(
-                '--save notes what the model does as it is: leave out --delays, and write '
-                'steadiness to policy.yaml'
+                '--save notes what the model does as it is: leave out --delays and --randomize, '
+                'and write steadiness to policy.yaml'
             )
-        if self.ros and (self.policy in SCRIPTED or self.steadiness or self.delays or self.save):
+        changed = self.steadiness or self.delays or self.save or self.randomize
+        if self.ros and (self.policy in SCRIPTED or changed):
             raise IbcError(
-                '--ros runs a model as it is, in real time: leave out --delays, --save and '
-                'steadiness, and name a model'
+                '--ros runs a model as it is, in real time: leave out --delays, --randomize, '
+                '--save and steadiness, and name a model'
             )
         if self.all_videos and self.videos is None:
             raise IbcError('--all-videos: add --videos FOLDER')
@@ -177,8 +180,10 @@ def _entrant(
 ) -> _Entrant:
     """Find who is meant, by a name that is not `taken`."""
     delays = recorded_delays(plan.delays) if plan.delays else None
-    films_wanted = plan.videos is not None
-    chosen = contestant(policy, task, plan.renderer, steadiness, hand, delays, films_wanted)
+    with_films = plan.videos is not None
+    chosen = contestant(
+        policy, task, plan.renderer, steadiness, hand, delays, with_films, plan.randomize
+    )
     name = _other_name(chosen.name, taken)
     films = None
     if plan.videos is not None:

@@ -29,6 +29,7 @@ from xarm_twin.delays import Delays
 from xarm_twin.demonstrators import make_demonstrator
 from xarm_twin.envs import PlanarTaskEnv
 from xarm_twin.lead_in import BLIND_CONTRACT, FRAME_AGE_S
+from xarm_twin.randomization import load_randomization
 
 SCRIPTED = ('demonstrator', 'random', 'nothing')
 _SHOWING_CONTRACT = 'planar_rgb'
@@ -81,6 +82,7 @@ def contestant(
     hand: Mapping[str, Any] | None = None,
     delays: Delays | None = None,
     pictures: bool = False,
+    randomize: bool = False,
 ) -> Contestant:
     """Find what `name` means on `task` (a model's own task by default); IbcError if nothing.
 
@@ -90,8 +92,10 @@ def contestant(
 
     `steadiness` replaces fields of that in a model's `policy.yaml`; the scripted ones have none.
     `hand` is what the demonstrator's is like: `noise` and `multimodal`. With `pictures` the
-    scripted ones are shown what they do not look at, for films; a model of poses is refused.
+    scripted ones are shown what they do not look at, for films; a model of poses is refused. With
+    `randomize` every episode draws a scene of its own, and its delays where none are given.
     """
+    scenes = load_randomization() if randomize else None
     if hand and name != 'demonstrator':
         raise IbcError(f'{name} is not the demonstrator: leave out {", ".join(hand)}')
     if name in SCRIPTED:
@@ -104,7 +108,7 @@ def contestant(
             name,
             task,
             partial(_scripted, name, task, hand or {}),
-            partial(PlanarTaskEnv, task, contract, renderer, delays=delays),
+            partial(PlanarTaskEnv, task, contract, renderer, delays=delays, randomization=scenes),
             contract.period_s,
         )
     from ibc_bringup.bundles import check_bundle, read_card
@@ -123,7 +127,15 @@ def contestant(
         card.name,
         task,
         partial(_trained, card.path, card.contract, steadiness),
-        partial(PlanarTaskEnv, task, contract, renderer, FRAME_AGE_S, delays=delays),
+        partial(
+            PlanarTaskEnv,
+            task,
+            contract,
+            renderer,
+            FRAME_AGE_S,
+            delays=delays,
+            randomization=scenes,
+        ),
         contract.period_s,
     )
 

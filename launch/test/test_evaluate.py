@@ -22,6 +22,7 @@ from ibc_contract.images import encode_jpeg
 from implicit_bc.evaluation import roll_out
 from implicit_bc.rollout import Episode
 from implicit_bc.steadiness import Steadiness
+from xarm_twin.config import load_scene
 from xarm_twin.delays import GRAPH
 
 sys.path.insert(0, str(Path(__file__).parent))  # worker processes get this path
@@ -80,6 +81,20 @@ def test_a_result_with_other_steadiness_is_not_noted_in_the_card(capsys):
     line = refused(capsys, MODEL, '--mode-margin', '0.5', '--save')
     assert '--save' in line
     assert 'policy.yaml' in line
+
+
+def test_a_result_of_other_scenes_is_not_noted_in_the_card(capsys):
+    assert 'leave out --delays and --randomize' in refused(capsys, MODEL, '--randomize', '--save')
+
+
+@pytest.mark.parametrize('policy', ['demonstrator', MODEL])
+def test_scenes_are_drawn_only_if_asked_for(policy):
+    task = 'push_red_then_green'
+    for randomize in (False, True):
+        env = contestant(policy, task, 'tiny', randomize=randomize).env()
+        env.reset(seed=3)
+        assert (env.scene != load_scene()) == randomize
+        env.close()
 
 
 def test_the_hand_of_the_demonstrator_is_as_asked_for(capsys, monkeypatch):

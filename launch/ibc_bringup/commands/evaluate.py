@@ -61,6 +61,11 @@ def add_parser(subparsers: Any) -> None:
         help='draw the delays of every episode: graph (what the ROS graph has), or the file that '
         'ibc calibrate latency has stored (frames 80 ms old, commands at once)',
     )
+    parser.add_argument(
+        '--randomize',
+        action='store_true',
+        help='draw light, colours, camera pose, friction and delays anew for every episode',
+    )
     parser.add_argument('--videos', type=Path, metavar='FOLDER', help='film what fails')
     parser.add_argument(
         '--all-videos', action='store_true', help='with --videos: film successes too'
@@ -119,6 +124,7 @@ def run(arguments: argparse.Namespace) -> int:
         ros=arguments.ros,
         folder=arguments.folder,
         save=arguments.save,
+        randomize=arguments.randomize,
     )
     found = run_evaluation(plan)
     text = json.dumps(found.to_dict()) + '\n' if arguments.json else evaluation_text(found)
