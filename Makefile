@@ -40,8 +40,8 @@ $(VENV)/.ready: constraints.txt $(wildcard docker/*.py src/*/setup.py) launch/se
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation $(foreach p,$(PACKAGES),-e ./$(p))
 	@echo '$(TORCH)' > $@
 
-demo: setup ## Run the best shipped policy on the twin through the full ROS graph (writes a video and a report)
-	$(BIN)/ibc demo
+demo: setup ## Run the insertion policy on the twin through the full ROS graph (writes a video and a report)
+	$(BIN)/ibc demo --model insert_blue
 
 loop: setup ## Record, generate, train and evaluate a small policy from scratch in under 15 minutes
 	$(BIN)/ibc loop

@@ -22,7 +22,7 @@ from ibc_bringup.trials import Trial, finished
 from ibc_contract.errors import IbcError
 from implicit_bc.bundle_files import read_description
 from teleop_mouse.window import check_display
-from xarm_twin.tasks import get_task
+from xarm_twin.tasks import TASK_NAMES, get_task
 
 MAX_TRIALS = 100
 
@@ -167,8 +167,9 @@ def policy_facts(card: ModelCard, task: str) -> dict[str, Any]:
 
 
 def best_card(task: str | None) -> ModelCard:
-    """Choose the bundle with the highest measured success rate (on `task`)."""
-    cards = [card for card in list_cards() if task is None or task in card.tasks]
+    """Choose the bundle with the highest measured success rate on `task`, or on any of the twin."""
+    tasks = {task} if task else set(TASK_NAMES)
+    cards = [card for card in list_cards() if tasks & set(card.tasks)]
     if not cards:
         name = task or 'push_red'
         raise IbcError(

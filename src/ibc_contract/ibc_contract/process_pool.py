@@ -16,8 +16,7 @@ def spawn_pool(
     """Make a pool of freshly started processes.
 
     Spawned, because PyBullet, OpenGL and PyTorch's threads do not survive a fork. OpenCV gets one
-    thread in each, for they share the cores: with one per core and process, 12 of them took four
-    times the CPU time.
+    thread in each: there are as many workers as cores.
 
     Args:
         workers: How many.
