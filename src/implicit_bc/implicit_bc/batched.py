@@ -10,7 +10,7 @@ from implicit_bc.methods import Model
 from implicit_bc.samplers.samples import require_finite
 
 CANDIDATES = 2**16
-"""Actions that are scored at a time: bounds the memory, whatever the number of observations."""
+"""Actions that are scored at a time. What does not search gets so many observations at a time."""
 
 
 class BatchedPolicy:

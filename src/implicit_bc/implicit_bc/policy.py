@@ -173,7 +173,12 @@ class LearnedPolicy:
         return self.model.decide(observed, generator, start, deadline)
 
     def _metres(self, actions: Tensor) -> np.ndarray:
-        return self.model.action.inverse(actions).double().cpu().numpy()
+        metres = self.model.action.inverse(actions).double().cpu().numpy()
+        if not isinstance(self.model, ImplicitModel):
+            return metres
+        # In float32 the way from normalized bounds to metres can end an ulp outside of them.
+        bounds = self.model.scaling.bounds
+        return np.clip(metres, bounds.low, bounds.high)
 
     def _observed(self, observation: Observation) -> Tensor:
         return torch.from_numpy(self._checked(observation))[None].to(self.model.low.device)

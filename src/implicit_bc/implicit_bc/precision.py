@@ -1,8 +1,13 @@
 """Less precise products while training, where the processor computes faster with them.
 
-Convolutions multiply in bfloat16, and on a GPU dense layers in TF32: factors of 11 bits, summed up
-in float32. Everything else stays float32: weights, positions in the image, and on a CPU the dense
-layers that score actions, whose rounding to bfloat16 would be seen in the actions.
+Convolutions multiply in bfloat16, and on a GPU the dense layers that score actions in TF32: factors
+of 11 bits, summed up in float32. Everything else stays float32: weights, positions in the image,
+and on a CPU the dense layers too, whose rounding to bfloat16 would be seen in the actions.
+Gradients on a GPU multiply in TF32 throughout.
+
+Convolutions that are left in float32 (inference, `precision: float32`) are float32 on a CPU; on a
+GPU they are what cuDNN makes of them, which is TF32 unless `torch.backends.cudnn.allow_tf32` is
+switched off.
 """
 
 from collections.abc import Iterator
@@ -31,20 +36,28 @@ def autocast(precision: Precision, device: torch.device) -> torch.autocast:
 @contextmanager
 def dense_layers(precision: Precision, device: torch.device) -> Iterator[None]:
     """Context in which dense layers on a GPU multiply in TF32, unless float32 was asked for."""
-    if device.type != 'cuda' or precision == 'float32':
+    with _matrix_products('highest' if precision == 'float32' else 'high', device):
+        yield
+
+
+@contextmanager
+def full_precision(device: torch.device) -> Iterator[None]:
+    """Context that leaves `autocast` and `dense_layers`: three digits are not enough here."""
+    with torch.autocast(device.type, enabled=False), _matrix_products('highest', device):
+        yield
+
+
+@contextmanager
+def _matrix_products(precision: str, device: torch.device) -> Iterator[None]:
+    if device.type != 'cuda':  # on a CPU, threads would share the setting
         yield
         return
     before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision('high')
+    torch.set_float32_matmul_precision(precision)
     try:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
-
-
-def full_precision(device: torch.device) -> torch.autocast:
-    """Context that leaves `autocast`: bfloat16's three digits are not enough here."""
-    return torch.autocast(device.type, enabled=False)
 
 
 def _multiplies_bfloat16(device: torch.device) -> bool:

@@ -1,17 +1,20 @@
 """Without a GPU only this much of it runs: giving up, and saying so."""
 
 import logging
+import time
 
 import numpy as np
 import torch
 
 from ibc_contract.contract import load_contract
-from implicit_bc.graphed_decision import graphed
+from implicit_bc import graphed_decision
+from implicit_bc.graphed_decision import GraphedDecision, graphed
 from implicit_bc.methods import DerivativeFree
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.normalization import ActionBounds, Affine
 from implicit_bc.policy import LearnedPolicy
+from implicit_bc.samplers import Samples
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
 
@@ -52,3 +55,24 @@ def test_a_policy_that_may_record_decides_all_the_same_and_tries_once(caplog):
                 made.action, plain.infer(seen, np.random.default_rng(seed)).action
             )
     assert len(caplog.records) == 1
+
+
+def test_one_slow_decision_is_not_held_against_the_graph(monkeypatch):
+    waits = [0.0, 0.2, 0.0]
+
+    class Recording:
+        """What a graph would return, after a wait."""
+
+        def __init__(self, work, device):
+            self.made = Samples(torch.zeros(1, 2), torch.zeros(1, 4, 2), torch.zeros(1, 4), 3)
+
+        def replay(self, seed):
+            time.sleep(waits.pop(0))
+            return self.made
+
+    monkeypatch.setattr(graphed_decision, 'Recording', Recording)
+    monkeypatch.setattr(torch.cuda, 'synchronize', lambda device: None)
+    seen = torch.zeros((1, *CONTRACT.observation_shape))
+    decision = GraphedDecision(make_policy().model, seen)
+    decision(seen, 1)
+    assert decision.seconds < 0.2

@@ -114,7 +114,9 @@ def restore_checkpoint(
     try:
         facts = json.loads((path / 'state.json').read_text())
     except (OSError, ValueError) as error:
-        raise IbcError(f'{path}: damaged checkpoint: {error}') from None
+        raise IbcError(
+            f'{path}: damaged checkpoint: {error}: remove it to go on from the one before'
+        ) from None
     _require_same(path, facts, config, dataset_hash)
     load_into(state.model, load_tensors(path, 'model'), f'{path / "model.safetensors"}')
     if state.average is not None:
