@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -23,6 +24,11 @@ with contextlib.suppress(ImportError):
     hypothesis.settings.register_profile('explore', deadline=None)
     hypothesis.settings.register_profile('repeatable', deadline=None, derandomize=True)
     hypothesis.settings.load_profile('repeatable')
+
+# A shell that starts a test run in the background lets it ignore Ctrl-C, and with it all that it
+# starts; tests of Ctrl-C need it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 

@@ -91,7 +91,7 @@ def test_study_compares_by_number_of_images_and_goes_on_where_it_stopped(tmp_pat
     json.dumps([asdict(row) for row in rows])
     again = study_coordinates(small, [0, 1], tmp_path)
     assert [row.error for row in again.rows] == [row.error for row in rows]
-    write_csv(rows, tmp_path / 'results.csv')
+    write_csv([asdict(row) for row in rows], tmp_path / 'results.csv')
     assert len((tmp_path / 'results.csv').read_text().splitlines()) == 5
     draw_coordinates(rows, compared.shown, tmp_path / 'coordinates.png')
     assert (tmp_path / 'coordinates.png').stat().st_size > 20_000
