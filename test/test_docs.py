@@ -28,7 +28,7 @@ CONFIGS = {
     'xarm_twin': ['xarm_twin.node:TwinConfig'],
     'demonstrator': ['xarm_twin.demonstrator_node:DemonstratorConfig'],
     'replay_bag': ['demo_recorder.replay_node:ReplayConfig'],
-    'trials': ['ibc_bringup.trials_node:TrialsConfig'],
+    'trials': ['ibc_bringup.trials_config:TrialsConfig'],
 }
 
 guides = pytest.mark.parametrize('guide', GUIDES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -130,7 +130,7 @@ TRIALS = Process(
     package='ibc_bringup',
     module='ibc_bringup.trials_node',
     executable='trials',
-    config_types=('ibc_bringup.trials_node:TrialsConfig',),
+    config_types=('ibc_bringup.trials_config:TrialsConfig',),
     parameters={
         'task': From('task'),
         'episodes': From('trials'),

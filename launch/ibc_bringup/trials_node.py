@@ -14,13 +14,11 @@ import time
 import traceback
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import pydantic
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseArray
-from pydantic import Field
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -30,6 +28,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from ibc_bringup.overview import Overview
 from ibc_bringup.trials import Trial, write_trials
+from ibc_bringup.trials_config import TrialsConfig
 from ibc_bringup.video import Mp4Writer, with_caption
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
@@ -61,37 +60,6 @@ SHORTEST_S = 10.0
 """What is left for another trial is worth it if it is so long [s]."""
 SETTLE_S = 0.5
 """After a reset: objects come to rest and the camera sees them [s]."""
-
-
-@pydantic.dataclasses.dataclass(frozen=True)
-class TrialsConfig:
-    """What is tried, how often, and what is written."""
-
-    task: Annotated[str, Field(description='task of the twin')] = 'push_red'
-    episodes: Annotated[int, Field(ge=1, le=10_000, description='trials to make')] = 1
-    seconds: Annotated[
-        float,
-        Field(
-            ge=0, le=86_400, description='time for all trials, from the first on; 0: no limit [s]'
-        ),
-    ] = 0.0
-    video: Annotated[str, Field(description='MP4 file to write; empty: none')] = ''
-    scene_port: Annotated[
-        int,
-        Field(
-            ge=0,
-            le=65535,
-            description='where the twin tells its state, for a film of the whole arm; 0: none',
-        ),
-    ] = 0
-    results: Annotated[str, Field(description='JSON file to write; empty: none')] = ''
-    record: Annotated[
-        bool, Field(description='have demo_recorder keep each trial, marked by how it ended')
-    ] = False
-    enabled: Annotated[
-        bool,
-        Field(description='the policy acts from its start on: the first trial needs a new layout'),
-    ] = True
 
 
 class TrialsNode(Node):
