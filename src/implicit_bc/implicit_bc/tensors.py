@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from ibc_contract.errors import IbcError
+from implicit_bc.checksums import DamagedFile
 
 SHARD_BYTES = 15_000_000
 """A shard with its header stays below 16 MB, which git hosting and reviews still handle well."""
@@ -44,7 +45,7 @@ def save_tensors(folder: Path, name: str, tensors: Mapping[str, Tensor]) -> list
 
 
 def load_tensors(folder: Path, name: str) -> dict[str, Tensor]:
-    """Read what `save_tensors` wrote; IbcError names the file that is missing or damaged."""
+    """Read what `save_tensors` wrote; DamagedFile names the file that is missing or damaged."""
     index = folder / f'{name}.safetensors.index.json'
     pieces: dict[str, Tensor] = {}
     try:
@@ -56,15 +57,20 @@ def load_tensors(folder: Path, name: str) -> dict[str, Tensor]:
         for file in files:
             path = folder / file
             if not path.is_file():
-                raise IbcError(f'{path}: is missing')
+                raise DamagedFile(f'{path}: is missing')
             pieces |= load_file(path)
     except (SafetensorError, OSError, ValueError, KeyError, AttributeError) as error:
-        raise IbcError(f'{folder / name}.safetensors: damaged: {error}') from None
+        raise DamagedFile(f'{folder / name}.safetensors: damaged: {error}') from None
     return _joined(pieces)
 
 
 def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Copy `tensors` into `module`; IbcError names what is missing, unknown or of another shape."""
+    """Copy `tensors` into `module`.
+
+    Raises:
+        IbcError: Names what is missing, unknown or of another shape.
+        DamagedFile: Names what is not finite.
+    """
     expected = module.state_dict()
     missing = sorted(expected.keys() - tensors.keys())
     unknown = sorted(tensors.keys() - expected.keys())
@@ -80,7 +86,7 @@ def load_into(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> 
                 f'expected {tuple(tensor.shape)}'
             )
         if not torch.isfinite(tensors[key]).all():
-            raise IbcError(f'{source}: {key} holds numbers that are not finite')
+            raise DamagedFile(f'{source}: {key} holds numbers that are not finite')
     module.load_state_dict(dict(tensors))
 
 

@@ -4,9 +4,11 @@
 average.safetensors   moving average of the weights, if the run keeps one
 trainer.safetensors   Adam's moments
 state.json            step, seconds, configuration, dataset hash
+sha256sums.txt        of these files
 """
 
 import json
+import logging
 import os
 import re
 import shutil
@@ -19,6 +21,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from ibc_contract.errors import IbcError
+from implicit_bc.checksums import SUMS, DamagedFile, require_unchanged, write_checksums
 from implicit_bc.methods import Model
 from implicit_bc.networks.spectral_norm import settle_spectral_norm
 from implicit_bc.tensors import load_into, load_tensors, save_tensors
@@ -34,6 +37,8 @@ MAY_CHANGE = (
     'keep_checkpoints',
 )
 """Fields that may differ when a run is resumed; all others decide what is learned."""
+
+log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -70,7 +75,10 @@ class TrainState:
 def save_checkpoint(
     run_dir: Path, state: TrainState, config: TrainConfig, dataset_hash: str
 ) -> Path:
-    """Write a checkpoint completely or not at all, and drop the oldest ones."""
+    """Write a checkpoint completely or not at all, and drop the oldest ones.
+
+    Dropped are also those of later steps: the run did not go on from them because they are damaged.
+    """
     root = run_dir / 'checkpoints'
     final = root / f'{state.step:08d}'
     new = root / f'{state.step:08d}.partial'
@@ -89,18 +97,43 @@ def save_checkpoint(
             'config': config.to_dict(),
         }
         (new / 'state.json').write_text(json.dumps(facts, indent=1))
+        write_checksums(new)
         shutil.rmtree(final, ignore_errors=True)
         os.replace(new, final)
     except OSError as error:
         raise IbcError(f'{new}: cannot write the checkpoint: {error.strerror}') from None
-    for old in checkpoints(run_dir)[: -config.keep_checkpoints]:
-        shutil.rmtree(old)
+    kept = checkpoints(run_dir, state.step)[-config.keep_checkpoints :]
+    for other in checkpoints(run_dir):
+        if other not in kept:
+            shutil.rmtree(other)
     return final
 
 
-def checkpoints(run_dir: Path) -> list[Path]:
-    """Complete checkpoints of a run, oldest first."""
-    return sorted(p for p in (run_dir / 'checkpoints').glob('*') if p.name.isdigit())
+def checkpoints(run_dir: Path, last_step: int | None = None) -> list[Path]:
+    """Complete checkpoints of a run, oldest first; of no later step than `last_step`, if given."""
+    found = sorted(p for p in (run_dir / 'checkpoints').glob('*') if p.name.isdigit())
+    return [p for p in found if last_step is None or int(p.name) <= last_step]
+
+
+def restore_newest(
+    run_dir: Path, state: TrainState, config: TrainConfig, dataset_hash: str
+) -> None:
+    """Fill `state` from the newest checkpoint of a run that is not damaged; warn of those that are.
+
+    Raises:
+        IbcError: It belongs to another configuration, dataset or version; or all are damaged.
+    """
+    damaged: list[DamagedFile] = []
+    for path in reversed(checkpoints(run_dir)):
+        try:
+            restore_checkpoint(path, state, config, dataset_hash)
+        except DamagedFile as error:
+            damaged.append(error)
+        else:
+            for each in damaged:
+                log.warning('%s: going on from step %d', each, state.step)
+            return
+    raise IbcError(f'{damaged[0]}, nor is an older checkpoint left to go on from: start a new run')
 
 
 def restore_checkpoint(
@@ -109,14 +142,15 @@ def restore_checkpoint(
     """Fill `state` from a checkpoint.
 
     Raises:
-        IbcError: It belongs to another configuration, dataset or version, or is damaged; named.
+        IbcError: It belongs to another configuration, dataset or version.
+        DamagedFile: Names the file; `state` may be filled in part.
     """
+    if (path / SUMS).exists():  # older checkpoints have none
+        require_unchanged(path)
     try:
         facts = json.loads((path / 'state.json').read_text())
     except (OSError, ValueError) as error:
-        raise IbcError(
-            f'{path}: damaged checkpoint: {error}: remove it to go on from the one before'
-        ) from None
+        raise DamagedFile(f'{path / "state.json"}: damaged: {error}') from None
     _require_same(path, facts, config, dataset_hash)
     load_into(state.model, load_tensors(path, 'model'), f'{path / "model.safetensors"}')
     if state.average is not None:

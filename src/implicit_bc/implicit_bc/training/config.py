@@ -65,7 +65,8 @@ class TrainConfig:
     log_every: Annotated[int, Field(ge=1)] = 50
     validate_every: Annotated[int, Field(ge=1)] = 1000
     checkpoint_every: Annotated[int, Field(ge=1)] = 1000
-    keep_checkpoints: Annotated[int, Field(ge=1)] = 2
+    keep_checkpoints: Annotated[int, Field(ge=2)] = 2
+    """The newest ones; where one is damaged, a run goes on from the one before."""
     time_limit_s: Annotated[float, Field(gt=0)] | None = None
     """End the run after this long [s]; the decay follows whichever of steps and time is ahead."""
     precision: Precision = 'auto'

@@ -1,4 +1,4 @@
-"""A training run at its first step, or where its newest checkpoint left it."""
+"""A training run at its first step, or where a checkpoint left it."""
 
 import logging
 from pathlib import Path
@@ -11,7 +11,7 @@ from ibc_contract.errors import IbcError
 from implicit_bc.methods import Model
 from implicit_bc.scaling import Scaling
 from implicit_bc.training.batches import spread_rows
-from implicit_bc.training.checkpoint import TrainState, checkpoints, restore_checkpoint
+from implicit_bc.training.checkpoint import TrainState, checkpoints, restore_newest
 from implicit_bc.training.config import TrainConfig
 from implicit_bc.training.data import TrainingData
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 def start_or_resume(
     config: TrainConfig, data: TrainingData, run_dir: Path, resume: bool
 ) -> TrainState:
-    """Build the model and, with `resume`, fill it from the newest checkpoint of `run_dir`.
+    """Build the model and, with `resume`, fill it from the newest sound checkpoint of `run_dir`.
 
     Raises:
         IbcError: The run directory already holds a run, or one that does not fit; no such device.
@@ -32,7 +32,7 @@ def start_or_resume(
     state = _fresh_state(config, data, _device(config))
     existing = checkpoints(run_dir)
     if resume and existing:
-        restore_checkpoint(existing[-1], state, config, data.hash)
+        restore_newest(run_dir, state, config, data.hash)
     elif resume:
         log.info('%s: no checkpoint yet, starting from the beginning', run_dir)
     elif existing:

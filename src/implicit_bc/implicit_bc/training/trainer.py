@@ -117,7 +117,7 @@ def fit(
         config: What to train.
         data: What to train on.
         run_dir: Takes checkpoints and metrics.
-        resume: Continue from the newest checkpoint of `run_dir`.
+        resume: Continue from the newest sound checkpoint of `run_dir`.
         progress: Show a progress bar if there is a terminal.
         processes: Those that train this model together, all with the same arguments. Only the
             first one writes and knows the metrics.
@@ -201,7 +201,7 @@ def _said_where(run: _Run) -> Iterator[None]:
         ):
             yield
     except TrainingDiverged as error:
-        saved = checkpoints(run.folder)
+        saved = checkpoints(run.folder, run.state.step)
         left = f'the last good checkpoint is {saved[-1]}' if saved else 'there is no checkpoint yet'
         raise TrainingDiverged(
             f'{error}: lower learning_rate.initial or check the data; {left}'
