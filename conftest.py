@@ -1,16 +1,16 @@
 """Fixtures shared by every package's tests."""
 
 import contextlib
-import itertools
 import os
 import signal
-import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
+from ibc_contract.private_domain import private_domain
 
 # pytest names tests after their folders: the first one in launch/ would hide ROS's own `launch`.
 with contextlib.suppress(ImportError):
@@ -31,13 +31,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
-
-# Up to 100 the DDS ports stay below Linux's ephemeral range, up to 49 the domains are left to
-# people. Each test takes another one than the test before, whose nodes may linger.
-DOMAINS = range(50, 101)
-_domains = itertools.cycle(DOMAINS)
-for _ in range(os.getpid() % len(DOMAINS)):
-    next(_domains)
 
 
 @dataclass
@@ -96,17 +89,3 @@ def private_graph() -> Iterator[Ros]:
             yield Ros(context, domain_id)
         finally:
             rclpy.try_shutdown(context=context)
-
-
-@contextlib.contextmanager
-def private_domain() -> Iterator[int]:
-    """A domain that no other test run on this machine has, as a name that only one can take."""
-    for domain_id in itertools.islice(_domains, len(DOMAINS)):
-        with socket.socket(socket.AF_UNIX) as name:
-            try:
-                name.bind(f'\0ibc test domain {domain_id}')  # gone with the process
-            except OSError:
-                continue
-            yield domain_id
-            return
-    pytest.fail(f'every ROS domain of {DOMAINS} is taken by another test run')

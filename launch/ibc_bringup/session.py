@@ -1,28 +1,32 @@
 """Run a stack in the background to its planned end, its output in a log file."""
 
-import os
+import contextlib
 import re
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ibc_bringup.ports import free_twin_ports
 from ibc_bringup.stacks import find_stack
 from ibc_bringup.up import process_group, ros_environment
 from ibc_contract.errors import IbcError
+from ibc_contract.private_domain import private_domain
 
-DOMAINS = range(50, 101)
-"""ROS domains of graphs that are nobody's but their own; 0 to 49 are left to people. Those above
-100 have ports in Linux's ephemeral range."""
 LOGGED = re.compile(r'^\[[A-Z]+\] \[[\d.]+\] \[[\w.]+\]: ')
 """What ROS puts before a message."""
 
 
-def private_environment() -> dict[str, str]:
+@contextlib.contextmanager
+def private_environment() -> Iterator[dict[str, str]]:
     """Environment of a graph of its own, unless ROS_DOMAIN_ID was chosen by hand."""
-    return {'ROS_DOMAIN_ID': str(DOMAINS[os.getpid() % len(DOMAINS)]), **ros_environment()}
+    environment = ros_environment()
+    if 'ROS_DOMAIN_ID' in environment:
+        yield environment
+        return
+    with private_domain() as domain_id:
+        yield {**environment, 'ROS_DOMAIN_ID': str(domain_id)}
 
 
 def run_to_end(
@@ -53,7 +57,10 @@ def run_to_end(
                 if process == relay and (logged := LOGGED.match(line)):
                     sys.stderr.write(f'  {line[logged.end() :]}\n')
 
-        with process_group(stack, values, keep, private_environment()) as group:
+        with (
+            private_environment() as environment,
+            process_group(stack, values, keep, environment) as group,
+        ):
             ended = group.wait(timeout_s)
     if ended is None:
         raise IbcError(f'{name} was not done after {timeout_s:.0f} s: see {log}')

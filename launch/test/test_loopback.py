@@ -5,25 +5,24 @@ import subprocess
 import sys
 
 from ibc_bringup.up import REACH, ros_environment
+from ibc_contract.private_domain import private_domain
 
-DOMAIN = 94
-FIRST_PORT = 7400 + 250 * DOMAIN
-"""Where participants of this domain can be written to: 250 ports from here (DDSI-RTPS 9.6.1)."""
 OURS = (REACH, 'FASTRTPS_DEFAULT_PROFILES_FILE')
-LISTENING = f"""
+LISTENING = """
 import os, rclpy
 rclpy.init()
 node = rclpy.create_node('who_listens')
 mine = set()
 for fd in os.listdir('/proc/self/fd'):
     try:
-        mine.add(os.readlink(f'/proc/self/fd/{{fd}}').removeprefix('socket:[').removesuffix(']'))
+        mine.add(os.readlink(f'/proc/self/fd/{fd}').removeprefix('socket:[').removesuffix(']'))
     except OSError:  # the folder's own
         pass
 for line in open('/proc/net/udp').readlines()[1:]:
     local, inode = line.split()[1], line.split()[9]
     address, port = (int(part, 16) for part in local.split(':'))
-    if inode in mine and 0 <= port - {FIRST_PORT} < 250:
+    # Where participants of this domain can be written to (DDSI-RTPS 9.6.1).
+    if inode in mine and 0 <= port - 7400 - 250 * int(os.environ['ROS_DOMAIN_ID']) < 250:
         print('.'.join(map(str, address.to_bytes(4, 'little'))))
 """
 
@@ -31,14 +30,15 @@ for line in open('/proc/net/udp').readlines()[1:]:
 def addresses(**asked: str) -> set[str]:
     """Where a node takes datagrams of its domain."""
     plain = {name: value for name, value in os.environ.items() if name not in OURS}
-    done = subprocess.run(
-        [sys.executable, '-c', LISTENING],
-        env=ros_environment({**plain, 'ROS_DOMAIN_ID': str(DOMAIN), **asked}),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
+    with private_domain() as domain_id:
+        done = subprocess.run(
+            [sys.executable, '-c', LISTENING],
+            env=ros_environment({**plain, 'ROS_DOMAIN_ID': str(domain_id), **asked}),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+        )
     return set(done.stdout.split())
 
 
