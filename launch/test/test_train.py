@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
 from ibc_bringup.main import main
@@ -16,6 +17,7 @@ from ibc_contract import messages, topics
 from ibc_contract.contract import load_contract
 from ibc_contract.episode_info import new_episode_info
 from ibc_contract.episode_writer import EpisodeWriter
+from implicit_bc.bundle import load_bundle
 from implicit_bc.training.trainer import TrainingInterrupted
 
 TINY = """
@@ -284,3 +286,20 @@ def test_an_export_trains_like_the_bags(bags, capsys):
     assert made['steps'] == here['dataset_steps'] == there['dataset_steps']
     weights = [Path(run, 'bundle', 'policy.safetensors').read_bytes() for run in ('here', 'there')]
     assert weights[0] == weights[1]
+
+
+def test_a_model_is_tuned_with_its_own_network(finished, bags, capsys):
+    words = ['--init', 'run', '--set', 'learning_rate.initial=1e-9', '--run', 'tuned']
+    preset = bags.parent / 'wide.yaml'
+    preset.write_text(TINY.replace('width: 8', 'width: 16'))
+    code, result, _ = train(capsys, 'bags', '--preset', 'wide.yaml', *words)
+    assert code == 0
+    made = load_bundle(Path(result['bundle'])).policy.model
+    before = load_bundle(Path(finished['bundle'])).policy.model
+    assert made.network_config.value.width == 8
+    for name, weights in before.state_dict().items():
+        assert torch.allclose(made.state_dict()[name], weights, atol=1e-6), name
+    assert '`run`' in (Path(result['bundle']) / 'README.md').read_text()
+    code, _, said = train(capsys, '--resume', 'tuned', '--init', 'run')
+    assert code == 1
+    assert 'leave out --init' in said

@@ -29,6 +29,11 @@ def add_parser(subparsers: Any) -> None:
         help=f'preset or YAML file ({PRESET})',
     )
     parser.add_argument(
+        '--init',
+        metavar='MODEL',
+        help='fine-tune this model: begin with its network, weights and normalizers',
+    )
+    parser.add_argument(
         '--set',
         dest='overrides',
         action='append',
@@ -160,7 +165,7 @@ def _new_run(arguments: argparse.Namespace) -> Any:
 
     if not arguments.data:
         raise IbcError('ibc train needs folders of bags, such as: ibc train bags')
-    overrides = _overrides(arguments)
+    overrides = _initial(arguments.init) | _overrides(arguments)
     if arguments.seed is not None:
         overrides['seed'] = arguments.seed
     config = load_config(arguments.preset or PRESET, overrides)
@@ -184,6 +189,7 @@ def _resumed_run(arguments: argparse.Namespace) -> Any:
         'data': bool(arguments.data),
         '--run': arguments.folder is not None,
         '--preset': arguments.preset is not None,
+        '--init': arguments.init is not None,
         '--seed': arguments.seed is not None,
         '--seeds': arguments.seeds is not None,
         '--failures': arguments.failures,
@@ -212,6 +218,15 @@ def _require_no_bundle(arguments: argparse.Namespace) -> None:
             '--bundle takes one bundle, several seeds make several: leave it out and copy the one '
             'that you want from the run'
         )
+
+
+def _initial(model: str | None) -> dict[str, Any]:
+    """Fields of the configuration that a model to begin with replaces."""
+    from implicit_bc.bundle_files import find_bundle, read_description
+
+    if model is None:
+        return {}
+    return {'initial_model': model, 'network': read_description(find_bundle(model))['network']}
 
 
 def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:

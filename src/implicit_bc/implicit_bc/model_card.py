@@ -71,10 +71,15 @@ def _provenance(made: Mapping[str, Any]) -> list[str]:
         f'{made["dataset_steps"]} steps',
         f'- {made["steps"]} training steps of {training["batch_size"]} observations'
         f'{_negatives(training["method"])}, seed {training["seed"]}, '
-        f'{made["seconds"] / 60:.1f} min on {device}',
+        f'{made["seconds"] / 60:.1f} min on {device}'
+        f'{_beginning(training.get("initial_model"))}',
         f'- on held-out episodes: {metrics or "not measured"}',
         f'- {versions}; {made["created"]}',
     ]
+
+
+def _beginning(model: str | None) -> str:
+    return f', begun with the weights of `{model}`' if model else ''
 
 
 def _negatives(method: Mapping[str, Any]) -> str:

@@ -55,6 +55,9 @@ class TrainConfig:
     damps the swings of success from checkpoint to checkpoint that behavioral cloning is known for
     (Block et al. 2023, arXiv 2310.11428)."""
     network: NetworkConfig = NetworkConfig()
+    initial_model: str | None = None
+    """Name or folder of a bundle to begin with, in place of random weights (fine-tuning). Its
+    network, kind of method and normalizers stay; the action box is measured anew."""
     normalization: NormalizationConfig = NormalizationConfig()
     random_shift_px: Annotated[int, Field(ge=0, le=16)] = 0
     """Shift all frames of an observation together by up to this many pixels, repeating the edge.

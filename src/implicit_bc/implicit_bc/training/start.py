@@ -1,5 +1,6 @@
 """A training run at its first step, or where a checkpoint left it."""
 
+import dataclasses
 import logging
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ibc_contract.errors import IbcError
+from implicit_bc.bundle import load_bundle
+from implicit_bc.bundle_files import find_bundle
 from implicit_bc.methods import Model
 from implicit_bc.scaling import Scaling
 from implicit_bc.training.batches import spread_rows
@@ -27,7 +30,8 @@ def start_or_resume(
     """Build the model and, with `resume`, fill it from the newest sound checkpoint of `run_dir`.
 
     Raises:
-        IbcError: The run directory already holds a run, or one that does not fit; no such device.
+        IbcError: The run directory already holds a run, or one that does not fit; no such device;
+            the initial model does not fit.
     """
     state = _fresh_state(config, data, _device(config))
     existing = checkpoints(run_dir)
@@ -52,7 +56,10 @@ def _fresh_state(config: TrainConfig, data: TrainingData, device: torch.device) 
     scaling = Scaling.of_data(
         np.asarray(samples), data.actions, config.normalization, data.action_limits
     )
-    model = config.method.model(data.spaces, config.network, scaling).to(device)
+    if config.initial_model is None:
+        model = config.method.model(data.spaces, config.network, scaling).to(device)
+    else:
+        model = _begun_model(config.initial_model, config, data, scaling).to(device)
     for part in model.modules():  # the proposal of `ranking` is a model of its own
         if isinstance(part, Model):
             part.precision = config.precision
@@ -61,6 +68,29 @@ def _fresh_state(config: TrainConfig, data: TrainingData, device: torch.device) 
         model.parameters(), config.learning_rate.initial, eps=config.adam_epsilon, fused=True
     )
     return TrainState(model, optimizer, _average(model, config.average_decay))
+
+
+def _begun_model(name: str, config: TrainConfig, data: TrainingData, scaling: Scaling) -> Model:
+    """Build a model with the weights of bundle `name`.
+
+    Its weights know actions and observations as its normalizers give them, so these come with them;
+    only the box is that of the new data.
+    """
+    before = load_bundle(find_bundle(name)).policy.model
+    for what, has, wanted in (
+        ('network', before.network_config, config.network),
+        ('method.kind', before.method.kind, config.method.kind),
+        ('shapes', before.spaces, data.spaces),
+    ):
+        if has != wanted:
+            raise IbcError(
+                f'model {name} cannot be trained on: its {what} is {has}, not {wanted}: choose '
+                'the preset it was trained with, or leave out initial_model'
+            )
+    scaling = dataclasses.replace(before.scaling, bounds=scaling.bounds)
+    model = config.method.model(data.spaces, config.network, scaling)
+    model.load_state_dict(before.state_dict())
+    return model
 
 
 def _average(model: Model, decay: float | None) -> AveragedModel | None:
