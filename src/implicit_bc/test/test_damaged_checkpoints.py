@@ -1,4 +1,4 @@
-"""A file that is cut short or has a bit flipped costs a run the steps since the checkpoint before."""
+"""A checkpoint that is cut short or has a bit flipped costs the steps since the one before."""
 
 import dataclasses
 import logging
@@ -95,7 +95,7 @@ def test_a_run_that_diverges_after_that_names_the_checkpoint_that_is_sound(tmp_p
             return observations * np.float32(1e38), actions
 
     broken = Broken(DATA.observations, DATA.actions, DATA.episode)
-    with pytest.raises(TrainingDiverged, match='last good checkpoint is .*00000004'):
+    with pytest.raises(TrainingDiverged, match=r'last good checkpoint is .*00000004'):
         run(tmp_path, resume=True, data=broken, steps=8)
 
 
