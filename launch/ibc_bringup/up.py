@@ -1,5 +1,6 @@
 """Start a stack where ROS's own launch is not installed."""
 
+import contextlib
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from ibc_bringup.arguments import Value
 from ibc_bringup.parameter_files import config_path
 from ibc_bringup.process_group import Command, ProcessGroup, Sink
 from ibc_bringup.stack import Stack
+from ibc_contract.ending_signals import heeded_signals
 
 REACH = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92)
@@ -57,7 +59,8 @@ def process_group(
 
 def run_stack(stack: Stack, values: Mapping[str, Value]) -> int:
     """Run a stack in the foreground until it ends, or until Ctrl-C; return its exit code."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    signals = heeded_signals()
+    for number in signals:
         # A shell script's `&` leaves SIGINT ignored, and then Python installs no handler.
         signal.signal(number, signal.default_int_handler)
     names = [call.process.name for call in stack.calls(values)]
@@ -69,7 +72,7 @@ def run_stack(stack: Stack, values: Mapping[str, Value]) -> int:
     except KeyboardInterrupt:
         pass
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in signals:
             signal.signal(number, signal.SIG_IGN)
         group.stop()
     if ended is None:
@@ -91,7 +94,7 @@ def prefixed(names: list[str], out: TextIO) -> Sink:
         label = f'{name:<{width}} |'
         if colourful:
             label = f'\033[{COLOURS[names.index(name) % len(COLOURS)]}m{label}\033[0m'
-        with lock:
+        with lock, contextlib.suppress(OSError):  # of a terminal that was closed
             out.write(f'{label} {line}\n')
             out.flush()
 

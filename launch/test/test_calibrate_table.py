@@ -14,12 +14,15 @@ import pytest
 import yaml
 
 from ibc_bringup.main import main
+from ibc_contract.ending_signals import SIGNALS
 from planar_arm import xarm6
 from planar_arm.table import FILE, TableCalibration, load_table, save_table
+from planar_arm.tool import DEFAULT_TOOL
 from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.config import DriverConfig
 from xarm_planar_driver.driver import PlanarDriver
+from xarm_planar_driver.hand_guiding import HandGuidedArm
 from xarm_planar_driver.phases import Request
 from xarm_twin.controller import EmulatedController, FaultPort, LagPlant
 from xarm_twin.controller.fault_port import ask
@@ -291,8 +294,11 @@ def test_another_tool_is_taken_from_the_sites_file(arm, site, monkeypatch, capsy
 
 
 @pytest.mark.system
-def test_ctrl_c_holds_an_arm_that_was_let_go(arm, site):
+@pytest.mark.parametrize('number', SIGNALS)
+def test_a_signal_holds_an_arm_that_was_let_go(arm, site, number):
     controller, _ = arm
+    boundary = (900, -900, 900, -900, 900, -900)
+    controller.state.configure(fence=1, reduced_mode=1, tcp_boundary=boundary)
     words = ('--robot-ip', controller.host, '--control-port', str(controller.port), '--free')
     command = [sys.executable, '-m', 'ibc_bringup.main', 'calibrate', 'table', str(site), *words]
     running = subprocess.Popen(
@@ -307,9 +313,24 @@ def test_ctrl_c_holds_an_arm_that_was_let_go(arm, site):
         assert running.poll() is None
         said += running.stderr.read(1)
     assert controller.state.takes(2)
-    running.send_signal(2)
+    assert (controller.state.settings.fence, controller.state.settings.reduced_mode) == (0, 0)
+    running.send_signal(number)
     _, said = running.communicate(timeout=60)
     assert running.returncode != 0
     assert 'Traceback' not in said
     shot = controller.state.snapshot()
     assert (shot.mode, shot.state) == (0, 4)
+    assert (controller.state.settings.fence, controller.state.settings.reduced_mode) == (1, 1)
+
+
+def test_an_arm_that_is_held_outside_its_fence_is_not_in_error_for_it(arm, site, caplog):
+    controller, _ = arm
+    hand = HandGuidedArm(controller.host, controller.port)
+    hand.connect()
+    controller.state.configure(fence=1, reduced_mode=1, tcp_boundary=(900, 500, 9, -9, 900, -900))
+    hand.free(DEFAULT_TOOL)
+    hand.hold()
+    hand.disconnect()
+    assert controller.state.snapshot().error == 0
+    assert (controller.state.settings.fence, controller.state.settings.reduced_mode) == (0, 1)
+    assert 'outside the fence' in caplog.text

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ibc_bringup.options import add_touch_options, number
+from ibc_contract.ending_signals import interruptible, undisturbed
 
 if TYPE_CHECKING:
     from ibc_bringup.touching import ArmTip
@@ -117,6 +118,7 @@ def _gather(arguments: argparse.Namespace, tool: 'Tool') -> list[list[float]]:
     tip = ArmTip(arguments.robot_ip, arguments.control_port, arguments.pin_mm / 1e3, tool)
     with contextlib.ExitStack() as stack:
         stack.callback(tip.close)
+        stack.enter_context(interruptible())
         if arguments.free:
             ask_person('Hold the arm, it is let go: then Enter ')
             stack.enter_context(_freed(tip))
@@ -133,7 +135,8 @@ def _freed(tip: 'ArmTip') -> Any:
         tip.free()
         yield
     finally:
-        tip.hold()
+        with undisturbed():
+            tip.hold()
 
 
 def _show(path: Path, found: 'TableCalibration', warnings: list[str], as_json: bool) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ibc_bringup.looked_up import task_names
 from ibc_bringup.options import OneOf, number, whole
+from ibc_contract.ending_signals import heeded_signals
 
 if TYPE_CHECKING:
     from xarm_twin.standalone import StandaloneTwin
@@ -154,7 +155,7 @@ def serve(arguments: argparse.Namespace) -> int:
         arguments.scene,
     )
     stop = threading.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in heeded_signals():
         signal.signal(name, lambda *_: stop.set())
     with StandaloneTwin(plan) as twin:
         if arguments.json:

@@ -11,25 +11,25 @@ from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
+from ibc_contract.ending_signals import heeded_signals
 from ibc_contract.errors import IbcError
-
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class _Interrupts:
-    """Counts SIGINT and SIGTERM, so that the first one interrupts nothing that is half done.
+    """Counts the ending signals, so that the first one interrupts nothing that is half done.
 
     A second one interrupts a constructor or callback that hangs; once the node is being closed,
-    they are ignored. Who starts a node may have both ignored or blocked until here, so that none
-    interrupts an import; one that was blocked counts now.
+    they are ignored. Who starts a node may have SIGINT and SIGTERM ignored or blocked until here,
+    so that none interrupts an import; one that was blocked counts now.
     """
 
     def __init__(self) -> None:
         self.count = 0
         self.closing = False
-        for number in SIGNALS:
+        self._signals = heeded_signals()
+        for number in self._signals:
             signal.signal(number, self._handle)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, self._signals)
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         self.count += 1
@@ -41,7 +41,7 @@ class _Interrupts:
         # While the interpreter ends, which takes a moment with PyTorch, it gives every signal that
         # has a handler its default action back, and a Ctrl-C would kill the process.
         self.closing = True
-        for number in SIGNALS:
+        for number in self._signals:
             signal.signal(number, signal.SIG_IGN)
 
 
@@ -60,7 +60,7 @@ def _spin(node: Node, interrupts: _Interrupts) -> int:
 
 
 def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int:
-    """Spin `make_node()` until SIGINT, SIGTERM or its `exit_code` is set; return the exit code.
+    """Spin `make_node()` until an ending signal or its `exit_code`; return the exit code.
 
     The node has a method `close`, bounded in time: it stops threads, leaves hardware safe, waits
     for last messages. It may have an `exit_code`, None while it wants to go on.

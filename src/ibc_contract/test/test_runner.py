@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from ibc_contract.runner import SIGNALS
+from ibc_contract.ending_signals import SIGNALS
 
 NODE = """
 import sys
@@ -96,8 +96,8 @@ def start(ros):
 @pytest.mark.system
 @pytest.mark.parametrize(
     'signals',
-    [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGTERM, signal.SIGINT]],
-    ids=['SIGINT', 'SIGTERM', 'impatient'],
+    [*([number] for number in SIGNALS), [signal.SIGINT, signal.SIGTERM, signal.SIGINT]],
+    ids=[*(number.name for number in SIGNALS), 'impatient'],
 )
 def test_a_signal_closes_the_node_and_the_code_is_zero(start, signals):
     process = start('wait')
@@ -122,21 +122,33 @@ def test_signals_until_the_process_has_ended_do_not_change_its_code(start):
 
 
 def ignore_signals():
-    for number in SIGNALS:
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 
 
 def block_signals():
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
 
 
 @pytest.mark.system
-@pytest.mark.parametrize('number', SIGNALS)
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize('before', [ignore_signals, block_signals])
 def test_signals_count_that_were_ignored_or_blocked_when_the_process_began(start, before, number):
     process = start('wait', before)
     assert process.stdout.readline() == 'ready\n'
     process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, 'closed\n', '')
+
+
+@pytest.mark.system
+def test_under_nohup_a_closed_terminal_ends_nothing(start):
+    process = start('wait', lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    assert process.stdout.readline() == 'ready\n'
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=20)
     assert (process.returncode, out, err) == (0, 'closed\n', '')
 

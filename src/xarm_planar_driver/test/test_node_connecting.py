@@ -13,6 +13,7 @@ from rclpy.lifecycle import TransitionCallbackReturn
 
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
+from waiting import wait_for
 from xarm_planar_driver.arm import SERVO_MODE
 
 
@@ -149,3 +150,25 @@ def test_one_signal_ends_the_wait_for_an_arm(ros, number, listens):
     assert 'trying for 120 s' in waiting
     assert running.returncode == 0
     assert said == ''
+
+
+@pytest.mark.system
+def test_a_closed_terminal_stops_an_arm_that_was_enabled(ros, emulator):
+    report_port_base = emulator.report_ports['normal'] - 1
+    command = [sys.executable, '-m', 'xarm_planar_driver.node', '--ros-args']
+    for setting in (
+        'robot_ip:=127.0.0.1',
+        f'control_port:={emulator.port}',
+        f'report_port_base:={report_port_base}',
+        'table_file:=twin',
+    ):
+        command += ['-p', setting]
+    running = subprocess.Popen(command, env=ros.env)
+    try:
+        assert wait_for(lambda: emulator.state.snapshot().mode == SERVO_MODE, 60.0)
+        running.send_signal(signal.SIGHUP)
+        assert running.wait(60) == 0
+        assert emulator.state.snapshot().state == 4
+    finally:
+        running.kill()
+        running.wait()

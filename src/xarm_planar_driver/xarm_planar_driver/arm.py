@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 import planar_arm.xarm6 as xarm6
+from ibc_contract.ending_signals import interruptible
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, ArmSilent
 from xarm_planar_driver.faults import Fault
 from xarm_planar_driver.handshake import NotAnArm, ask_version
-from xarm_planar_driver.interruptible import interruptible
 from xarm_planar_driver.safeguards import Safeguards, find_difference, set_safeguards
 
 log = logging.getLogger(__name__)
