@@ -1,6 +1,5 @@
 """From what a step test has recorded to the delays of a site."""
 
-import datetime
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from ibc_bringup.latency_file import LatencyCalibration
 from ibc_bringup.step_response import Lag, Signal, fit_lag, picture_progress, ramp, summarize
 from ibc_contract.errors import IbcError
+from planar_arm.calibration_file import today
 
 Vector = npt.NDArray[np.float64]
 
@@ -67,7 +67,7 @@ class StepTest:
             spread_s={name: round(lag.spread, 4) for name, lag in lags.items()},
             steps=len(self.recording.commands) - 1,
             step_mm=round(step * 1e3, 1),
-            date=datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
+            date=today(),
         )
 
 

@@ -1,6 +1,6 @@
 """The delays of a site as a file: what was measured, how well, and when."""
 
-import datetime
+import logging
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +10,9 @@ import yaml
 from pydantic import Field
 
 from ibc_contract.errors import IbcError
+from planar_arm.calibration_file import older_than, write_calibration
+
+log = logging.getLogger(__name__)
 
 FILE = Path('calibration', 'latency.yaml')
 PICTURE = FILE.with_suffix('.png')
@@ -46,23 +49,26 @@ class LatencyCalibration:
 def save_latency(site: Path, found: LatencyCalibration) -> Path:
     """Write it into the folder of a site; the one before is kept beside it, with its date."""
     path = site / FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists():
-        made = datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
-        path.rename(path.with_name(f'latency-{made:%Y%m%dT%H%M%SZ}.yaml'))
     text = yaml.safe_dump(asdict(found), sort_keys=False, default_flow_style=None)
-    path.write_text(HEAD + text)
+    write_calibration(path, HEAD + text)
     return path
 
 
 def load_latency(path: Path) -> LatencyCalibration:
-    """Read what `save_latency` wrote; IbcError names the file and what is wrong in it."""
+    """Read what `save_latency` wrote, and warn if that was long ago.
+
+    Raises:
+        IbcError: It names the file and what is wrong in it.
+    """
     try:
         stored = yaml.safe_load(path.read_text())
-        return pydantic.TypeAdapter(LatencyCalibration).validate_python(stored)
+        found = pydantic.TypeAdapter(LatencyCalibration).validate_python(stored)
     except (OSError, UnicodeError, yaml.YAMLError) as error:
         raise IbcError(f'{path}: {" ".join(str(error).split())}') from None
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         name = '.'.join(map(str, first['loc']))
         raise IbcError(f'{path}: {name}: {first["msg"]}; ibc calibrate latency again') from None
+    if age := older_than(path):
+        log.warning('%s: if arm, camera or computer was changed, ibc calibrate latency again', age)
+    return found

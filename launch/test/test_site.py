@@ -1,5 +1,9 @@
 """What a stack takes from the folder of a site."""
 
+import datetime
+import re
+from dataclasses import replace
+
 import pytest
 
 from ibc_bringup.latency_file import FILE, LatencyCalibration, save_latency
@@ -13,6 +17,8 @@ from stack_calls import POSE, ROBOT, TABLE, calls
 
 pytestmark = pytest.mark.usefixtures('empty_folder')
 
+LAGS = dict.fromkeys(('arm_s', 'camera_s', 'arrival_s', 'loop_s'), 0.05)
+LATENCY = LatencyCalibration(setpoint_s=0.013, **LAGS, spread_s={}, steps=20, step_mm=20, date='')
 ALL = '/**: {ros__parameters: {%s}}'
 
 
@@ -75,14 +81,22 @@ def test_the_policy_gets_the_latency_of_the_site(tmp_path):
     own = 'ibc_policy: {ros__parameters: {command_latency: 0.02}}\n'
     (tmp_path / 'policy.yaml').write_text(own)
     assert latency() == 0.02
-    lags = dict.fromkeys(('arm_s', 'camera_s', 'arrival_s', 'loop_s'), 0.05)
-    found = LatencyCalibration(setpoint_s=0.013, **lags, spread_s={}, steps=20, step_mm=20, date='')
-    save_latency(tmp_path, found)
+    save_latency(tmp_path, LATENCY)
     assert latency() == 0.013
     assert latency(command_latency='0.05') == 0.05
     (tmp_path / FILE).write_text('setpoint_s: soon')
     with pytest.raises(IbcError, match=r'latency\.yaml: setpoint_s'):
         latency()
+
+
+@pytest.mark.parametrize(('age_days', 'warned'), [(89, []), (91, ['91 days old'])])
+def test_an_old_latency_is_warned_of(tmp_path, caplog, age_days, warned):
+    made = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=age_days)
+    save_latency(tmp_path, replace(LATENCY, date=made.isoformat()))
+    calls('run_policy', model='m', task='push_red', config_dir=str(tmp_path))
+    said = [record.getMessage() for record in caplog.records]
+    assert [re.findall(r'\d+ days old', line) for line in said] == [warned] * len(warned)
+    assert all(line.endswith('ibc calibrate latency again') for line in said)
 
 
 def test_files_of_a_site_replace_ours_by_name(tmp_path):

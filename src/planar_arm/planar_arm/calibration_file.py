@@ -5,6 +5,9 @@ from pathlib import Path
 
 import yaml
 
+MAX_AGE_DAYS = 90.0
+"""An older calibration is warned of, unless a site says otherwise."""
+
 
 def calibration_date(path: str | Path) -> datetime.datetime | None:
     """Return when a calibration was made; None if it does not say, as one made by hand."""
@@ -16,7 +19,7 @@ def calibration_date(path: str | Path) -> datetime.datetime | None:
     return date if date.tzinfo else date.replace(tzinfo=datetime.UTC)
 
 
-def older_than(path: str | Path, days: float) -> str:
+def older_than(path: str | Path, days: float = MAX_AGE_DAYS) -> str:
     """Return that a calibration was made more than `days` days ago; empty if it was not."""
     made = calibration_date(path)
     if made is None:

@@ -7,6 +7,7 @@ import pydantic
 from pydantic import AfterValidator, Field
 
 from ibc_contract.errors import IbcError
+from planar_arm.calibration_file import MAX_AGE_DAYS
 from planar_arm.camera_model import load_camera_pose
 from planar_arm.errors import PlanarArmError
 from planar_arm.table import TWIN, Table, load_table
@@ -41,7 +42,7 @@ class TeleopConfig:
     ] = ''
     camera_max_age: Annotated[
         float, Field(ge=1.0, le=3650.0, description='an older pose is warned of [days]')
-    ] = 90.0
+    ] = MAX_AGE_DAYS
     table_file: Annotated[
         str, Field(description='YAML of ibc calibrate table; empty or twin: that of the twin')
     ] = ''

@@ -6,6 +6,7 @@ import pydantic
 from pydantic import Field
 
 import planar_arm.xarm6 as xarm6
+from planar_arm.calibration_file import MAX_AGE_DAYS
 from planar_arm.errors import PlanarArmError
 from planar_arm.setpoint_motion import Interpolation
 from planar_arm.table import Table, load_table
@@ -48,7 +49,7 @@ class DriverConfig:
     ] = ''
     table_max_age: Annotated[
         float, Field(ge=1.0, le=3650.0, description='an older table is warned of [days]')
-    ] = 90.0
+    ] = MAX_AGE_DAYS
     tool_length: Annotated[
         float, Field(ge=0.01, le=0.5, description='from the flange to the lower end [m]')
     ] = xarm6.TOOL_LENGTH
