@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from ibc_contract.private_domain import private_domain
+from waiting import PATIENCE_S
 
 # pytest names tests after their folders: the first one in launch/ would hide ROS's own `launch`.
 with contextlib.suppress(ImportError):
@@ -45,7 +46,9 @@ class Ros:
         """Environment for child processes on the same graph."""
         return {**os.environ, 'ROS_DOMAIN_ID': str(self.domain_id)}
 
-    def spin_until(self, predicate: Callable[[], bool], *nodes: Any, timeout: float = 10.0) -> bool:
+    def spin_until(
+        self, predicate: Callable[[], bool], *nodes: Any, timeout: float = PATIENCE_S
+    ) -> bool:
         """Spin `nodes` until `predicate()` or `timeout` [s]; return the last answer."""
         from rclpy.executors import SingleThreadedExecutor
 

@@ -5,6 +5,7 @@ nodes are ended in an order in which the others still have what they need.
 """
 
 import contextlib
+import itertools
 import logging
 import os
 import signal
@@ -179,10 +180,7 @@ class Cell:
                 self.observer.leading = True
                 self._moves()
             case 'teleop_mouse':
-                width, height = self._desktop.window_size()
-                self._desktop.point(width / 2, height / 2)
-                self._desktop.do('mousedown 1')
-                self._moves()
+                self._drag()
             case 'xarm_planar_driver':
                 self.observer.leading = True
                 self._moves()
@@ -196,6 +194,20 @@ class Cell:
         """Wait until somebody has led the tool for a while."""
         before = self.observer.moves
         assert self.until(lambda: self.observer.moves >= before + 3), self.said()
+
+    def _drag(self) -> None:
+        """Hold the mouse button, again where a late picture has made the window let go of it."""
+        width, height = self._desktop.window_size()
+        shares = itertools.cycle((0.5, 0.4))  # the tool may be at one of them already
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            self._desktop.do('mouseup 1')
+            self._desktop.point(width * next(shares), height / 2)
+            self._desktop.do('mousedown 1')
+            before = self.observer.moves
+            if self.until(lambda before=before: self.observer.moves >= before + 3, timeout=2.0):
+                return
+        pytest.fail(self.said('teleop_mouse'))
 
     def _open_episode(self) -> None:
         if not self.observer.recorder.startswith('recording'):

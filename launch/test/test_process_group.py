@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from ibc_bringup.process_group import Command, Ended, ProcessGroup
-from waiting import wait_for
+from waiting import PATIENCE_S, wait_for
 
 SLEEP = 'import time; print("up", flush=True); time.sleep(60)'
 STUBBORN = (
@@ -27,7 +27,7 @@ def test_the_first_that_fails_is_reported_with_its_last_words():
     code = 'import sys; print("working"); sys.exit("error: the cable is out")'
     group, lines = make_group(command('steady', SLEEP), command('weak', code))
     with group:
-        ended = group.wait(timeout_s=20)
+        ended = group.wait(PATIENCE_S)
     assert ended is not None
     assert ended.failed
     assert (ended.name, ended.code, ended.group_code) == ('weak', 1, 1)
@@ -55,7 +55,7 @@ def test_stop_ends_what_ignores_an_interrupt():
 def test_a_planned_end_gives_its_code():
     group, _ = make_group(command('steady', SLEEP), command('job', 'pass', ends_group=True))
     with group:
-        ended = group.wait(timeout_s=20)
+        ended = group.wait(PATIENCE_S)
     assert not ended.failed
     assert ended.group_code == 0
 
@@ -87,7 +87,7 @@ def test_after_a_kill_the_summary_says_what_can_be_saved():
     argv = [sys.executable, '-c', code]
     group, _ = make_group(Command('recorder', argv, if_killed=advice))
     with group:
-        ended = group.wait(timeout_s=20)
+        ended = group.wait(PATIENCE_S)
     assert ended.summary() == f'recorder ended with signal 9: recording a; {advice}'
     assert Ended('recorder', 1, False, ('error: full',), advice).summary().endswith('code 1: full')
 

@@ -117,7 +117,7 @@ def node_file(node, name):
 
 def test_each_trial_begins_at_home_with_a_new_layout_and_ends_at_success(start, ros):
     node, stand_in = start([0.0, 0.5, 1.0], episodes=2)
-    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in)
     assert node.exit_code == 0
     trials = trials_of(node)
     assert [(t.outcome, t.score) for t in trials] == [('success', 1.0)] * 2
@@ -130,7 +130,7 @@ def test_each_trial_begins_at_home_with_a_new_layout_and_ends_at_success(start, 
 def test_a_failure_is_told_with_what_the_gate_did(start, ros):
     node, stand_in = start([0.0], horizon_s=1.0, task='push_red')
     stand_in.tells_of_gate = True
-    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in)
     (trial,) = trials_of(node)
     assert (trial.failure, trial.ending) == ('red not in its tray', 'stalled')
     assert 1 <= trial.interventions['setpoint_slowed'] <= 40
@@ -138,7 +138,7 @@ def test_a_failure_is_told_with_what_the_gate_did(start, ros):
 
 def test_a_layout_that_nobody_has_touched_is_the_first_one_tried(start, ros):
     node, stand_in = start([1.0], episodes=2, enabled=False)
-    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in)
     once = ['off', topics.ARM_HOME, topics.TWIN_RESET, 'on', 'off']
     assert stand_in.calls == [call for call in once if call != topics.TWIN_RESET] + once
 
@@ -175,7 +175,7 @@ def test_the_film_shows_the_whole_arm_beside_the_cameras_picture(start, ros):
 )
 def test_a_recorded_trial_is_an_episode_with_its_outcome(start, ros, scores, mark):
     node, stand_in = start(scores, horizon_s=1.0, record=True)
-    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in)
     assert node.exit_code == 0
     begun = ['off', topics.ARM_HOME, topics.TWIN_RESET, topics.RECORDER_START, 'on']
     ended = ['off'] if mark == topics.RECORDER_MARK_SUCCESS else []
@@ -192,7 +192,7 @@ def test_a_film_that_cannot_be_written_ends_the_trials_and_keeps_those_before(
 
     monkeypatch.setattr(trials_node, 'Mp4Writer', Full)
     node, stand_in = start([1.0], episodes=2)
-    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in)
     assert node.exit_code == 1
     assert [t.outcome for t in trials_of(node)] == ['success']
 
@@ -251,7 +251,7 @@ def test_results_that_cannot_be_written_leave_those_before(tmp_path):
 
 def test_the_score_is_the_one_at_the_end_as_in_an_evaluation(start, ros):
     node, stand_in = start([0.5, 0.5, 0.0], horizon_s=1.0)
-    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in)
     (trial,) = trials_of(node)
     assert (trial.outcome, trial.score) == ('failure', 0.0)
     assert trial.seconds >= 1.0
@@ -259,7 +259,7 @@ def test_the_score_is_the_one_at_the_end_as_in_an_evaluation(start, ros):
 
 def test_what_is_under_way_when_the_time_is_over_counts_as_stopped(start, ros):
     node, stand_in = start([0.5], episodes=100, seconds=2.0)
-    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in)
     trials = trials_of(node)
     assert [(t.outcome, t.score) for t in trials] == [('stopped', 0.5)]
     assert finished(trials) == []
@@ -268,7 +268,7 @@ def test_what_is_under_way_when_the_time_is_over_counts_as_stopped(start, ros):
 def test_the_time_that_others_take_to_start_is_not_taken_from_the_trials(start, ros):
     node, stand_in = start([0.5], episodes=100, seconds=2.0)
     threading.Event().wait(2.5)  # nobody answers yet
-    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in)
     (trial,) = trials_of(node)
     assert trial.outcome == 'stopped'
     assert trial.seconds > 1.0
@@ -276,13 +276,13 @@ def test_the_time_that_others_take_to_start_is_not_taken_from_the_trials(start, 
 
 def test_no_trial_begins_that_would_be_stopped_at_once(start, ros):
     node, stand_in = start([0.5], horizon_s=1.5, episodes=100, seconds=2.5)
-    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in)
     assert [t.outcome for t in trials_of(node)] == ['failure']
 
 
 def test_an_interrupt_leaves_film_and_results(start, ros):
     node, stand_in = start([0.5], episodes=100)
-    assert ros.spin_until(lambda: 'on' in stand_in.calls, node, stand_in, timeout=30.0)
+    assert ros.spin_until(lambda: 'on' in stand_in.calls, node, stand_in)
     ros.spin_until(threading.Event().is_set, node, stand_in, timeout=1.0)
     assert [t.outcome for t in trials_of(node)] == ['stopped']
     assert node_file(node, 'video').stat().st_size > 0
@@ -295,9 +295,9 @@ def test_an_arm_that_is_stopped_ends_the_trials_and_blames_no_policy(start, ros)
         name='xarm_planar_driver: arm', message='stopped: arm/stop was called'
     )
     status.level = DiagnosticStatus.ERROR
-    assert ros.spin_until(lambda: 'on' in stand_in.calls, node, stand_in, timeout=30.0)
+    assert ros.spin_until(lambda: 'on' in stand_in.calls, node, stand_in)
     stand_in.create_timer(0.1, lambda: arm.publish(DiagnosticArray(status=[status])))
-    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in, timeout=30.0)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, stand_in)
     assert node.exit_code == 1
     assert [t.outcome for t in trials_of(node)] == ['stopped']
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ibc_bringup.main import main
+from waiting import PATIENCE_S
 
 IBC = [sys.executable, '-m', 'ibc_bringup.main', 'twin']
 ANY_PORTS = ['--port', '0', '--reports', '0', '--faults', '0', '--scene', '0']
@@ -64,7 +65,7 @@ def test_it_serves_until_a_signal_and_takes_faults(
     code, _, err = ibc_twin(capsys, 'fault', 'gremlins', *port)
     assert (code, err.count('\n')) == (1, 1)
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out, err) == (0, '', '')
     code, _, err = ibc_twin(capsys, 'state', *port)
     assert code == 1
@@ -77,7 +78,7 @@ def test_with_a_task_the_arm_has_a_world(serve: Serve, capsys: pytest.CaptureFix
     _, out, _ = ibc_twin(capsys, 'state', '--faults', str(ports['faults']))
     assert '240.' in out  # the tool waits at home
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 0
 
 

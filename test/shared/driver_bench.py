@@ -9,6 +9,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from driver_stage import QOS, Stage
 from ibc_contract import topics
 from planar_arm import xarm6
+from waiting import PATIENCE_S
 from xarm_twin.controller import EmulatedController, Identity, LagPlant, inject
 from xarm_twin.controller.flange import tcp_pose_mm
 
@@ -21,6 +22,8 @@ TOOL_MM = (0.0, 0.0, xarm6.TOOL_LENGTH * 1e3, 0.0, 0.0, 0.0)
 PATH_STEP = 0.002
 SPEED_WINDOW = 0.1
 """Speeds are means over this long [s]: a tick that comes late is no faster motion."""
+REST_S = 0.3
+"""A tool that has not moved for so long is at rest [s]."""
 
 LEAD_SPEED = 0.12
 LEAD_PERIOD = 0.05
@@ -113,9 +116,19 @@ class Bench:
     def goes_on(self) -> bool:
         """Whether the tool follows again."""
         begin = time.monotonic()
-        while time.monotonic() < begin + 15.0:  # a busy machine makes the motion slow
+        while time.monotonic() < begin + PATIENCE_S:
             self.lead(0.5)
             if self.stage.in_phase('active') and self.travel(begin)[0] > 0.01:
+                return True
+        return False
+
+    def rests(self) -> bool:
+        """Whether the tool comes to rest."""
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            begin = time.monotonic()
+            self.stage.until(lambda: False, timeout=REST_S)
+            if self.travel(begin)[0] <= 1e-4:
                 return True
         return False
 

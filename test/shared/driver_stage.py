@@ -13,6 +13,7 @@ from std_srvs.srv import Trigger
 from ibc_contract import topics
 from ibc_contract.ros import newest
 from planar_arm import xarm6
+from waiting import PATIENCE_S
 from xarm_planar_driver.config import DriverConfig
 from xarm_planar_driver.node import XarmPlanarDriverNode
 from xarm_twin.controller import EmulatedController
@@ -77,14 +78,14 @@ class Stage:
     def _nodes(self):
         return [node for node in (self.driver, self.operator) if node is not None]
 
-    def until(self, predicate, timeout=20.0):
+    def until(self, predicate, timeout=PATIENCE_S):
         return self._ros.spin_until(predicate, *self._nodes, timeout=timeout)
 
     def call(self, name, kind=Trigger, **fields):
         client = self.operator.create_client(kind, name)
         assert self.until(client.service_is_ready)
         future = client.call_async(kind.Request(**fields))
-        assert self.until(future.done, timeout=40.0)
+        assert self.until(future.done)
         return future.result()
 
     def ready(self):

@@ -3,8 +3,11 @@
 import time
 from collections.abc import Callable
 
+PATIENCE_S = 60.0
+"""How long a busy machine may take for what comes at once on a quiet one."""
 
-def wait_for(predicate: Callable[[], bool], timeout: float = 20.0) -> bool:
+
+def wait_for(predicate: Callable[[], bool], timeout: float = PATIENCE_S) -> bool:
     """Wait until `predicate()` is true or `timeout` [s] is over; return its last answer."""
     deadline = time.monotonic() + timeout
     while not predicate() and time.monotonic() < deadline:

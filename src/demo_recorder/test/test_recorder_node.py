@@ -20,6 +20,7 @@ from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from ibc_contract.errors import IbcError
 from ibc_contract.messages import stamp_ns
 from ibc_contract.ros import latched, newest
+from waiting import PATIENCE_S
 
 
 class Operator(Node):
@@ -63,7 +64,7 @@ class Stage:
         self.operator = Operator(ros.context)
         self.published = 0
 
-    def until(self, condition, timeout=15.0) -> bool:
+    def until(self, condition, timeout=PATIENCE_S) -> bool:
         return self.ros.spin_until(condition, self.recorder, self.operator, timeout=timeout)
 
     def call(self, service: str) -> Trigger.Response:

@@ -18,6 +18,7 @@ from demo_recorder.repair import is_sound, repair_episode
 from ibc_contract import topics
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from ibc_contract.ros import latched, newest
+from waiting import PATIENCE_S
 
 
 class Bench:
@@ -48,7 +49,7 @@ class Bench:
     def _on_state(self, message):
         self.state = message.data
 
-    def until(self, predicate, timeout=30):
+    def until(self, predicate, timeout=PATIENCE_S):
         return self.ros.spin_until(predicate, self.node, timeout=timeout)
 
     def call(self, service):
@@ -94,7 +95,7 @@ def test_a_killed_recorder_loses_at_most_the_last_second(bench, seconds):
     assert closed_answer.success
     bench.record(seconds)
     bench.process.send_signal(signal.SIGKILL)
-    bench.process.wait(timeout=10)
+    bench.process.wait(PATIENCE_S)
 
     (closed,) = find_episodes(bench.root)
     reader = EpisodeReader(closed)
@@ -118,7 +119,7 @@ def test_a_killed_recorder_loses_at_most_the_last_second(bench, seconds):
 def test_a_polite_end_saves_the_open_episode(bench, number):
     bench.record(0.5)
     bench.process.send_signal(number)
-    out, _ = bench.process.communicate(timeout=20)
+    out, _ = bench.process.communicate(timeout=PATIENCE_S)
     assert bench.process.returncode == 0
     assert 'saved ' in out
     (path,) = find_episodes(bench.root)
@@ -187,7 +188,7 @@ def fill(bench, disk):
         bench.frames.publish(noise(number))
         if bench.until(lambda: ' - ' in bench.state and 'idle' in bench.state, timeout=0.02):
             return bench.state
-    assert bench.until(lambda: 'idle' in bench.state, timeout=30)
+    assert bench.until(lambda: 'idle' in bench.state)
     return bench.state
 
 
@@ -218,7 +219,7 @@ def test_a_disk_that_fills_up_ends_the_episode_and_keeps_it(small_folder, bench)
     disk.make_room()
     assert goes_on(bench)
     bench.process.terminate()
-    said, _ = bench.process.communicate(timeout=20)
+    said, _ = bench.process.communicate(timeout=PATIENCE_S)
     assert bench.process.returncode == 0
     assert len(re.findall('the disk is full', said)) == 1
     assert 'Traceback' not in said

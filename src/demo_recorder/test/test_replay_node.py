@@ -72,7 +72,7 @@ def test_a_replay_follows_and_reports(ros, episodes, tmp_path):
     bag = episodes.make(3.0)
     driver = RampDriver(ros.context)
     node = replay_node(ros, bag=str(bag), report=str(report))
-    assert ros.spin_until(lambda: node.exit_code is not None, node, driver, timeout=40)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, driver)
     node.close()
     assert node.exit_code == 0
     assert driver.homed == 1
@@ -94,7 +94,7 @@ def test_a_replay_follows_and_reports(ros, episodes, tmp_path):
 def test_an_arm_that_refuses_to_go_home(ros, episodes, capsys):
     driver = RampDriver(ros.context, willing=False)
     node = replay_node(ros, bag=str(episodes.make(0.5)))
-    assert ros.spin_until(lambda: node.exit_code is not None, node, driver, timeout=30)
+    assert ros.spin_until(lambda: node.exit_code is not None, node, driver)
     node.close()
     assert node.exit_code == 1
     assert capsys.readouterr().err == 'error: arm/home: stopped\n'
@@ -104,7 +104,7 @@ def test_an_arm_that_refuses_to_go_home(ros, episodes, capsys):
 
 def test_no_driver(ros, episodes, capsys):
     node = replay_node(ros, bag=str(episodes.make(0.5)), timeout_s=1.0)
-    assert ros.spin_until(lambda: node.exit_code is not None, node, timeout=30)
+    assert ros.spin_until(lambda: node.exit_code is not None, node)
     node.close()
     assert node.exit_code == 1
     error = capsys.readouterr().err

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from ibc_contract.ending_signals import SIGNALS
+from waiting import PATIENCE_S
 
 NODE = """
 import sys
@@ -105,7 +106,7 @@ def test_a_signal_closes_the_node_and_the_code_is_zero(start, signals):
     for number in signals:
         process.send_signal(number)
         time.sleep(0.15)  # the later ones arrive while the node is closing
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out, err) == (0, 'closed\n', '')
 
 
@@ -117,7 +118,7 @@ def test_signals_until_the_process_has_ended_do_not_change_its_code(start):
     while process.poll() is None and time.monotonic() < deadline:
         process.send_signal(signal.SIGINT)
         time.sleep(0.15)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out, err) == (0, 'closed\n', '')
 
 
@@ -137,7 +138,7 @@ def test_signals_count_that_were_ignored_or_blocked_when_the_process_began(start
     process = start('wait', before)
     assert process.stdout.readline() == 'ready\n'
     process.send_signal(number)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out, err) == (0, 'closed\n', '')
 
 
@@ -149,7 +150,7 @@ def test_under_nohup_a_closed_terminal_ends_nothing(start):
     time.sleep(0.3)
     assert process.poll() is None
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out, err) == (0, 'closed\n', '')
 
 
@@ -157,7 +158,7 @@ def test_under_nohup_a_closed_terminal_ends_nothing(start):
 def test_a_signal_that_was_blocked_while_importing_ends_the_process_before_it_has_a_node(start):
     process = start('wait', block_signals)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out, err) == (0, '', '')
 
 
@@ -165,14 +166,14 @@ def test_a_signal_that_was_blocked_while_importing_ends_the_process_before_it_ha
 @pytest.mark.parametrize(('how', 'code'), [('finish', 0), ('fail', 7)])
 def test_a_node_ends_the_process_with_its_exit_code(start, how, code):
     process = start(how)
-    out, _ = process.communicate(timeout=20)
+    out, _ = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (code, 'ready\nclosed\n')
 
 
 @pytest.mark.system
 def test_an_expected_error_is_one_line(start):
     process = start('refuse')
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, out) == (1, '')
     assert err == 'error: the arm does not answer: switch it on\n'
 
@@ -180,7 +181,7 @@ def test_an_expected_error_is_one_line(start):
 @pytest.mark.system
 def test_a_bug_keeps_its_traceback(start):
     process = start('crash')
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=PATIENCE_S)
     assert process.returncode == 2
     assert 'RuntimeError: a bug' in err
     assert 'Traceback' in err
@@ -189,6 +190,6 @@ def test_a_bug_keeps_its_traceback(start):
 def test_after_an_error_in_a_callback_the_executor_is_shut_down_before_its_context(start):
     # One that is not is collected some time later, and prints a traceback below the error.
     process = start('trip')
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=PATIENCE_S)
     assert (process.returncode, err) == (1, 'error: the arm is gone\n')
     assert out == 'ready\nclosed\n'

@@ -253,7 +253,7 @@ def test_with_a_latency_it_sees_where_its_next_action_will_begin(
     # The setpoint that the world tells stands still. Of an action that begins 0.12 s after its
     # tick, 0.12 s of 0.2 s are still to come at the next one, and more where that setpoint is old;
     # where a busy machine leaves out ticks, nothing is, and of an older one, more than one action.
-    assert ros.spin_until(foresees, world, node, timeout=30.0)
+    assert ros.spin_until(foresees, world, node)
     np.testing.assert_allclose(seen[0], (0.3, 0.0), atol=1e-6)
 
 

@@ -14,6 +14,7 @@ from realsense_capture.device_source import DeviceSettings, DeviceSource  # noqa
 from realsense_capture.sensor_options import LightSettings  # noqa: E402
 from realsense_capture.source import SourceUnavailable  # noqa: E402
 from realsense_capture.stream_mode import StreamMode  # noqa: E402
+from waiting import PATIENCE_S  # noqa: E402
 
 READ_S = 0.05
 
@@ -39,7 +40,7 @@ def open_source(make_bus):
         source.close()
 
 
-def read(source, count, timeout_s=20.0):
+def read(source, count, timeout_s=PATIENCE_S):
     """Read until so many frames have come."""
     frames, deadline = [], time.monotonic() + timeout_s
     while len(frames) < count:
@@ -49,7 +50,7 @@ def read(source, count, timeout_s=20.0):
     return frames
 
 
-def read_until_lost(source, timeout_s=20.0):
+def read_until_lost(source, timeout_s=PATIENCE_S):
     """Read until the source is unavailable; return the frames until then and the message."""
     frames, deadline = [], time.monotonic() + timeout_s
     while time.monotonic() < deadline:

@@ -25,6 +25,7 @@ from realsense_capture import node as node_module  # noqa: E402
 from realsense_capture.config import make_source  # noqa: E402
 from realsense_capture.node import CameraNode  # noqa: E402
 from realsense_capture.source import Frame, Intrinsics  # noqa: E402
+from waiting import PATIENCE_S  # noqa: E402
 from xarm_twin.scene_state import SceneState, SceneStateServer  # noqa: E402
 from xarm_twin.tasks import get_task  # noqa: E402
 
@@ -111,7 +112,7 @@ def test_a_twin_that_is_not_up_yet_is_waited_for(ros):
             def drawn():
                 return len(viewer.compressed) >= 3 and any(s.level == b'\x00' for s in statuses)
 
-            assert ros.spin_until(lambda: tell_and_check(server, drawn), node, viewer, timeout=30)
+            assert ros.spin_until(lambda: tell_and_check(server, drawn), node, viewer)
     finally:
         node.close()
     values = {pair.key: pair.value for pair in statuses[-1].values}
@@ -182,7 +183,7 @@ def test_a_camera_that_was_moved_since_its_calibration_is_a_warning(ros, tmp_pat
     )
     try:
         assert ros.spin_until(
-            lambda: statuses and 'no frames' not in statuses[-1].message, node, viewer, timeout=30
+            lambda: statuses and 'no frames' not in statuses[-1].message, node, viewer
         )
     finally:
         node.close()
@@ -217,7 +218,7 @@ def test_the_choice_of_the_renderer_and_its_reason_are_logged(ros, tmp_path):
         while 'renderer' not in log.read_text() and time.monotonic() < deadline:
             time.sleep(0.1)
         process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(PATIENCE_S) == 0
     said = r'^\[INFO\] \[xarm_twin\.egl\]: renderer (egl|tiny): .+$'
     assert re.search(said, log.read_text(), re.MULTILINE), log.read_text()
 

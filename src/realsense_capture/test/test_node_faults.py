@@ -84,7 +84,7 @@ class Stage:
         )
 
     def until(self, predicate):
-        return self.ros.spin_until(predicate, self.node, self.policy, timeout=30)
+        return self.ros.spin_until(predicate, self.node, self.policy)
 
     def value(self, key):
         return next(pair.value for pair in self.policy.status.values if pair.key == key)

@@ -22,6 +22,7 @@ from ibc_contract.messages import vector_xy  # noqa: E402
 from ibc_contract.ros import latched, newest  # noqa: E402
 from planar_arm.workspace import DEFAULT_WORKSPACE  # noqa: E402
 from teleop_mouse.keys import KEYS, QUIT  # noqa: E402
+from waiting import PATIENCE_S  # noqa: E402
 from xarm_twin.config import load_scene  # noqa: E402
 
 pytestmark = [pytest.mark.display, pytest.mark.system]
@@ -115,7 +116,7 @@ class Session:
         assert self.spin(lambda: robot.count_subscribers(topics.TCP_SETPOINT) > 0)
         self.spin(lambda: False, timeout=0.5)  # the first image is drawn
 
-    def spin(self, predicate, timeout=20.0):
+    def spin(self, predicate, timeout=PATIENCE_S):
         return self.ros.spin_until(predicate, self.robot, timeout=timeout)
 
     def point_at(self, p_xy):
@@ -146,7 +147,7 @@ class Session:
     def stop(self):
         if self.process.poll() is None:
             self.process.terminate()
-        return self.process.communicate(timeout=20)[1]
+        return self.process.communicate(timeout=PATIENCE_S)[1]
 
 
 @pytest.fixture

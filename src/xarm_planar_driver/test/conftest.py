@@ -13,7 +13,7 @@ import pytest
 from driver_bench import Bench
 from driver_stage import Stage, config_for
 from planar_arm import xarm6
-from waiting import wait_for
+from waiting import PATIENCE_S, wait_for
 from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.config import DriverConfig
 from xarm_planar_driver.driver import PlanarDriver
@@ -81,7 +81,7 @@ class DriverUnderTest:
         return self.driver.status().interventions
 
     def ask(self, request: Request) -> Outcome:
-        return self.driver.request(request).result(30.0)
+        return self.driver.request(request).result(PATIENCE_S)
 
     def move(self, x: float, y: float, source: Source = Source.TELEOP) -> None:
         self.driver.submit(Command(source, np.array((x, y)), time.time_ns()))

@@ -52,10 +52,11 @@ def test_from_anywhere_it_goes_home_slowly(connect):
 
 
 def test_on_the_plane_it_goes_home_in_the_plane(active):
-    for _ in range(5):
-        active.move(0.02, 0.02)
-        time.sleep(0.2)
-    assert active.settles_at(0.1, 0.1)
+    def is_led_away():
+        active.move(0.002, 0.002)
+        return math.dist(active.newest.setpoint_xy, xarm6.HOME_XY) > 0.1
+
+    assert wait_for(is_led_away)
     assert active.ask(Request.DISABLE).success
     count = len(active.reports)
     assert active.ask(Request.ENABLE).success

@@ -153,4 +153,4 @@ def test_it_ends_in_its_documented_stop(fault, monkeypatch, connect):
     for request in (Request.ENABLE, Request.HOME):
         assert not rig.under_test.ask(request).success
     assert rig.driver.phase is Phase.STOPPED
-    np.testing.assert_array_equal(told().q_command, sent)
+    np.testing.assert_allclose(told().q_command, sent, atol=1e-6)  # a lag goes on for ever

@@ -13,6 +13,7 @@ import pytest
 from driver_bench import STOP_DISTANCE, TOP_SPEED
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
+from waiting import wait_for
 from xarm_planar_driver.arm import XarmArm
 from xarm_planar_driver.driver_status import Level
 from xarm_twin.controller import Identity
@@ -185,10 +186,11 @@ def test_driver_killed(benches):
         killed = time.monotonic()
         driver.kill()
         bench.lead(0.5)
+        assert bench.rests()
         assert stops(bench, killed)
-        assert stops(bench, killed + 0.25, 1e-4)
-        shot = bench.controller.state.snapshot()
-        assert (shot.error, shot.state, shot.mode) == (0, State.READY, 1)  # held, and enabled
+        shot = bench.controller.state.snapshot
+        assert wait_for(lambda: shot().state == State.READY)  # held, and enabled
+        assert (shot().error, shot().mode) == (0, 1)
     finally:
         driver.kill()
         driver.wait()

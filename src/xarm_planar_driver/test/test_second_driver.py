@@ -22,8 +22,12 @@ def test_the_second_is_refused_and_the_first_goes_on(make_stage):
         assert twin.state.snapshot().enabled == 0
     assert stage.until(lambda: stage.diagnosed('two drivers'))
     assert stage.operator.diagnosis[0] == bytes([Level.WARN])
-    stage.operator.move(0.02, 0.0)
-    assert stage.at(0.02, 0.0)
+
+    def is_led():
+        stage.operator.move(0.002, 0.0)
+        return stage.operator.point(topics.TCP_SETPOINT)[0] > 0.02
+
+    assert stage.until(is_led)
 
 
 def test_one_that_says_nothing_any_more_is_not_waited_for(ros, make_stage):

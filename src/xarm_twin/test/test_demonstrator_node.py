@@ -26,6 +26,7 @@ from ibc_contract.messages import pose_array_cdr, pose_stamped_cdr, vector_xy
 from ibc_contract.ros import latched, newest
 from planar_arm.interpolation import SetpointRamp
 from planar_arm.xarm6 import HOME_XY
+from waiting import PATIENCE_S
 from xarm_twin import demonstrator_node
 from xarm_twin.demonstrator_node import DemonstratorNode
 from xarm_twin.demonstrators import PERIOD, make_demonstrator
@@ -119,7 +120,7 @@ def show(ros: Any) -> Iterator[Callable[..., tuple[DemonstratorNode, StandIn]]]:
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
         node = DemonstratorNode(context=ros.context, parameter_overrides=overrides)
         nodes.extend((node, stack))
-        assert ros.spin_until(lambda: node.exit_code is not None, node, stack, timeout=30.0)
+        assert ros.spin_until(lambda: node.exit_code is not None, node, stack)
         return node, stack
 
     yield run
@@ -264,7 +265,7 @@ def test_absent_nodes_are_named(ros: Any, capfd: pytest.CaptureFixture[str]) -> 
     overrides = [Parameter('startup_timeout', value=1.0)]
     node = DemonstratorNode(context=ros.context, parameter_overrides=overrides)
     try:
-        assert ros.spin_until(lambda: node.exit_code is not None, node, timeout=20.0)
+        assert ros.spin_until(lambda: node.exit_code is not None, node)
         assert node.exit_code == 1
         error = capfd.readouterr().err
         assert re.search(
@@ -321,7 +322,7 @@ def test_a_demonstration_through_twin_and_driver(ros: Any, tmp_path: Path) -> No
     finally:
         for process in reversed(running):
             process.terminate()
-            process.wait(timeout=20.0)
+            process.wait(PATIENCE_S)
     logs = {path.name: path.read_text(errors='replace') for path in tmp_path.glob('*.log')}
     assert code == 0, logs
     assert 'episode 1/1: success' in logs['xarm_twin.demonstrator_node.log'], logs
