@@ -39,7 +39,7 @@ def check_table(values: Values) -> None:
         return
     from ibc_bringup.parameter_files import config_files, node_parameters
     from planar_arm.errors import PlanarArmError
-    from planar_arm.table import load_table
+    from planar_arm.table import TWIN, load_table
     from planar_arm.tool import DEFAULT_TOOL
 
     path = str(values['table'])
@@ -47,6 +47,11 @@ def check_table(values: Values) -> None:
         raise IbcError(
             "the driver has to know where the robot's table is: ibc calibrate table SITE "
             '--robot-ip IP, then config_dir:=SITE (or table:=FILE)'
+        )
+    if path == TWIN:
+        raise IbcError(
+            "table:=twin is the twin's, and nobody knows where a robot's is until ibc calibrate "
+            'table SITE --robot-ip IP, then config_dir:=SITE'
         )
     parameters = node_parameters(
         config_files(str(values['config_dir']))['driver'], 'xarm_planar_driver'

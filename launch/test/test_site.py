@@ -46,6 +46,8 @@ def test_the_sites_table_is_taken_and_read_before_the_arm_is_asked(tmp_path):
     stored.unlink()
     assert table_file() == 'hand.yaml'
     check_table({**values, 'sim': True})
+    with pytest.raises(IbcError, match="the twin's, and nobody knows where a robot's is"):
+        check_table({**values, 'table': 'twin'})
 
 
 def test_the_sites_calibration_is_taken(tmp_path, monkeypatch):

@@ -26,6 +26,7 @@ from ibc_policy_node.effect_time import EffectTimeWindow
 from ibc_policy_node.policy_loop import PolicyLoop
 from implicit_bc.bundle import Bundle, load_bundle
 from implicit_bc.bundle_files import find_bundle, read_description
+from implicit_bc.device import usable_device
 from implicit_bc.threads import use_threads
 
 INPUTS: dict[str, tuple[type, int]] = {
@@ -146,11 +147,8 @@ class PolicyNode(LifecycleNode):
         path = find_bundle(self._config.model)
         # The contract as this installation knows it: a model for another one is refused.
         contract = load_contract(str(read_description(path)['contract'].get('name')))
-        try:
-            return load_bundle(path, contract, self._config.device, self._config.steadiness)
-        except RuntimeError as error:  # PyTorch has no such device
-            reason = str(error).splitlines()[0]
-            raise IbcError(f'device {self._config.device!r}: {reason}: use device:=cpu') from None
+        device = usable_device(self._config.device)
+        return load_bundle(path, contract, device, self._config.steadiness)
 
     def _autostart(self) -> None:
         configured = self.trigger_configure() == TransitionCallbackReturn.SUCCESS

@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseArray, PoseStamped, Vector3Stamped
@@ -350,6 +351,14 @@ def test_no_model(start):
 def test_an_unknown_device(start, make_bundle):
     with pytest.raises(IbcError, match=r"device 'tpu9'.*device:=cpu"):
         start(model=make_bundle(), device='tpu9')
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason='this machine has a GPU')
+def test_a_gpu_that_is_not_there_is_one_line(start, make_bundle, capfd):
+    with pytest.raises(IbcError, match=r"^device 'cuda': .*: use device:=cpu") as error:
+        start(model=make_bundle(), device='cuda')
+    assert '\n' not in str(error.value)
+    assert 'Traceback' not in capfd.readouterr().err
 
 
 @pytest.mark.system

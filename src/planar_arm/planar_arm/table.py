@@ -18,6 +18,8 @@ FILE = Path('calibration', 'table.yaml')
 """Where it lies in the folder of a site."""
 TWIN = 'twin'
 """Stands for a file where the arm is the twin, whose table never changes."""
+TWIN_SERIAL = 'EMULATED'
+"""How the serial number of an emulated arm ends: no other may be moved over the twin's table."""
 HEAD = """\
 # Table of this site in link_base, by `ibc calibrate table`: once more when table, robot or tool
 # was changed.

@@ -8,10 +8,12 @@ from rclpy.lifecycle import TransitionCallbackReturn
 
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
+from planar_arm import xarm6
 from planar_arm.table import TableCalibration, save_table
 from waiting import wait_for
 from xarm_planar_driver.errors import ArmError
 from xarm_planar_driver.phases import Request
+from xarm_twin.controller import EmulatedController, Identity, LagPlant
 
 TOOL_LENGTH, TOOL_HEIGHT = 0.14, 0.035
 HOME = (0.3, 0.02)
@@ -78,6 +80,14 @@ def test_a_table_that_does_not_fit_is_refused(emulator, connect, tmp_path, chang
     path = save(tmp_path, **changes)
     with pytest.raises(ArmError, match=said):
         connect(emulator, **{'table_file': path, 'tool_length': TOOL_LENGTH, **settings})
+
+
+def test_a_real_arm_does_not_move_over_the_twins_table(connect):
+    real = Identity(serial='04B3A201')
+    with EmulatedController(LagPlant(xarm6.HOME_Q), identity=real) as arm:
+        with pytest.raises(ArmError, match=r'\(XI130204B3A201\) is none: ibc calibrate table'):
+            connect(arm, table_file='twin')
+        assert arm.state.snapshot().enabled == 0
 
 
 def test_an_old_table_is_warned_of(connect, emulator, tmp_path, caplog):

@@ -82,6 +82,10 @@ class XarmArm:
                 f'need {".".join(map(str, _MIN_FIRMWARE))} or newer, update it in UFACTORY Studio'
             )
 
+    def serial_number(self) -> str:
+        """Return the number of the arm, as its controller tells it."""
+        return str(self._require('get_robot_sn', *self._connected().get_robot_sn()))
+
     def reconnect(self) -> None:
         """Open a new connection in the place of a lost one.
 

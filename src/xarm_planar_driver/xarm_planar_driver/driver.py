@@ -11,6 +11,7 @@ from planar_arm.calibration_file import older_than
 from planar_arm.errors import PlanarArmError
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import SafetyGate, load_safety_limits
+from planar_arm.table import TWIN, TWIN_SERIAL
 from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_planar_driver.arbitration import Arbiter, Command
 from xarm_planar_driver.arm import XarmArm
@@ -41,7 +42,8 @@ class PlanarDriver:
         """`on_tick` and `on_end` are called in the servo thread, as ServoLoop says.
 
         Raises:
-            ArmError: No arm answers, or safety limits or table are unusable.
+            ArmError: No arm answers, or safety limits or table are unusable; or the table is the
+                twin's, and the arm is not.
         """
         if age := older_than(config.table_file, config.table_max_age):
             log.warning('%s: if table, robot or tool was changed, ibc calibrate table again', age)
@@ -55,6 +57,8 @@ class PlanarDriver:
             raise ArmError(f'will not drive without limits: {error}') from None
         self._arm = XarmArm(config.robot_ip, config.control_port)
         self._arm.connect(config.connect_wait)
+        if config.table_file == TWIN:
+            _require_twin(self._arm)
         self._reports = StatusReports(config.robot_ip, config.report_port or VENDOR_PORT)
         self._reports.start()
         self._kinematics = Xarm6Kinematics(workspace, config.tool)
@@ -163,3 +167,13 @@ class PlanarDriver:
             timing.write(Path(self._timing_file), LATE, *rights)
         except OSError as error:  # the arm is stopped all the same
             log.error('timing_file %s: %s', self._timing_file, error.strerror)
+
+
+def _require_twin(arm: XarmArm) -> None:
+    serial = arm.serial_number()
+    if not serial.endswith(TWIN_SERIAL):
+        arm.disconnect()
+        raise ArmError(
+            f"table_file:=twin is the twin's, and the arm at {arm.address} ({serial}) is none: "
+            'ibc calibrate table SITE --robot-ip IP, then table_file:=SITE/calibration/table.yaml'
+        )

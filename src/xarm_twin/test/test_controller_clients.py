@@ -87,6 +87,11 @@ def test_position_moves(api: XArmAPI) -> None:
     np.testing.assert_allclose(position(api)[:3] - start[:3], (20, 30, 0), atol=0.05)
     assert api.set_servo_angle(servo_id=1, angle=12.0, speed=100, wait=True) == 0
     assert api.get_servo_angle()[1][0] == pytest.approx(12.0, abs=0.01)
+    before = np.array(api.get_servo_angle()[1])
+    assert api.set_servo_angle(servo_id=6, angle=15.0, relative=True, speed=100, wait=True) == 0
+    turned = np.array(api.get_servo_angle()[1]) - before
+    np.testing.assert_allclose(turned, (0, 0, 0, 0, 0, 15, 0), atol=0.01)
+    assert api.get_err_warn_code() == (0, [0, 0])
 
 
 def test_circles(api: XArmAPI) -> None:

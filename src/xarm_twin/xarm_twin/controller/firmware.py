@@ -12,6 +12,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from planar_arm.table import TWIN_SERIAL
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -24,6 +26,8 @@ class Identity:
     box: str = 'AC1302'
     """Models of arm and control box; the SDK parses digits 2 to 6."""
     firmware: str = 'v2.5.5'
+    serial: str = TWIN_SERIAL
+    """What follows the models in the serial numbers."""
 
     @property
     def version(self) -> str:
@@ -33,7 +37,7 @@ class Identity:
     @property
     def serial_numbers(self) -> tuple[str, str]:
         """Of arm and control box."""
-        return f'{self.arm}00000000', f'{self.box}00000000'
+        return f'{self.arm}{self.serial}', f'{self.box}{self.serial}'
 
 
 JOINT_LOWER = np.array([-2 * math.pi, -2.059488, -3.92699, -2 * math.pi, -1.692969, -2 * math.pi])

@@ -58,9 +58,7 @@ class JointGoal:
 
     def resolve(self, q: Vector) -> Vector:
         """Return the joints to go to from `q`, both (6,) [rad]."""
-        if self.relative:
-            return q + self.joints
-        return np.where(np.isinf(self.joints), q, self.joints)
+        return np.where(np.isinf(self.joints), q, self.joints + q * self.relative)
 
 
 @dataclass(frozen=True, eq=False)

@@ -211,9 +211,12 @@ def _seconds(data: bytes) -> float:
 
 
 def _makes_sense(goal: JointGoal | PoseGoal | CircleGoal) -> bool:
-    """Whether its numbers are numbers; infinite ones, "as it is", only where there is an "it"."""
+    """Whether its numbers are numbers; infinite ones mean "as it is", but in no relative pose.
+
+    Of one joint that shall turn relatively the SDK 1.18 sends infinite angles for the others.
+    """
     if isinstance(goal, JointGoal):
-        return not (goal.relative and np.isinf(goal.joints).any())  # limits notice the rest
+        return True  # limits notice
     if isinstance(goal, CircleGoal):
         return math.isfinite(goal.share) and all(map(_makes_sense, (goal.through, goal.to)))
     wrong = np.isnan if goal.frame is Frame.BASE else lambda values: ~np.isfinite(values)
