@@ -11,6 +11,8 @@ from pydantic import Field
 
 from ibc_contract.errors import IbcError
 from planar_arm.calibration_file import older_than, write_calibration
+from planar_arm.errors import BadFile
+from planar_arm.strict_yaml import load_yaml
 
 log = logging.getLogger(__name__)
 
@@ -61,14 +63,9 @@ def load_latency(path: Path) -> LatencyCalibration:
         IbcError: It names the file and what is wrong in it.
     """
     try:
-        stored = yaml.safe_load(path.read_text())
-        found = pydantic.TypeAdapter(LatencyCalibration).validate_python(stored)
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise IbcError(f'{path}: {" ".join(str(error).split())}') from None
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        name = '.'.join(map(str, first['loc']))
-        raise IbcError(f'{path}: {name}: {first["msg"]}; ibc calibrate latency again') from None
+        found = load_yaml(path, LatencyCalibration)
+    except BadFile as error:
+        raise IbcError(f'{path}: {error}; ibc calibrate latency again') from None
     if age := older_than(path):
         log.warning('%s: if arm, camera or computer was changed, ibc calibrate latency again', age)
     return found

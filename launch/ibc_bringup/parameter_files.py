@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import pydantic
-import yaml
 
 from ibc_contract.errors import IbcError
+from planar_arm.errors import BadFile
+from planar_arm.strict_yaml import read_yaml
 
 OF_EVERY_NODE = {'use_sim_time', 'qos_overrides', 'start_type_description_service'}
 """Parameters that rclpy declares itself."""
@@ -40,12 +41,11 @@ def node_parameters(path: Path, node: str) -> dict[str, object]:
     """
     try:
         sections = {
-            name: section['ros__parameters'] or {}
-            for name, section in yaml.safe_load(path.read_text()).items()
+            name: section['ros__parameters'] or {} for name, section in read_yaml(path).items()
         }
         wanted = [name for name in sections if name.split('/')[-1] in ('**', node)]
         parameters = {key: value for name in wanted for key, value in sections[name].items()}
-    except (OSError, UnicodeError, yaml.YAMLError, AttributeError, KeyError, TypeError) as error:
+    except (BadFile, AttributeError, KeyError, TypeError) as error:
         raise IbcError(
             f'{path} is no ROS parameter file: {" ".join(str(error).split())}; it needs '
             '/**: ros__parameters: and the values below'

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from ibc_bringup.parameter_files import config_files, node_parameters
 from ibc_contract.errors import IbcError
+from planar_arm.errors import BadFile
 from planar_arm.kinematics import Xarm6Kinematics
+from planar_arm.strict_yaml import read_yaml
 from planar_arm.tool import DEFAULT_TOOL, Tool
 from xarm_planar_driver.hand_guiding import HandGuidedArm
 
@@ -101,9 +102,9 @@ def ask_person(line: str) -> str:
 def read_key(path: Path, key: str) -> Any:
     """Return what a YAML file has under `key`; IbcError without it."""
     try:
-        data = yaml.safe_load(path.read_text())
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        raise IbcError(f'{path}: {" ".join(str(error).split())}') from None
+        data = read_yaml(path)
+    except BadFile as error:
+        raise IbcError(f'{path}: {error}') from None
     if not isinstance(data, Mapping) or key not in data:
         raise IbcError(f'{path} has no {key}:')
     return data[key]

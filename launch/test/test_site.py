@@ -117,7 +117,11 @@ def test_files_of_a_site_replace_ours_by_name(tmp_path):
 @pytest.mark.parametrize(
     ('text', 'said'),
     [
-        ('a: [', r'driver\.yaml is no ROS parameter file: while parsing'),
+        ('a: [', r'driver\.yaml is no ROS parameter file: line 1: expected'),
+        (
+            ALL % 'rate_hz: 100.0, rate_hz: 50.0',
+            r'driver\.yaml is no ROS parameter file: line \d: rate_hz is there twice',
+        ),
         ('drivr: {ros__parameters: {}}', 'says nothing to xarm_planar_driver, only to drivr'),
         (ALL % 'saftey_limits: mine.yaml', "has no parameter 'saftey_limits'; known: robot_ip"),
         (ALL % 'rate_hz: 1000', 'rate_hz is 1000: Input should be less than or equal to 200'),

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import yaml
+import pydantic
+from pydantic import FiniteFloat
 
-from planar_arm.errors import BadGeometry
+from planar_arm.errors import BadFile, BadGeometry
 from planar_arm.lens import IDEAL, Lens
+from planar_arm.strict_yaml import load_yaml
 
 Matrix = npt.NDArray[np.float64]
 
@@ -139,6 +141,18 @@ def look_at(
     return pose
 
 
+Place = tuple[FiniteFloat, FiniteFloat, FiniteFloat]
+
+
+@pydantic.dataclasses.dataclass(frozen=True)
+class _StoredPose:
+    """What of a calibration says where the camera is; the rest of the file is for people."""
+
+    position: Place
+    look_at: Place
+    up: Place | None = None
+
+
 def load_camera_pose(path: str | Path) -> Matrix:
     """Read a pose from a YAML file: `position`, `look_at` and, if it has one, `up`.
 
@@ -149,13 +163,10 @@ def load_camera_pose(path: str | Path) -> Matrix:
         BadGeometry: The file is missing, unreadable, or lacks one of the first two.
     """
     try:
-        data = yaml.safe_load(Path(path).read_text())
-        position = [float(value) for value in data['position']]
-        target = [float(value) for value in data['look_at']]
-        up = [float(value) for value in data['up']] if 'up' in data else None
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError) as error:
+        stored = load_yaml(path, _StoredPose)
+    except BadFile as error:
         raise BadGeometry(
-            f'camera pose {path}: {" ".join(repr(error).split())}; it needs `position: [x, y, z]` '
-            'and `look_at: [x, y, z]` in metres'
+            f'camera pose {path}: {error}; it needs `position: [x, y, z]` and `look_at: [x, y, z]` '
+            'in metres'
         ) from None
-    return look_at(position, target, up)
+    return look_at(stored.position, stored.look_at, stored.up)

@@ -17,5 +17,9 @@ class BadGeometry(PlanarArmError):
     """A polygon, camera pose or ramp was described by numbers that make no sense."""
 
 
+class BadFile(PlanarArmError):
+    """A file cannot be read, or does not say what it should; the message is the reason alone."""
+
+
 class GateTrip(PlanarArmError):
     """The safety gate saw a joint command that must not reach the arm."""

@@ -16,11 +16,11 @@ from typing import Annotated
 import numpy as np
 import numpy.typing as npt
 import pydantic
-import yaml
 from pydantic import Field
 
 import planar_arm.xarm6 as xarm6
-from planar_arm.errors import GateTrip, PlanarArmError
+from planar_arm.errors import BadFile, GateTrip, PlanarArmError
+from planar_arm.strict_yaml import load_yaml
 from planar_arm.workspace import Workspace
 
 Vector = npt.NDArray[np.float64]
@@ -37,23 +37,23 @@ CLOCK_SLACK_S = 0.05
 class SafetyLimits:
     """What the gate allows; no field has a default, so limits are always somebody's decision."""
 
-    max_tcp_speed: Annotated[float, Field(gt=0, le=xarm6.MAX_TCP_SPEED)]
+    max_tcp_speed: Annotated[float, Field(ge=0.005, le=xarm6.MAX_TCP_SPEED)]
     """Of the setpoint in the plane [m/s]."""
     max_tcp_acceleration: Annotated[float, Field(ge=0.1, le=50.0)]
     """Of the setpoint in the plane, where interpolation is jerk-limited [m/s^2]."""
     max_tcp_jerk: Annotated[float, Field(ge=1.0, le=10000.0)]
     """The same for its change [m/s^3]."""
-    max_joint_speed: Annotated[float, Field(gt=0, le=xarm6.MAX_JOINT_SPEED)]
+    max_joint_speed: Annotated[float, Field(ge=0.02, le=xarm6.MAX_JOINT_SPEED)]
     """Of every joint command [rad/s]."""
-    max_delta: Annotated[float, Field(gt=0, le=0.2)]
+    max_delta: Annotated[float, Field(ge=0.001, le=0.2)]
     """Length of one command's move; longer ones are shortened [m]."""
-    max_lead: Annotated[float, Field(gt=0, le=0.5)]
+    max_lead: Annotated[float, Field(ge=0.001, le=0.5)]
     """How far the goal may run ahead of the setpoint: what the arm still travels after the last
     command [m]."""
-    max_following_error: Annotated[float, Field(gt=0, le=0.1)]
+    max_following_error: Annotated[float, Field(ge=0.002, le=0.1)]
     """How far the setpoint may be from the measured tool: what a tool that was blocked jumps once
     it is free [m]."""
-    max_command_age: Annotated[float, Field(gt=0, le=5.0)]
+    max_command_age: Annotated[float, Field(ge=0.05, le=5.0)]
     """Older commands are refused [s]."""
 
 
@@ -61,18 +61,14 @@ def load_safety_limits(path: str | Path | None = None) -> SafetyLimits:
     """Read limits from a YAML file, or the ones that ship with this package.
 
     Raises:
-        PlanarArmError: The file is missing, or a limit is missing, unknown or out of range.
+        PlanarArmError: The file cannot be read; a limit is missing, unknown, no number or out of
+            range.
     """
     source = Path(path) if path else resources.files('planar_arm') / 'safety_limits.yaml'
     try:
-        data = yaml.safe_load(source.read_text())
-        return pydantic.TypeAdapter(SafetyLimits).validate_python(data)
-    except (OSError, yaml.YAMLError) as error:
+        return load_yaml(source, SafetyLimits)
+    except BadFile as error:
         raise PlanarArmError(f'safety limits {source}: {error}') from None
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        name = '.'.join(str(part) for part in first['loc'])
-        raise PlanarArmError(f'safety limits {source}: {name}: {first["msg"]}') from None
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,8 @@ import yaml
 from pydantic import ConfigDict, Field
 
 from planar_arm.calibration_file import write_calibration
-from planar_arm.errors import BadGeometry
+from planar_arm.errors import BadFile, BadGeometry
+from planar_arm.strict_yaml import load_yaml
 from planar_arm.tool import DEFAULT_TOOL
 from planar_arm.workspace import DEFAULT_WORKSPACE, Workspace
 from planar_arm.xarm6 import HOME_XY, TOOL_RADIUS
@@ -103,15 +104,9 @@ def load_table(path: str | Path) -> Table:
 def read_calibration(path: str | Path) -> TableCalibration:
     """Read the whole file; BadGeometry as `load_table`."""
     try:
-        data = yaml.safe_load(Path(path).read_text())
-        return pydantic.TypeAdapter(TableCalibration).validate_python(data)
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        where = '.'.join(map(str, first['loc']))
-        reason = f'{where}: {first["msg"]}' if where else first['msg']
-    except (OSError, UnicodeError, yaml.YAMLError) as error:
-        reason = ' '.join(str(error).split())
-    raise BadGeometry(f'table {path}: {reason}; make it with ibc calibrate table SITE')
+        return load_yaml(path, TableCalibration)
+    except BadFile as error:
+        raise BadGeometry(f'table {path}: {error}; make it with ibc calibrate table SITE') from None
 
 
 def save_table(site: Path, calibration: TableCalibration) -> Path:

@@ -102,13 +102,23 @@ def test_a_file_may_say_where_up_is(tmp_path):
 
 
 @pytest.mark.parametrize(
-    'text', ['position: [1, 2, 3]\n', 'position: up\nlook_at: down\n', '[', 'up']
+    'text',
+    [
+        'position: [1, 2, 3]\n',
+        'position: up\nlook_at: down\n',
+        'position: [1, 2, true]\nlook_at: [0, 0, 0]\n',
+        'position: [1, 2, .inf]\nlook_at: [0, 0, 0]\n',
+        'position: [1, 2, 3]\nlook_at: [0, 0, 0]\nlook_at: [0, 1, 0]\n',
+        '[',
+        'up',
+    ],
 )
 def test_a_bad_file_is_named_with_what_it_needs(tmp_path, text):
     path = tmp_path / 'camera.yaml'
     path.write_text(text)
-    with pytest.raises(BadGeometry, match=r'camera\.yaml.*look_at'):
+    with pytest.raises(BadGeometry, match=r'camera\.yaml.*look_at') as caught:
         load_camera_pose(path)
+    assert '\n' not in str(caught.value)
 
 
 LENSES = [

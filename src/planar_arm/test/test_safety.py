@@ -1,5 +1,6 @@
 import dataclasses
 import inspect
+import itertools
 import math
 import re
 from importlib import resources
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from planar_arm import xarm6
 from planar_arm.errors import PlanarArmError
+from planar_arm.jerk_limited import JerkLimitedPlanner, PlaneState
 from planar_arm.safety import GateTrip, SafetyGate, SafetyLimits, load_safety_limits
 from planar_arm.workspace import DEFAULT_WORKSPACE
 
@@ -113,49 +115,70 @@ def test_a_tool_that_would_move_too_fast_trips(gate):
     assert gate.interventions == {'tool_speed': 2}
 
 
+GOOD = (
+    'max_tcp_speed: 0.1\nmax_tcp_acceleration: 1\nmax_tcp_jerk: 10\n'
+    'max_joint_speed: 1\nmax_delta: 0.05\n'
+    'max_lead: 0.1\nmax_following_error: 0.02\nmax_command_age: 1\n'
+)
+
+
 def test_limits_from_a_file(tmp_path):
     path = tmp_path / 'limits.yaml'
-    path.write_text(
-        'max_tcp_speed: 0.1\nmax_tcp_acceleration: 1\nmax_tcp_jerk: 10\n'
-        'max_joint_speed: 1\nmax_delta: 0.05\n'
-        'max_lead: 0.1\nmax_following_error: 0.02\nmax_command_age: 1\n'
-    )
+    path.write_text(GOOD)
     assert load_safety_limits(path).max_tcp_speed == 0.1
 
 
 @pytest.mark.parametrize(
     ('text', 'message'),
     [
-        ('max_tcp_speed: 0.1\n', 'max_tcp_acceleration'),
-        ('max_tcp_speed: 5\n', 'max_tcp_speed'),
-        ('speed: 1\n', 'max_tcp_speed|speed'),
-        ('[', 'limits.yaml'),
+        ('max_tcp_speed: 0.1\n', 'max_tcp_acceleration: .*required'),
+        (GOOD.replace('0.1', '5'), r'max_tcp_speed is 5: .*less than or equal to 1'),
+        (GOOD.replace('0.1', '1.0e-300'), r'max_tcp_speed is 1e-300: .*greater than or equal to'),
+        (GOOD.replace('0.1', '.nan'), r'max_tcp_speed is nan'),
+        (GOOD.replace('0.1', 'true'), 'max_tcp_speed is True: .*valid number'),
+        (GOOD.replace('0.1', '"0.1"'), "max_tcp_speed is '0.1': .*valid number"),
+        (GOOD + 'speed: 1\n', 'speed: Unexpected'),
+        (GOOD + 'max_tcp_speed: 0.2\n', 'line 9: max_tcp_speed is there twice'),
+        (GOOD + '[\n: - {', 'line 10: '),
+        ('', 'name: value'),
+        ('0.1', 'name: value'),
+        ('&a [*a]', 'name: value|[Cc]ircular'),
+        ('[' * 5000, 'limits.yaml'),
+        ('d: 2020-13-01', 'month'),
+        (b'\xff\xfe\xfa', 'no UTF-8 text'),
+        (None, 'No such file'),
     ],
 )
-def test_incomplete_or_silly_limits_are_refused_by_name(tmp_path, text, message):
+def test_incomplete_or_silly_limits_are_refused_in_one_line(tmp_path, text, message):
     path = tmp_path / 'limits.yaml'
-    path.write_text(text)
-    with pytest.raises(PlanarArmError, match=message):
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(PlanarArmError, match=message) as caught:
         load_safety_limits(path)
+    assert str(caught.value).startswith(f'safety limits {path}: ')
+    assert '\n' not in str(caught.value)
+
+
+@pytest.mark.parametrize('end', ['ge', 'le'])
+def test_motion_can_be_planned_at_either_end_of_every_range(end):
+    hints = get_type_hints(SafetyLimits, include_extras=True)
+    names = ('max_tcp_speed', 'max_tcp_acceleration', 'max_tcp_jerk')
+    ends = [each for name in names for each in hints[name].__metadata__[0].metadata]
+    speed, acceleration, jerk = (getattr(each, end) for each in ends if hasattr(each, end))
+    for limits in itertools.product((speed, 0.25), (acceleration, 5.0), (jerk, 100.0)):
+        planner = JerkLimitedPlanner(*limits)
+        way = planner.reach(PlaneState.at_rest((0.2, -0.2)), np.array((0.6, 0.2)))
+        assert way is not None
+        assert planner.stop(way.at(way.duration / 2)) is not None
 
 
 @pytest.mark.parametrize('field', dataclasses.fields(SafetyLimits), ids=lambda field: field.name)
 def test_the_file_says_unit_and_range_of_each_limit(field):
     text = (resources.files('planar_arm') / 'safety_limits.yaml').read_text()
     (line,) = (line for line in text.splitlines() if line.startswith(f'{field.name}:'))
-    unit, above, low, high = re.search(
-        r'# (\[.+?\]) (?:above (\S+), up|(\S+)) to ([\d.]+)(?:;|$)', line
-    ).groups()
+    unit, low, high = re.search(r'# (\[.+?\]) (\S+) to ([\d.]+)(?:;|$)', line).groups()
     assert unit in SOURCE[SOURCE.index(f'{field.name}: ') :].split('"""')[1]
     (bounds,) = get_type_hints(SafetyLimits, include_extras=True)[field.name].__metadata__
     limits = {type(each).__name__: each for each in bounds.metadata}
     assert float(high) == pytest.approx(limits['Le'].le, abs=0.01)
-    if above is not None:
-        assert float(above) == limits['Gt'].gt
-    else:
-        assert float(low) == limits['Ge'].ge
-
-
-def test_missing_limits_are_refused():
-    with pytest.raises(PlanarArmError, match='nowhere'):
-        load_safety_limits('/nowhere.yaml')
+    assert float(low) == limits['Ge'].ge

@@ -2,6 +2,7 @@
 
 import math
 import time
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -287,6 +288,18 @@ def test_without_limits_it_does_not_drive(emulator, tmp_path, config_for):
     path.write_text('max_tcp_speed: 0.1\n')
     with pytest.raises(ArmError, match='will not drive without limits'):
         PlanarDriver(config_for(emulator, safety_limits=str(path)), print, print)
+
+
+def test_which_limits_are_in_force_is_told(emulator, connect, tmp_path, caplog):
+    shipped = resources.files('planar_arm').joinpath('safety_limits.yaml').read_text()
+    path = tmp_path / 'limits.yaml'
+    path.write_text(shipped.replace('max_tcp_speed: 0.25', 'max_tcp_speed: 0.05'))
+    caplog.set_level('INFO')
+    values = connect(emulator, safety_limits=str(path)).driver.status().values()
+    assert (values['safety_limits'], values['max_tcp_speed']) == (str(path), '0.05')
+    assert f'safety limits: {path}, the tool at 0.05 m/s at most' in caplog.text
+    values = connect(emulator).driver.status().values()
+    assert (values['safety_limits'], values['max_tcp_speed']) == ('shipped', '0.25')
 
 
 def test_status_shows_the_loop_and_the_arm(active):

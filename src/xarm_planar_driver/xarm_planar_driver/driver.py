@@ -16,7 +16,7 @@ from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_planar_driver.arbitration import Arbiter, Command
 from xarm_planar_driver.arm import XarmArm
 from xarm_planar_driver.config import NO_TABLE, DriverConfig
-from xarm_planar_driver.driver_status import DriverStatus, RecentStats
+from xarm_planar_driver.driver_status import SHIPPED, DriverStatus, RecentStats
 from xarm_planar_driver.errors import ArmError, ArmFault
 from xarm_planar_driver.motion import ArmMotion, MotionSettings
 from xarm_planar_driver.phases import Outcome, Phase, Request
@@ -55,6 +55,10 @@ class PlanarDriver:
             limits = load_safety_limits(config.safety_limits or None)
         except PlanarArmError as error:
             raise ArmError(f'will not drive without limits: {error}') from None
+        self._limits_file = config.safety_limits or SHIPPED
+        log.info(
+            'safety limits: %s, the tool at %g m/s at most', self._limits_file, limits.max_tcp_speed
+        )
         self._arm = XarmArm(config.robot_ip, config.control_port)
         self._arm.connect(config.connect_wait)
         if config.table_file == TWIN:
@@ -157,6 +161,8 @@ class PlanarDriver:
             lately=lately,
             interventions=dict(self._gate.interventions),
             ignored=dict(self._arbiter.ignored),
+            limits=self._limits_file,
+            max_tcp_speed=self._gate.limits.max_tcp_speed,
             priority=self._loop.priority_right,
             memory=self._loop.memory_right,
         )

@@ -21,8 +21,8 @@ MOST_SLOW = 5
 """The same for replies of the arm that take longer than two periods."""
 REPORT_STALE = 1.0
 """Reports come every 0.2 s; after this long without one diagnostics warn [s]."""
-
-
+SHIPPED = 'shipped'
+"""Stands for the file of safety limits that planar_arm ships."""
 COMMAND_TROUBLE = (
     ('command_not_finite', 0, 'refused: no numbers'),
     ('delta_shortened', 0, 'shortened: asked for too long a move'),
@@ -57,6 +57,10 @@ class DriverStatus:
     """By the safety gate, since the start."""
     ignored: dict[str, int]
     """Commands that did not count, since the start."""
+    limits: str = SHIPPED
+    """File of the safety limits in force."""
+    max_tcp_speed: float = 0.0
+    """Of these, the tool's [m/s]."""
     priority: Right = NOT_ASKED
     """SCHED_FIFO of the servo thread."""
     memory: Right = NOT_ASKED
@@ -99,6 +103,8 @@ class DriverStatus:
             'phase': self.activity,
             'fault': self.fault or '',
             'reason': self.reason,
+            'safety_limits': self.limits,
+            'max_tcp_speed': f'{self.max_tcp_speed:g}',
             'rate_hz': f'{stats.ticks / elapsed:.1f}',
             'late_ticks': stats.late,
             'missed_ticks': stats.missed,
