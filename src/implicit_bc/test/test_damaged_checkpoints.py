@@ -1,4 +1,4 @@
-"""A checkpoint that is cut short or has a bit flipped costs the steps since the one before."""
+"""A file cut short or with a bit flipped costs a run the steps since the checkpoint before."""
 
 import dataclasses
 import logging

@@ -65,6 +65,11 @@ def draw_columns(weights: Tensor, count: int, generator: torch.Generator | None 
     Rows that are not numbers draw uniformly: what is drawn must say so itself, as `resample` does.
     """
     weights = weights.nan_to_num(nan=1.0)
+    if count == 1:
+        # What `multinomial` does for a single draw, bit for bit, but without its look at the
+        # weights, for which a GPU may have to be waited for and no CUDA graph has a place.
+        arrival = torch.empty_like(weights).exponential_(generator=generator)
+        return (weights / arrival).argmax(dim=1, keepdim=True)
     return torch.multinomial(weights, count, replacement=True, generator=generator)
 
 
