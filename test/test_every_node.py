@@ -54,7 +54,6 @@ ENDS_WITHIN_S = 60.0
 """On a busy machine; docs/reliability.md has what was measured on a quiet one."""
 COAST_M = 0.06
 """How far the tool goes on at most once its leader has ended: a policy's move and its lag."""
-OF_ROS = {'use_sim_time', 'start_type_description_service'}
 LEAD_STEP_M = 0.006
 
 
@@ -325,7 +324,8 @@ def test_a_node_says_what_it_is_and_ends_on_a_signal_while_the_arm_is_held(cell,
 
 
 def every_parameter_is_described(cell: Cell, name: str) -> None:
-    names = set(cell.call(ListParameters, f'{name}/list_parameters').result.names) - OF_ROS
+    names = set(cell.call(ListParameters, f'{name}/list_parameters').result.names)
+    names -= topics.PARAMETERS_OF_EVERY_NODE
     assert names
     described = cell.call(DescribeParameters, f'{name}/describe_parameters', names=sorted(names))
     for descriptor in described.descriptors:

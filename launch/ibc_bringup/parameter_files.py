@@ -9,12 +9,10 @@ from typing import Any, get_type_hints
 
 import pydantic
 
+from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from planar_arm.errors import BadFile
 from planar_arm.strict_yaml import read_yaml
-
-OF_EVERY_NODE = {'use_sim_time', 'qos_overrides', 'start_type_description_service'}
-"""Parameters that rclpy declares itself."""
 
 
 def config_files(site: str = '') -> dict[str, Path]:
@@ -68,7 +66,7 @@ def check_parameters(path: Path, node: str, config_types: Sequence[str]) -> None
     """
     known = _annotations(config_types)
     for name, value in node_parameters(path, node).items():
-        if name in OF_EVERY_NODE:
+        if name in topics.PARAMETERS_OF_EVERY_NODE:
             continue
         if name not in known:
             raise IbcError(f'{path}: {node} has no parameter {name!r}; known: {", ".join(known)}')

@@ -1,6 +1,7 @@
 """The shipped values for the first motions of a real arm, with the real SDK and an emulated one."""
 
 import math
+import subprocess
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -39,6 +40,20 @@ def test_stacks_take_the_folder():
     files = {call.process.name: call.config_file for call in stack.calls(values)}
     assert files['xarm_planar_driver'] == SITE / 'driver.yaml'
     assert files['teleop_mouse'] == SITE / 'teleop.yaml'
+
+
+def test_what_the_guides_copy_leaves_the_first_day_slow(tmp_path):
+    """Step 7 of the first day, then the calibration of the table that it sends to."""
+    root = SITE.parents[2]
+    (tmp_path / 'launch').mkdir()
+    (tmp_path / 'launch' / 'config').symlink_to(SITE.parent)
+    for guide, heading in (('first_real_robot', '## 7 '), ('calibration', '## Table')):
+        chapter = (root / 'docs' / f'{guide}.md').read_text().split(heading, 1)[1]
+        lines = chapter.split('```bash\n', 1)[1].split('```', 1)[0].splitlines()
+        script = '\n'.join(line for line in lines if not line.startswith('ibc '))
+        subprocess.run(['bash', '-e', '-c', script], cwd=tmp_path, check=True)
+    copied = (tmp_path / 'site' / 'driver.yaml').read_text()
+    assert copied == (SITE / 'driver.yaml').read_text()
 
 
 def test_speeds_are_a_tenth_of_ours(parameters):

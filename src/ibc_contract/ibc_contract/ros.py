@@ -111,6 +111,22 @@ def _parse(node: Node, config_type: type[ConfigT], instead: Mapping[str, object]
         raise _refusal(node, name, first['msg']) from None
 
 
+def refuse_unknown_parameters(node: Node) -> None:
+    """Check what a file or the command line sets: rclpy ignores a name that is misspelt.
+
+    Call it once the node has declared all of its parameters.
+
+    Raises:
+        IbcError: The node has no such parameter; the message lists those that it has.
+    """
+    for name in node._parameter_overrides:  # rclpy tells them nowhere else
+        if not node.has_parameter(name):
+            known = node.get_parameters_by_prefix('').keys() - topics.PARAMETERS_OF_EVERY_NODE
+            raise IbcError(
+                f'{node.get_name()} has no parameter {name!r}; known: {", ".join(sorted(known))}'
+            )
+
+
 def _refusal(node: Node, name: str, reason: str) -> IbcError:
     return IbcError(
         f'{node.get_name()}: parameter {name!r}: {reason}; '

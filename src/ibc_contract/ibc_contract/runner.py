@@ -13,6 +13,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from ibc_contract.ending_signals import heeded_signals
 from ibc_contract.errors import IbcError
+from ibc_contract.ros import refuse_unknown_parameters
 
 
 class _Interrupts:
@@ -62,8 +63,9 @@ def _spin(node: Node, interrupts: _Interrupts) -> int:
 def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int:
     """Spin `make_node()` until an ending signal or its `exit_code`; return the exit code.
 
-    The node has a method `close`, bounded in time: it stops threads, leaves hardware safe, waits
-    for last messages. It may have an `exit_code`, None while it wants to go on.
+    The node declares its parameters when it is made; others that somebody sets are refused. It has
+    a method `close`, bounded in time: it stops threads, leaves hardware safe, waits for last
+    messages. It may have an `exit_code`, None while it wants to go on.
 
     rclpy's own signal handlers would invalidate the context before a last message could be sent, so
     they are not installed. An IbcError becomes one line on stderr and exit code 1.
@@ -79,6 +81,7 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
         if interrupts.count:
             return code
         node = make_node()
+        refuse_unknown_parameters(node)
         code = _spin(node, interrupts)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass

@@ -1,4 +1,4 @@
-"""Names of topics, services and frames: the one place where they are spelled.
+"""Names of topics, services, frames and every node's parameters: spelled in one place.
 
 All names are relative (REP-135: launch decides the namespace), except `/diagnostics`.
 """
@@ -60,3 +60,6 @@ EPISODE_TOPICS = {
     TWIN_OBJECTS: 'geometry_msgs/msg/PoseArray',
     TWIN_SCORE: 'std_msgs/msg/Float64',
 }
+
+PARAMETERS_OF_EVERY_NODE = frozenset(('use_sim_time', 'start_type_description_service'))
+"""What rclpy declares itself."""

@@ -179,6 +179,16 @@ def test_an_expected_error_is_one_line(start):
 
 
 @pytest.mark.system
+def test_a_parameter_that_no_node_reads_is_refused_with_those_that_it_has(ros, tmp_path):
+    path = tmp_path / 'probe.yaml'
+    path.write_text('/**: {ros__parameters: {use_sim_time: false, hwo: wait}}\n')
+    command = [sys.executable, '-c', NODE, '--ros-args', '--params-file', str(path)]
+    done = subprocess.run(command, env=ros.env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, 'ready\nclosed\n')
+    assert done.stderr == "error: probe has no parameter 'hwo'; known: how\n"
+
+
+@pytest.mark.system
 def test_a_bug_keeps_its_traceback(start):
     process = start('crash')
     _, err = process.communicate(timeout=PATIENCE_S)
