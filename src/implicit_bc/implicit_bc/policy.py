@@ -53,7 +53,8 @@ class LearnedPolicy:
         self.model = model.eval()
         self.steadiness = steadiness
         self._last: Samples | None = None
-        self._graph: GraphedDecision | None = None
+        self._graphs: dict[bool, GraphedDecision] = {}
+        """With a warm start (True) and without."""
         self._may_graph = model.low.device.type == 'cuda'
 
     def reset(self, rng: np.random.Generator) -> None:
@@ -163,14 +164,22 @@ class LearnedPolicy:
         start: Tensor | None = None
         if self._last is not None and self.steadiness.warm_start:
             start = best_candidates(self._last, self.steadiness.warm_start)
-        if self._may_graph and start is None:
-            if self._graph is None:
-                self._graph = graphed(self.model, observed)
-                self._may_graph = self._graph is not None
-            if self._graph is not None and deadline.leaves(self._graph.seconds):
-                return self._graph(observed, seed)
+        graph = self._graph_of(observed, start) if self._may_graph else None
+        if graph is not None and deadline.leaves(graph.seconds):
+            return graph(observed, seed, start)
         generator = torch.Generator(observed.device).manual_seed(seed)
         return self.model.decide(observed, generator, start, deadline)
+
+    def _graph_of(self, observed: Tensor, start: Tensor | None) -> GraphedDecision | None:
+        """Return the graph of decisions such as this one, recorded when first asked for."""
+        is_warm = start is not None
+        if is_warm not in self._graphs:
+            made = graphed(self.model, observed, start)
+            self._may_graph = made is not None
+            if made is None:
+                return None
+            self._graphs[is_warm] = made
+        return self._graphs[is_warm]
 
     def _metres(self, actions: Tensor) -> np.ndarray:
         metres = self.model.action.inverse(actions).double().cpu().numpy()

@@ -17,11 +17,12 @@ from implicit_bc.policy import LearnedPolicy
 from implicit_bc.samplers import Samples
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
+from implicit_bc.steadiness import Steadiness
 
 CONTRACT = load_contract('planar_state')
 
 
-def make_policy():
+def make_policy(warm_start=0):
     width = CONTRACT.observation_shape[1]
     scaling = Scaling(
         Affine((0.0,) * width, (1.0,) * width),
@@ -31,7 +32,7 @@ def make_policy():
     torch.manual_seed(0)
     network = NetworkConfig(value=ValueConfig(16, 2))
     model = DerivativeFree().model(Spaces.of_contract(CONTRACT), network, scaling)
-    return LearnedPolicy(CONTRACT, model)
+    return LearnedPolicy(CONTRACT, model, Steadiness(warm_start))
 
 
 def test_what_cannot_be_recorded_is_told_and_decided_without(caplog):
@@ -76,3 +77,34 @@ def test_one_slow_decision_is_not_held_against_the_graph(monkeypatch):
     decision = GraphedDecision(make_policy().model, seen)
     decision(seen, 1)
     assert decision.seconds < 0.2
+
+
+def test_a_warm_start_has_a_graph_of_its_own(monkeypatch):
+    made = []
+
+    class Recording:
+        """Does the work anew, on the memory that a graph would read."""
+
+        def __init__(self, work, device):
+            self.work = work
+            made.append(self)
+
+        def replay(self, seed):
+            return self.work(torch.Generator().manual_seed(seed))
+
+    monkeypatch.setattr(graphed_decision, 'Recording', Recording)
+    monkeypatch.setattr(torch.cuda, 'synchronize', lambda device: None)
+    plain, policy = make_policy(8), make_policy(8)
+    policy._may_graph = True  # as on a GPU
+    rng = np.random.default_rng(0)
+    ticks = [rng.standard_normal(CONTRACT.observation_shape).astype(np.float32) for _ in range(4)]
+    for _ in range(2):
+        for each in (plain, policy):
+            each.reset(rng)
+        for seed, state in enumerate(ticks):
+            found, expected = (
+                each.infer({'state': state}, np.random.default_rng(seed))
+                for each in (policy, plain)
+            )
+            assert np.array_equal(found.candidates, expected.candidates)
+    assert len(made) == 2

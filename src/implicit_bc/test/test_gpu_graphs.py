@@ -4,12 +4,17 @@ import copy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from ibc_contract.contract import load_contract
 from implicit_bc.graphed_decision import GraphedDecision
 from implicit_bc.methods import DerivativeFree
+from implicit_bc.policy import LearnedPolicy
+from implicit_bc.spaces import Spaces
+from implicit_bc.steadiness import Steadiness
 from implicit_bc.training.checkpoint import TrainState
 from implicit_bc.training.gradients import Gradients, micro_batches
 from implicit_bc.training.update import update
@@ -48,6 +53,23 @@ def test_a_recorded_decision_is_the_eager_one(model):
         torch.testing.assert_close(made.energies, eager.energies, **CLOSE)
         torch.testing.assert_close(made.best, eager.best, **CLOSE)
         assert made.iterations == eager.iterations
+
+
+def test_a_policy_that_starts_warm_answers_with_its_graphs_as_without():
+    contract = load_contract('planar_state')
+    setting = Spaces.of_contract(contract), STATES[1]
+    eager, recorded = (
+        LearnedPolicy(contract, small_model(METHODS[0], setting).to('cuda'), Steadiness(4))
+        for _ in range(2)
+    )
+    eager._may_graph = False
+    for seed, state in enumerate(observations(setting[0], 4)):
+        one, other = (
+            policy.infer({'state': state.numpy()}, np.random.default_rng(seed))
+            for policy in (eager, recorded)
+        )
+        np.testing.assert_allclose(other.candidates, one.candidates, **CLOSE)
+    assert sorted(recorded._graphs) == [False, True]
 
 
 @torch.inference_mode()
