@@ -1,4 +1,5 @@
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -14,8 +15,11 @@ from planar_arm.safety import load_safety_limits
 from waiting import wait_for
 from xarm_planar_driver.arm import XarmArm, describe_error
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, ArmSilent
+from xarm_planar_driver.faults import Fault
 from xarm_planar_driver.safeguards import Safeguards
+from xarm_planar_driver.status_reports import StatusReports
 from xarm_twin.controller import EmulatedController, Identity, LagPlant
+from xarm_twin.controller.firmware import Warn
 
 FENCE = Fence((0.15, -0.3, 0.02), (0.65, 0.3, 0.2))
 
@@ -25,8 +29,16 @@ def safeguards_at(q: np.ndarray) -> Safeguards:
 
 
 @pytest.fixture
-def arm(emulator):
-    connected = XarmArm(emulator.host, emulator.port)
+def reports(emulator):
+    listener = StatusReports(emulator.host, emulator.report_ports['normal'])
+    listener.start()
+    yield listener
+    listener.close()
+
+
+@pytest.fixture
+def arm(emulator, reports):
+    connected = XarmArm(emulator.host, emulator.port, reports)
     connected.connect()
     yield connected
     connected.disconnect()
@@ -90,9 +102,11 @@ def test_a_dropped_connection_is_lost(arm, emulator):
         arm.joint_states()
 
 
-def test_a_frozen_link_is_silent_after_the_timeout_of_replies_not_of_setting_up(cable, monkeypatch):
+def test_a_frozen_link_is_silent_after_the_timeout_of_replies_not_of_setting_up(
+    cable, reports, monkeypatch
+):
     monkeypatch.setattr('xarm_planar_driver.arm.SETUP_TIMEOUT', 60.0)
-    arm = XarmArm('127.0.0.1', cable.port)
+    arm = XarmArm('127.0.0.1', cable.port, reports)
     arm.connect()
     arm.enable(safeguards_at, clear_errors=True)
     cable.frozen.set()
@@ -112,8 +126,8 @@ def test_before_connecting_and_after_disconnecting_nothing_works(arm):
         arm.joint_states()
 
 
-def test_the_sdk_prints_nothing_and_leaves_the_socket_default_alone(emulator, capfd):
-    arm = XarmArm(emulator.host, emulator.port)
+def test_the_sdk_prints_nothing_and_leaves_the_socket_default_alone(emulator, reports, capfd):
+    arm = XarmArm(emulator.host, emulator.port, reports)
     arm.connect()
     arm.enable(safeguards_at, clear_errors=True)
     arm.stop()
@@ -177,12 +191,12 @@ def test_an_sdk_that_hangs_is_neither_waited_for_long_nor_deaf_to_signals(emulat
         with contextlib.suppress(BaseException):  # as the SDK does
             release.wait(60)
 
-    monkeypatch.setattr('xarm_planar_driver.arm._open_sdk', hang)
-    monkeypatch.setattr('xarm_planar_driver.arm.SDK_TIMEOUT', 0.2)
+    monkeypatch.setattr('xarm_planar_driver.sdk._open', hang)
+    monkeypatch.setattr('xarm_planar_driver.sdk.SDK_TIMEOUT', 0.2)
     arm = XarmArm(emulator.host, emulator.port)
     with pytest.raises(ArmError, match=r'one question and no more.*restart the controller$'):
         arm.connect()
-    monkeypatch.setattr('xarm_planar_driver.arm.SDK_TIMEOUT', 60.0)
+    monkeypatch.setattr('xarm_planar_driver.sdk.SDK_TIMEOUT', 60.0)
     before = signal.signal(signal.SIGTERM, lambda *_: None)  # elsewhere it is only noted
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
     try:
@@ -220,15 +234,53 @@ def test_the_controller_keeps_fence_and_limits_by_itself(arm, emulator):
     assert emulator.state.measured()[0][0] < 1.4
 
 
-def test_limits_that_the_controller_does_not_take_are_noticed(arm, emulator, monkeypatch):
-    configure = emulator.state.configure
+REFUSABLE = {
+    'collision_sensitivity': (0, 'the collision sensitivity is 0 instead of 4'),
+    'tcp_load': ((0.0,) * 4, r'the payload .* is 0.000, 0.000, .* instead of 0.100, 0.000, 0'),
+    'tcp_offset': ((0.0,) * 6, r'the tool offset .* is 0.000, .* instead of 0.000, 0.000, 152.4'),
+    'reduced_joint_range': ((-1.0, 1.0) * 7, 'the range of joint1 is -1.000, 1.000 rad instead'),
+    'reduced_tcp_speed': (900.0, 'the reduced tool speed is 0.900 instead of 0.250'),
+    'reduced_joint_speed': (3.0, 'the reduced joint speed is 3.000 instead of 1.500'),
+    'reduced_mode': (0, 'reduced mode is off'),
+    'fence': (0, 'the fence is off'),
+    'tcp_boundary': ((999, -999) * 3, 'the fence is .999, -999, .* instead of .650, 150'),
+}
+"""What is there before, and what is said when it stays there."""
 
-    def ignore_fence(**values):
-        configure(**{name: 0 if name == 'fence' else value for name, value in values.items()})
 
-    monkeypatch.setattr(emulator.state, 'configure', ignore_fence)
-    with pytest.raises(ArmFault, match='did not take its safety limits: the fence is off'):
+@pytest.mark.parametrize('is_silent', [False, True], ids=['with a warning', 'silently'])
+@pytest.mark.parametrize('name', REFUSABLE)
+def test_whatever_the_controller_does_not_take_keeps_the_arm_disabled(
+    arm, emulator, monkeypatch, name, is_silent
+):
+    before, said = REFUSABLE[name]
+    state = emulator.state
+    state.configure(**{name: before})
+
+    def refuse(change):
+        def configure(**values):
+            if name not in values:
+                change(**values)
+            elif not is_silent:
+                state.warn(Warn.BAD_PARAMETER)
+
+        return configure
+
+    for change in ('configure', 'reconfigure'):
+        monkeypatch.setattr(state, change, refuse(getattr(state, change)))
+    with pytest.raises(ArmFault, match=f'did not take its safety limits: {said}') as caught:
         arm.enable(safeguards_at, clear_errors=True)
+    assert caught.value.fault is Fault.LIMITS_NOT_KEPT
+    assert '\n' not in str(caught.value)
+    assert state.snapshot().enabled == 0
+
+
+def test_an_arm_that_sends_no_reports_is_not_enabled(arm, emulator, monkeypatch):
+    monkeypatch.setattr('xarm_planar_driver.arm.REPORT_WAIT', 0.5)
+    emulator.link.freeze_reports(math.inf)
+    with pytest.raises(ArmFault, match='sends no status reports') as caught:
+        arm.enable(safeguards_at, clear_errors=True)
+    assert caught.value.fault is Fault.NO_REPORTS
     assert emulator.state.snapshot().enabled == 0
 
 

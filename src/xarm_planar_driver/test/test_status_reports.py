@@ -33,6 +33,21 @@ def test_tells_state_mode_and_error(reports, emulator):
     assert wait_for(lambda: shows(mode=0, state=4, error=31))
 
 
+def test_tells_sensitivity_load_and_offset(reports, emulator):
+    offset, load = (1.0, -2.0, 152.4, 0.1, 0.2, 0.3), (0.25, 3.0, 4.0, 70.0)
+    emulator.state.configure(collision_sensitivity=5, tcp_offset=offset, tcp_load=load)
+    report = reports.after(time.monotonic() + 0.05, time.monotonic() + 20.0)
+    assert report is not None
+    assert report.collision_sensitivity == 5
+    assert report.tcp_offset_mm == pytest.approx(offset)
+    assert report.tcp_load_mm == pytest.approx(load)
+
+
+def test_a_report_is_waited_for_until_a_deadline(reports):
+    now = time.monotonic()
+    assert reports.after(now + 1000.0, now + 0.3) is None
+
+
 def test_reports_are_stamped_on_arrival(reports):
     begin = time.monotonic()
     assert wait_for(lambda: reports.newest() is not None)

@@ -1,13 +1,8 @@
 """The xArm behind the vendor's SDK; millimetres, codes and prints of the SDK stop here."""
 
-import contextlib
-import io
 import logging
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +13,14 @@ from ibc_contract.ending_signals import interruptible
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, ArmSilent
 from xarm_planar_driver.faults import Fault
 from xarm_planar_driver.handshake import NotAnArm, ask_version
-from xarm_planar_driver.safeguards import Safeguards, find_difference, set_safeguards
+from xarm_planar_driver.safeguards import (
+    Safeguards,
+    find_difference,
+    find_reported_difference,
+    set_safeguards,
+)
+from xarm_planar_driver.sdk import open_sdk, quiet
+from xarm_planar_driver.status_reports import StatusReports
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +30,11 @@ REPLY_TIMEOUT = 0.1
 """How long one command waits for the controller's reply [s]; the SDK's own default is 2 s."""
 SETUP_TIMEOUT = 2.0
 """The same while nothing moves: on first contact and when enabling [s]."""
-SDK_TIMEOUT = 15.0
-"""How long the SDK may take to connect, on a busy machine too [s]."""
+
+REPORT_WAIT = 3.0
+"""How long the controller's reports may take to show what was set; they come every 0.2 s [s]."""
+FEWEST_REPORTS = 3
+"""So many must show something else than was set: one may have been on its way before that."""
 
 SERVO_MODE = 1
 _RETRY = 0.2
@@ -45,9 +50,13 @@ _TIMEOUT = 3
 class XarmArm:
     """One xArm6, streamed to in servo mode. Every failure is an ArmError of one line."""
 
-    def __init__(self, ip: str, control_port: int = 502) -> None:
+    def __init__(
+        self, ip: str, control_port: int = 502, reports: StatusReports | None = None
+    ) -> None:
+        """`reports` of the same controller are needed to enable the arm, and for nothing else."""
         self.ip = ip
         self.control_port = control_port
+        self._reports = reports
         self._api: Any = None
 
     @property
@@ -67,7 +76,7 @@ class XarmArm:
         """
         with interruptible():
             self._wait_for_answer(wait)
-            self._api = _open_sdk_in_time(self.ip, self.control_port)
+            self._api = open_sdk(self.ip, self.control_port)
         self._api.set_timeout(REPLY_TIMEOUT)
         if self._api.axis != xarm6.JOINTS:
             raise ArmError(f'{self.address} is an arm of {self._api.axis} joints, not an xArm6')
@@ -128,14 +137,37 @@ class XarmArm:
     def _set_safeguards(self, api: Any, safeguards: Safeguards) -> None:
         # They reset mode and state, so they go first.
         self._expect(*set_safeguards(api, safeguards))
+        set_at = time.monotonic()
         states = self._require('get_reduced_states', *api.get_reduced_states())
         difference = find_difference(states, safeguards)
+        if difference is None:
+            difference = self._reported_difference(safeguards, set_at)
         if difference is not None:
             raise ArmFault(
                 f'arm at {self.address} did not take its safety limits: {difference}; check that '
                 'no other program sets them, and the firmware',
                 Fault.LIMITS_NOT_KEPT,
             )
+
+    def _reported_difference(self, safeguards: Safeguards, since: float) -> str | None:
+        """Return what the controller reports later than `since` [s] that was not set so."""
+        if self._reports is None:
+            raise ArmFault(f'arm at {self.address} cannot be enabled without its reports')
+        deadline, difference = since + REPORT_WAIT, None
+        for _ in range(FEWEST_REPORTS):
+            report = self._reports.after(since, deadline)
+            if report is None:
+                raise ArmFault(
+                    f'arm at {self.address} sends no status reports, which would tell whether it '
+                    'took its safety limits: check its report port, and how many programs are '
+                    'connected to it',
+                    Fault.NO_REPORTS,
+                )
+            difference = find_reported_difference(report, safeguards)
+            if difference is None:
+                return None
+            since = report.received
+        return difference
 
     def _enter_servo_mode(self, api: Any) -> Vector:
         self._expect(
@@ -185,7 +217,7 @@ class XarmArm:
     def disconnect(self) -> None:
         """Close the connection. It does not stop the arm: call `stop` first."""
         if self._api is not None:
-            with _quiet():
+            with quiet():
                 self._api.disconnect()
             self._api = None
 
@@ -249,56 +281,3 @@ def _reason(error: int, state: int) -> tuple[str, Fault]:
     if state in _MOVABLE_STATES:
         return 'another program changed its mode', Fault.TAKEN_OVER
     return f'controller state {state}, set by another program or by itself', Fault.TAKEN_OVER
-
-
-def _open_sdk_in_time(ip: str, control_port: int) -> Any:
-    """Open the SDK in a thread: it asks for minutes, and swallows every signal meanwhile."""
-    opened: Future[Any] = Future()
-
-    def work() -> None:
-        try:
-            opened.set_result(_open_sdk(ip, control_port))
-        except BaseException as error:
-            opened.set_exception(error)
-
-    threading.Thread(target=work, name='open xArm SDK', daemon=True).start()
-    try:
-        return opened.result(SDK_TIMEOUT)
-    except TimeoutError:
-        raise _falls_silent(ip, control_port, f'for {SDK_TIMEOUT:.0f} s') from None
-
-
-def _falls_silent(ip: str, control_port: int, detail: str) -> ArmError:
-    return ArmError(
-        f'the arm at {ip}:{control_port} answers one question and no more ({detail}): check its '
-        'cable and that no other program keeps it busy, or restart the controller'
-    )
-
-
-def _open_sdk(ip: str, control_port: int) -> Any:
-    default_timeout = socket.getdefaulttimeout()
-    try:
-        with _quiet():
-            from xarm.core.config.x_config import XCONF
-            from xarm.core.utils.log import logger, origin_logger
-            from xarm.wrapper import XArmAPI
-
-            # Failing calls would print a line each, a hundred times a second.
-            logger.setLevel(logging.CRITICAL)
-            origin_logger.setLevel(logging.CRITICAL)
-            XCONF.SocketConf.TCP_CONTROL_PORT = control_port  # type: ignore[assignment]
-            # Replies carry errors and refusals; the report thread would cost 6 % of a core.
-            return XArmAPI(ip, is_radian=True, forbid_uds=True, enable_report=False)
-    except OSError as error:
-        raise ArmError(f'the xArm SDK cannot start: {error}') from None
-    except Exception as error:  # the SDK raises bare Exception when it cannot connect
-        raise _falls_silent(ip, control_port, str(error)) from None
-    finally:
-        socket.setdefaulttimeout(default_timeout)  # the SDK sets 1 s for the whole process
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Swallow what the SDK prints to stdout."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        yield

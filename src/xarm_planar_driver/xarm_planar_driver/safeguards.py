@@ -5,6 +5,7 @@ driver's own gate keeps the same speeds; joint range and fence hold in every mod
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -15,9 +16,11 @@ import planar_arm.xarm6 as xarm6
 from planar_arm.fence import Fence
 from planar_arm.safety import SafetyLimits
 from planar_arm.tool import DEFAULT_TOOL, Tool
+from xarm_planar_driver.status_reports import StatusReport
 
 _STOP = 4
 _TOLERANCE = 1e-3
+_TOOL_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -88,20 +91,26 @@ def set_safeguards(api: Any, safeguards: Safeguards) -> list[tuple[str, int]]:
 
 def set_tool(api: Any, tool: Tool) -> list[tuple[str, int]]:
     """Tell the SDK `api` weight and length of the tool; return the calls with their codes."""
-    length_mm = tool.length * 1e3
+    mass, *centre = load_mm(tool)
     return [
-        ('set_tcp_load', api.set_tcp_load(tool.mass, [0.0, 0.0, length_mm / 2])),
-        ('set_tcp_offset', api.set_tcp_offset([0.0, 0.0, length_mm, 0.0, 0.0, 0.0], wait=False)),
+        ('set_tcp_load', api.set_tcp_load(mass, centre)),
+        ('set_tcp_offset', api.set_tcp_offset(offset_mm(tool), wait=False)),
     ]
 
 
-def find_difference(states: list[Any], safeguards: Safeguards) -> str | None:
-    """Return what the SDK's `get_reduced_states` has that was not set so; None if nothing.
+def load_mm(tool: Tool) -> list[float]:
+    """Mass [kg] and its centre x, y, z [mm] in the flange frame: half way along the tool."""
+    return [tool.mass, 0.0, 0.0, tool.length * 1e3 / 2]
 
-    Joint ranges are not compared: the SDK narrows them to its own table.
-    """
-    on, boundary, tcp_speed, joint_speed, *_ = states
-    fence = states[-2]
+
+def offset_mm(tool: Tool) -> list[float]:
+    """The tool's end in the flange frame: x, y, z [mm], roll, pitch, yaw [rad]."""
+    return [0.0, 0.0, tool.length * 1e3, 0.0, 0.0, 0.0]
+
+
+def find_difference(states: list[Any], safeguards: Safeguards) -> str | None:
+    """Return what the SDK's `get_reduced_states` has that was not set so; None if nothing."""
+    on, boundary, tcp_speed, joint_speed, joint_range, fence, *_ = states
     if not on:
         return 'reduced mode is off'
     if not fence:
@@ -114,7 +123,34 @@ def find_difference(states: list[Any], safeguards: Safeguards) -> str | None:
     ):
         if not math.isclose(value, wanted, abs_tol=_TOLERANCE):
             return f'the reduced {name} is {value:.3f} instead of {wanted:.3f}'
+    found = zip(joint_range[::2], joint_range[1::2], strict=True)
+    for joint, (ends, wanted) in enumerate(zip(found, safeguards.joint_range, strict=False), 1):
+        if not _is_close(ends, wanted, _TOLERANCE):
+            return f'the range of joint{joint} is {_list(ends)} rad instead of {_list(wanted)}'
     return None
+
+
+def find_reported_difference(report: StatusReport, safeguards: Safeguards) -> str | None:
+    """Return what of sensitivity and tool a report has that was not set so; None if nothing."""
+    sensitivity, wanted = report.collision_sensitivity, safeguards.collision_sensitivity
+    if sensitivity != wanted:
+        return f'the collision sensitivity is {sensitivity} instead of {wanted}'
+    tool = safeguards.tool
+    for name, values, expected in (
+        ('payload [kg, mm]', report.tcp_load_mm, load_mm(tool)),
+        ('tool offset [mm, rad]', report.tcp_offset_mm, offset_mm(tool)),
+    ):
+        if not _is_close(values, expected, _TOOL_TOLERANCE):
+            return f'the {name} is {_list(values)} instead of {_list(expected)}'
+    return None
+
+
+def _is_close(values: Sequence[float], wanted: Sequence[float], tolerance: float) -> bool:
+    return np.allclose(values, wanted, rtol=0.0, atol=tolerance)
+
+
+def _list(values: Sequence[float]) -> str:
+    return ', '.join(f'{value:.3f}' for value in values)
 
 
 def first_code(answer: int | list[int]) -> int:

@@ -20,10 +20,13 @@ PERIOD = 0.2
 
 # Offsets in the frame (hardware facts; vendor's port documentation).
 _LENGTH = struct.Struct('>I')
-_STATE_MODE, _ERROR, _WARNING = 4, 89, 90
-_SHORTEST, _LONGEST = 91, 4096
+_STATE_MODE, _ERROR, _WARNING, _SENSITIVITY = 4, 89, 90, 131
+_TOOL = struct.Struct('<6f4f')
+_TOOL_AT = 91
+_SHORTEST, _LONGEST = 132, 4096
 _TIMEOUT = 1.0
 _RETRY = 0.2
+_POLL = 0.01
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,11 @@ class StatusReport:
     mode: int
     error: int
     warning: int
+    collision_sensitivity: int = 0
+    tcp_offset_mm: tuple[float, ...] = ()
+    """Tool in the flange frame: x, y, z [mm], roll, pitch, yaw [rad]."""
+    tcp_load_mm: tuple[float, ...] = ()
+    """Mass [kg] and its centre x, y, z [mm]."""
 
 
 class StatusReports:
@@ -64,6 +72,14 @@ class StatusReports:
         """Return the last report, None before the first."""
         return self._newest
 
+    def after(self, since: float, deadline: float) -> StatusReport | None:
+        """Wait for a report received after `since`; None if there is none at `deadline` [s]."""
+        while (report := self._newest) is None or report.received <= since:
+            if time.monotonic() >= deadline:
+                return None
+            time.sleep(_POLL)
+        return report
+
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
@@ -81,12 +97,16 @@ class StatusReports:
             if not _SHORTEST <= length <= _LONGEST:
                 raise ValueError(f'report of {length} bytes')
             frame = bytes(_LENGTH.size) + _receive(connection, length - _LENGTH.size)
+            tool = _TOOL.unpack_from(frame, _TOOL_AT)
             self._newest = StatusReport(
                 received=time.monotonic(),
                 state=frame[_STATE_MODE] & 0x0F,
                 mode=frame[_STATE_MODE] >> 4,
                 error=frame[_ERROR],
                 warning=frame[_WARNING],
+                collision_sensitivity=frame[_SENSITIVITY],
+                tcp_offset_mm=tool[:6],
+                tcp_load_mm=tool[6:],
             )
 
 
