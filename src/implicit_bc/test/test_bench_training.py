@@ -44,6 +44,13 @@ def test_both_sides_take_the_same_gradient(setting):
     assert result['device']
 
 
+def test_the_seed_decides_what_is_compared():
+    first, again, other = (
+        compare_steps(SMALL_STATES, 1, 'cpu', seed)['gradient_difference'] for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
 def test_different_gradients_are_an_error(one_line):
     setting = dataclasses.replace(SMALL_STATES, tolerance=0.0)
     with pytest.raises(IbcError, match='states: gradients differ from the plain ones') as error:

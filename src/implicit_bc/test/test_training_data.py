@@ -1,8 +1,17 @@
+import threading
+
 import numpy as np
 import pytest
+import torch
 
 from ibc_contract.errors import IbcError
+from implicit_bc.methods import MeanSquaredError
+from implicit_bc.training.batches import batches
+from implicit_bc.training.config import LearningRate, TrainConfig
 from implicit_bc.training.data import ArrayData
+from implicit_bc.training.gradients import micro_batches
+from implicit_bc.training.trainer import fit
+from implicit_bc.training.update import TrainingDiverged
 
 STATES = np.arange(12, dtype=np.float32).reshape(6, 2)
 ACTIONS = np.arange(6, dtype=np.float32).reshape(6, 1)
@@ -69,3 +78,35 @@ def test_episodes_follow_each_other_and_observations_hold_something(
     with pytest.raises(IbcError, match=said) as error:
         ArrayData(STATES[:4], ACTIONS[:4], np.array(episode), history)
     one_line(error.value)
+
+
+CONFIG = TrainConfig(
+    'none',
+    method=MeanSquaredError(),
+    steps=50,
+    batch_size=2,
+    learning_rate=LearningRate(1e20),
+    holdout=0.0,
+    threads=1,
+    device='cpu',
+)
+
+
+def loading():
+    return [thread for thread in threading.enumerate() if thread.name.startswith('batches')]
+
+
+def test_whoever_stops_ends_the_thread_that_loads_ahead():
+    data, parts = ArrayData(STATES, ACTIONS, EPISODE), micro_batches(2, 2)
+    stream = batches(data, np.arange(6), CONFIG, 0, torch.device('cpu'), parts)
+    assert [len(tensor) for tensor in next(stream)] == [2, 2]
+    assert loading()
+    stream.close()
+    assert not loading()
+
+
+def test_a_run_that_ends_in_an_error_leaves_no_such_thread(tmp_path):
+    with pytest.raises(TrainingDiverged) as error:
+        fit(CONFIG, ArrayData(STATES, ACTIONS, EPISODE), tmp_path, progress=False)
+    assert error.tb  # which would keep the generator alive
+    assert not loading()

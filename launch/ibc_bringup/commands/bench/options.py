@@ -7,8 +7,11 @@ from ibc_bringup.options import whole
 PRESETS = ('real_push', 'real_insert')
 
 
-def add_machine_options(parser: argparse.ArgumentParser) -> None:
-    """Add where a benchmark runs and how it answers."""
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    """Add from which seed and where a benchmark runs, and how it answers."""
+    parser.add_argument(
+        '--seed', type=whole(0), default=0, metavar='N', help='of weights and draws (%(default)s)'
+    )
     parser.add_argument(
         '--threads', type=whole(0), default=0, metavar='N', help="CPU threads (0: PyTorch's choice)"
     )
@@ -17,7 +20,7 @@ def add_machine_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_decision_options(parser: argparse.ArgumentParser, rounds: int) -> None:
-    """Add what is decided, how often, and from which seed; and the machine's options."""
+    """Add what is decided and how often; and the common options."""
     parser.add_argument(
         '--preset', choices=PRESETS, default='real_push', help='of paper D.5 (%(default)s)'
     )
@@ -28,7 +31,4 @@ def add_decision_options(parser: argparse.ArgumentParser, rounds: int) -> None:
         metavar='N',
         help='decisions timed of each kind (%(default)s)',
     )
-    parser.add_argument(
-        '--seed', type=whole(0), default=0, metavar='N', help='of weights and draws (%(default)s)'
-    )
-    add_machine_options(parser)
+    add_common_options(parser)

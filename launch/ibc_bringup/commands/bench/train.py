@@ -5,7 +5,7 @@ import json
 import sys
 from typing import Any
 
-from ibc_bringup.commands.bench.options import add_machine_options
+from ibc_bringup.commands.bench.options import add_common_options
 from ibc_bringup.options import whole
 
 
@@ -24,7 +24,7 @@ def add_parser(benchmarks: Any) -> None:
     parser.add_argument(
         '--growth', action='store_true', help='instead: time and memory against the size of a step'
     )
-    add_machine_options(parser)
+    add_common_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         use_threads(arguments.threads)
     if arguments.growth:
         return _growth(arguments)
-    result = bench_training(arguments.rounds, arguments.device)
+    result = bench_training(arguments.rounds, arguments.device, arguments.seed)
     if arguments.json:
         sys.stdout.write(json.dumps(result) + '\n')
         return 0
@@ -55,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _growth(arguments: argparse.Namespace) -> int:
     from implicit_bc.benchmarks.growth import bench_growth
 
-    rows = bench_growth(device=arguments.device)
+    rows = bench_growth(device=arguments.device, seed=arguments.seed)
     if arguments.json:
         sys.stdout.write(json.dumps({'benchmark': 'train-growth', 'sizes': rows}) + '\n')
         return 0

@@ -4,6 +4,7 @@ import dataclasses
 import gc
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -13,7 +14,6 @@ from tqdm import tqdm
 from ibc_contract.errors import IbcError
 from implicit_bc.benchmarks.memory import peak_bytes
 from implicit_bc.benchmarks.training import (
-    SEED,
     make_batch,
     make_sides,
     paper_settings,
@@ -50,35 +50,38 @@ class Growth:
 
 
 def bench_growth(
-    sizes: Sequence[tuple[int, int]] = SIZES, device: str = 'cpu', progress: bool = True
+    sizes: Sequence[tuple[int, int]] = SIZES,
+    device: str = 'cpu',
+    seed: int = 0,
+    progress: bool = True,
 ) -> list[dict[str, Any]]:
     """Take a step of the paper's state setting at every size, here and plainly.
 
     Args:
         sizes: Batch and counter-examples of each.
         device: Where both run.
+        seed: Of weights, data and draws.
         progress: Show a progress bar if there is a terminal.
 
     Raises:
         IbcError: The system does not tell how much memory was used; no such device.
     """
     bar = tqdm(sizes, 'growth', unit='size', disable=None if progress else True)
-    return [asdict(_measured(batch, negatives, device)) for batch, negatives in bar]
+    return [asdict(_measured(batch, negatives, device, seed)) for batch, negatives in bar]
 
 
-def _measured(batch: int, negatives: int, device: str) -> Growth:
+def _measured(batch: int, negatives: int, device: str, seed: int) -> Growth:
     setting = dataclasses.replace(paper_settings()[0], batch=batch, negatives=negatives)
-    here, plain = make_sides(setting, device)
-    observation, action = make_batch(setting, here.model)
+    here, plain = make_sides(setting, device, seed)
+    observation, action = make_batch(setting, here.model, seed)
     state = TrainState(here.model, here.optimizer)
     parts = micro_batches_of(here.model, batch, None)
-    gradients = Gradients(here.model, batch, parts, SEED)
-    steps = (
-        lambda: update(state, gradients, observation, action),
-        lambda: plain_step(plain, setting, observation, action),
-    )
-    costs = [_cost(step, here.model.low.device) for step in steps]
-    gradients.close()
+    with closing(Gradients(here.model, batch, parts, seed)) as gradients:
+        steps = (
+            lambda: update(state, gradients, observation, action),
+            lambda: plain_step(plain, setting, observation, action),
+        )
+        costs = [_cost(step, here.model.low.device) for step in steps]
     return Growth(batch, negatives, batch * (1 + negatives), *costs)
 
 

@@ -6,6 +6,7 @@ candidates, float32 with images as PyTorch lays them out by default, and Adam as
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,8 +31,6 @@ from implicit_bc.training.checkpoint import TrainState
 from implicit_bc.training.config import load_config
 from implicit_bc.training.gradients import Gradients, MicroBatch, draw_seed, micro_batches_of
 from implicit_bc.training.update import update
-
-SEED = 0
 
 
 @dataclass(frozen=True)
@@ -79,12 +78,15 @@ class Side:
         self.cpu_s.append(time.process_time() - busy)
 
 
-def bench_training(rounds: int = 5, device: str = 'cpu', progress: bool = True) -> dict[str, Any]:
+def bench_training(
+    rounds: int = 5, device: str = 'cpu', seed: int = 0, progress: bool = True
+) -> dict[str, Any]:
     """Time whole steps of both settings, in turns with the plain implementation.
 
     Args:
         rounds: Steps of each that are timed, after one that is not.
         device: Where both run.
+        seed: Of weights, data and draws.
         progress: Show a progress bar if there is a terminal.
 
     Returns:
@@ -99,7 +101,7 @@ def bench_training(rounds: int = 5, device: str = 'cpu', progress: bool = True) 
         total=len(settings) * (rounds + 1), desc='bench', disable=None if progress else True
     ) as bar:
         for setting in settings:
-            results[setting.name] = compare_steps(setting, rounds, device, bar.update)
+            results[setting.name] = compare_steps(setting, rounds, device, seed, bar.update)
     states = results['states']
     return {
         'benchmark': 'train',
@@ -112,37 +114,39 @@ def bench_training(rounds: int = 5, device: str = 'cpu', progress: bool = True) 
 
 
 def compare_steps(
-    setting: Setting, rounds: int, device: str, tick: Callable[[], Any] = lambda: None
+    setting: Setting,
+    rounds: int,
+    device: str,
+    seed: int = 0,
+    tick: Callable[[], Any] = lambda: None,
 ) -> dict[str, Any]:
     """Time steps of `setting` here and plain, from the same weights and on the same draws."""
-    here, plain = make_sides(setting, device)
-    observation, action = make_batch(setting, here.model)
+    here, plain = make_sides(setting, device, seed)
+    observation, action = make_batch(setting, here.model, seed)
     parts = micro_batches_of(here.model, setting.batch, None)
-    gradients = Gradients(here.model, setting.batch, parts, SEED)
     state = TrainState(here.model, here.optimizer)
-    candidates = make_candidates(setting, here.model, parts, action)
-
-    gradients.take(0, observation, action)
-    plain_gradients(plain.model, observation, candidates)
-    difference = gradient_difference(here.model, plain.model)
-    on_gpu = here.model.low.device.type == 'cuda'
-    tolerance = setting.gpu_tolerance if on_gpu else setting.tolerance
-    if not difference <= tolerance:  # nor where it is no number
-        raise IbcError(
-            f'{setting.name}: gradients differ from the plain ones by {difference:.1e} of their '
-            f'norm, {tolerance:.0e} is allowed: this PyTorch computes wrongly, or this is '
-            'a bug'
-        )
-    tick()
-    for i in range(rounds):
-        # In turns, so that other work on the machine meets both alike.
-        for side in (here, plain)[:: 1 if i % 2 else -1]:
-            if side is here:
-                side.time(lambda: update(state, gradients, observation, action))
-            else:
-                side.time(lambda: plain_step(plain, setting, observation, action))
+    candidates = make_candidates(setting, here.model, parts, action, seed)
+    with closing(Gradients(here.model, setting.batch, parts, seed)) as gradients:
+        gradients.take(0, observation, action)
+        plain_gradients(plain.model, observation, candidates)
+        difference = gradient_difference(here.model, plain.model)
+        on_gpu = here.model.low.device.type == 'cuda'
+        tolerance = setting.gpu_tolerance if on_gpu else setting.tolerance
+        if not difference <= tolerance:  # nor where it is no number
+            raise IbcError(
+                f'{setting.name}: gradients differ from the plain ones by {difference:.1e} of '
+                f'their norm, {tolerance:.0e} is allowed: this PyTorch computes wrongly, or this '
+                'is a bug'
+            )
         tick()
-    gradients.close()
+        for i in range(rounds):
+            # In turns, so that other work on the machine meets both alike.
+            for side in (here, plain)[:: 1 if i % 2 else -1]:
+                if side is here:
+                    side.time(lambda: update(state, gradients, observation, action))
+                else:
+                    side.time(lambda: plain_step(plain, setting, observation, action))
+            tick()
     step_s, plain_s = float(np.median(here.wall_s)), float(np.median(plain.wall_s))
     cpu_s, plain_cpu_s = float(np.median(here.cpu_s)), float(np.median(plain.cpu_s))
     return {
@@ -161,7 +165,7 @@ def compare_steps(
     }
 
 
-def make_sides(setting: Setting, device: str) -> tuple[Side, Side]:
+def make_sides(setting: Setting, device: str, seed: int) -> tuple[Side, Side]:
     """Build the same random model twice, each with its Adam: as it is trained here, and plainly."""
     colors = (0.45,) * 3 if setting.spaces.has_images else (0.0,) * setting.spaces.observation[1]
     spreads = (0.2,) * 3 if setting.spaces.has_images else (1.0,) * setting.spaces.observation[1]
@@ -170,7 +174,7 @@ def make_sides(setting: Setting, device: str) -> tuple[Side, Side]:
         Affine((0.0, 0.0), (0.01, 0.01)),
         ActionBounds((-0.03, -0.03), (0.03, 0.03)),
     )
-    torch.manual_seed(SEED)
+    torch.manual_seed(seed)
     arguments = (
         DerivativeFree(negatives=setting.negatives),
         setting.spaces,
@@ -191,9 +195,9 @@ def make_sides(setting: Setting, device: str) -> tuple[Side, Side]:
     )
 
 
-def make_batch(setting: Setting, model: Model) -> tuple[Tensor, Tensor]:
+def make_batch(setting: Setting, model: Model, seed: int) -> tuple[Tensor, Tensor]:
     """Draw observations (B, T, ...) and actions (B, A): time does not depend on what they show."""
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     shape = (setting.batch, *setting.spaces.observation)
     if setting.spaces.has_images:
         observation = torch.from_numpy(rng.integers(0, 256, shape, np.uint8))
@@ -204,7 +208,7 @@ def make_batch(setting: Setting, model: Model) -> tuple[Tensor, Tensor]:
 
 
 def make_candidates(
-    setting: Setting, model: Model, parts: list[MicroBatch], action: Tensor
+    setting: Setting, model: Model, parts: list[MicroBatch], action: Tensor, seed: int
 ) -> Tensor:
     """Draw what the micro-batches of step 0 draw, (B, 1 + N, A)."""
     generator = torch.Generator(model.low.device)
@@ -214,7 +218,7 @@ def make_candidates(
             model.high,
             len(part),
             setting.negatives,
-            generator.manual_seed(draw_seed(SEED, 0, part.number)),
+            generator.manual_seed(draw_seed(seed, 0, part.number)),
         )
         for part in parts
     ]

@@ -1,6 +1,6 @@
 """From dataset rows to tensors, in an order that follows from the seed and the step alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -39,11 +39,12 @@ def batches(
     step: int,
     device: torch.device,
     parts: Sequence[MicroBatch],
-) -> Iterator[tuple[Tensor, Tensor]]:
+) -> Generator[tuple[Tensor, Tensor], None, None]:
     """Yield `parts` of the batch of every step from `step` on, without end.
 
     Observations (b, T, ...) and actions (b, A), the parts one after the other. The next batch is
-    loaded while the last one is learned from: copying frames leaves most of a machine idle.
+    loaded while the last one is learned from: copying frames leaves most of a machine idle. Whoever
+    stops closes the generator, which waits for that load and ends its thread.
     """
     order = data_order(rows, config.batch_size, config.seed, step)
     on_device = DeviceData(data, device) if fits(data, device) else None

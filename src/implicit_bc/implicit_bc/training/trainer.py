@@ -164,8 +164,11 @@ def _loop(run: _Run, interrupted: threading.Event) -> bool:
     watch, device = Stopwatch(state.seconds), state.model.low.device
     size = batch_rows(run.rows, config)
     parts = micro_batches_of(state.model, size, config.micro_batch, run.processes)
-    with closing(Gradients(state.model, size, parts, config.seed)) as gradients:
-        for batch in batches(run.data, run.rows, config, state.step, device, parts):
+    with (
+        closing(Gradients(state.model, size, parts, config.seed)) as gradients,
+        closing(batches(run.data, run.rows, config, state.step, device, parts)) as steps,
+    ):
+        for batch in steps:
             state.seconds = watch.seconds
             progress, stop = run.processes.as_first((run.progress, interrupted.is_set()))
             if progress >= 1.0 or stop:
