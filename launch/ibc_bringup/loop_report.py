@@ -74,7 +74,7 @@ def _headline(results: Results) -> dict[str, str]:
 def training_section(run: TrainingRun, made: Mapping[str, Any]) -> Section:
     """Show how the training went; `made` is the bundle's provenance."""
     text = f'{made["steps"]} steps in {duration_text(made["seconds"])}.'
-    negatives: int | None = getattr(run.config.method, 'negatives', None)
+    negatives = run.config.method.counter_examples
     if negatives:
         text += (
             f' Guessing among the demonstrated action and {negatives} others would score the '

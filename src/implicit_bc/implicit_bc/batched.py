@@ -23,7 +23,7 @@ class BatchedPolicy:
 
     @torch.no_grad()
     def act(self, observations: np.ndarray) -> np.ndarray:
-        """Actions (B, A) float32 for `observations` (B, T, ...).
+        """Actions (B, A) float64 for `observations` (B, T, ...).
 
         Raises:
             IbcError: An observation is so far from what was trained on that the network overflows.
@@ -42,23 +42,18 @@ class BatchedPolicy:
     def _decided(self, part: Tensor) -> np.ndarray:
         made = self.model.decide(part, self._generator)
         require_finite(made.best, made.energies)
-        return self._raw(made.best)
+        return self.model.raw(made.best)
 
     def _drawn(self, part: Tensor, count: int) -> np.ndarray:
         drawn = self.model.draw(part, count, self._generator)
         require_finite(drawn)
-        return self._raw(drawn)
+        return self.model.raw(drawn)
 
     def _parts(self, observations: np.ndarray) -> Iterator[Tensor]:
-        method = self.model.method
-        samples = getattr(getattr(method, 'sampler', method), 'samples', 1)
-        at_once = max(1, CANDIDATES // samples)
+        at_once = max(1, CANDIDATES // self.model.method.candidates)
         for i in range(0, len(observations), at_once):
             part = np.ascontiguousarray(observations[i : i + at_once])
             yield torch.from_numpy(part).to(self.model.low.device)
-
-    def _raw(self, actions: Tensor) -> np.ndarray:
-        return self.model.action.inverse(actions).cpu().numpy()
 
 
 class History:

@@ -90,8 +90,8 @@ class LearnedPolicy:
             decided = dataclasses.replace(decided, best=steady[None])
         self._last = decided
         return Inference(
-            self._metres(decided.best)[0],
-            self._metres(decided.candidates)[0],
+            self.model.raw(decided.best)[0],
+            self.model.raw(decided.candidates)[0],
             decided.energies[0].cpu().numpy(),
             decided.iterations,
             deadline.has_cut_short,
@@ -116,7 +116,7 @@ class LearnedPolicy:
         found = find_modes(made.candidates[0], made.energies[0], config or ModesConfig())
         return ModeSet(
             tuple(
-                ActionMode(self._metres(mode.action), mode.mass, mode.margin, mode.rank_share)
+                ActionMode(self.model.raw(mode.action), mode.mass, mode.margin, mode.rank_share)
                 for mode in found
             )
         )
@@ -181,14 +181,6 @@ class LearnedPolicy:
             self._graphs[is_warm] = made
         return self._graphs[is_warm]
 
-    def _metres(self, actions: Tensor) -> np.ndarray:
-        metres = self.model.action.inverse(actions).double().cpu().numpy()
-        if not isinstance(self.model, ImplicitModel):
-            return metres
-        # In float32 the way from normalized bounds to metres can end an ulp outside of them.
-        bounds = self.model.scaling.bounds
-        return np.clip(metres, bounds.low, bounds.high)
-
     def _observed(self, observation: Observation) -> Tensor:
         return torch.from_numpy(self._checked(observation))[None].to(self.model.low.device)
 
@@ -224,13 +216,13 @@ class LearnedPolicy:
 
 def _require_sense(steadiness: Steadiness, model: Model) -> None:
     kind = model.method.kind
-    sampler = getattr(model.method, 'sampler', None)
-    if steadiness.warm_start and sampler is None:
+    search = model.method.search
+    if steadiness.warm_start and search is None:
         raise IbcError(f'steadiness.warm_start: {kind} does not search: set it to 0')
-    if sampler is not None and steadiness.warm_start > sampler.samples:
+    if search is not None and steadiness.warm_start > search.samples:
         raise IbcError(
             f'steadiness.warm_start is {steadiness.warm_start}, but {kind} has '
-            f'{sampler.samples} candidates: give fewer'
+            f'{search.samples} candidates: give fewer'
         )
     if steadiness.mode_margin and not isinstance(model, ImplicitModel):
         raise IbcError(f'steadiness.mode_margin: {kind} ranks no actions: set it to 0')

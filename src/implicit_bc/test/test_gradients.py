@@ -158,6 +158,11 @@ def test_batches_are_cut_to_a_core_s_cache(negatives, width, states, images):
     assert len(micro_batches_of(make_on_images(method, width), 64, None)[0]) == images
 
 
+def test_uniform_counter_examples_of_langevin_are_counted_too():
+    methods = DerivativeFree(negatives=256), Langevin(negatives=8, uniform_negatives=248)
+    assert [len(micro_batches_of(make(m, width=128), 64, None)[0]) for m in methods] == [8, 8]
+
+
 def test_without_candidates_states_are_not_cut():
     assert len(micro_batches_of(make(MeanSquaredError()), 512, None)) == 1
 

@@ -1,6 +1,5 @@
 """What a policy says it sees: modes, confidence and the landscape, against a known energy."""
 
-import dataclasses
 import math
 import sys
 from pathlib import Path
@@ -22,9 +21,8 @@ from implicit_bc.methods import (
 )
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
-from implicit_bc.normalization import ActionBounds, Affine
 from implicit_bc.policy import LearnedPolicy
-from implicit_bc.samplers import DerivativeFreeConfig, ModesConfig, find_modes
+from implicit_bc.samplers import ModesConfig, find_modes
 from implicit_bc.spaces import Spaces
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -191,24 +189,3 @@ def test_an_observation_that_overflows_the_network_makes_no_wrong_answer(method,
 def test_a_landscape_that_overflows_is_none(method):
     with pytest.raises(IbcError, match='answer is not finite'):
         untrained(method).landscape({'state': FAR}, points=5)
-
-
-def test_no_candidate_leaves_the_box_by_rounding():
-    draw = rng()
-    network = NetworkConfig(value=ValueConfig(4, 1))
-    for _ in range(100):
-        low, high = -draw.uniform(0.001, 0.04, 2), draw.uniform(0.001, 0.04, 2)
-        scaling = dataclasses.replace(
-            SCALING,
-            action=Affine(
-                tuple(draw.normal(0, 0.01, 2).tolist()),
-                tuple(draw.uniform(0.001, 0.02, 2).tolist()),
-            ),
-            bounds=ActionBounds(tuple(low.tolist()), tuple(high.tolist())),
-        )
-        # So much noise that most candidates end at the edge.
-        method = DerivativeFree(sampler=DerivativeFreeConfig(samples=64, sigma=1e3, iterations=2))
-        model = method.model(Spaces.of_contract(CONTRACT), network, scaling)
-        made = LearnedPolicy(CONTRACT, model).infer(seen(0.0), rng()).candidates
-        assert (low <= made).all()
-        assert (made <= high).all()

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 
 from implicit_bc.losses import autoregressive_info_nce
-from implicit_bc.methods.method import ImplicitModel, at_rest
+from implicit_bc.methods.method import ImplicitModel, MethodConstants, at_rest
 from implicit_bc.networks.energy import EnergyNetwork, NetworkConfig, make_energy
 from implicit_bc.samplers import (
     NO_DEADLINE,
@@ -26,13 +26,23 @@ from implicit_bc.spaces import Spaces
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
-class Autoregressive:
+class Autoregressive(MethodConstants):
     """Constants of Algorithm 2."""
 
     kind: Literal['autoregressive'] = 'autoregressive'
     negatives: Annotated[int, Field(ge=1)] = 1024
     """Counter-examples per demonstrated action and dimension (D.4)."""
     sampler: AutoregressiveConfig = AutoregressiveConfig()
+
+    @property
+    def counter_examples(self) -> int:
+        """Actions that the loss scores beside each demonstrated one."""
+        return self.negatives
+
+    @property
+    def search(self) -> AutoregressiveConfig:
+        """How inference searches."""
+        return self.sampler
 
     def model(self, spaces: Spaces, network: NetworkConfig, scaling: Scaling) -> ImplicitModel:
         """Build the model, untrained."""

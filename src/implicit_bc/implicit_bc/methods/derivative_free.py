@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from implicit_bc.losses import info_nce
-from implicit_bc.methods.method import ImplicitModel, JointEnergyModel
+from implicit_bc.methods.method import ImplicitModel, JointEnergyModel, MethodConstants
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.samplers import (
     NO_DEADLINE,
@@ -25,13 +25,23 @@ from implicit_bc.spaces import Spaces
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
-class DerivativeFree:
+class DerivativeFree(MethodConstants):
     """Energy over whole actions."""
 
     kind: Literal['derivative_free'] = 'derivative_free'
     negatives: Annotated[int, Field(ge=1)] = 256
     """Counter-examples per demonstrated action."""
     sampler: DerivativeFreeConfig = DerivativeFreeConfig()
+
+    @property
+    def counter_examples(self) -> int:
+        """Actions that the loss scores beside each demonstrated one."""
+        return self.negatives
+
+    @property
+    def search(self) -> DerivativeFreeConfig:
+        """How inference searches."""
+        return self.sampler
 
     def model(self, spaces: Spaces, network: NetworkConfig, scaling: Scaling) -> ImplicitModel:
         """Build the model, untrained."""

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 
 from implicit_bc.losses import GradientPenaltyConfig, gradient_penalty, info_nce
-from implicit_bc.methods.method import ImplicitModel, JointEnergyModel, at_rest
+from implicit_bc.methods.method import ImplicitModel, JointEnergyModel, MethodConstants, at_rest
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.samplers import (
     NO_DEADLINE,
@@ -25,7 +25,7 @@ from implicit_bc.spaces import Spaces
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
-class Langevin:
+class Langevin(MethodConstants):
     """Energy over whole actions, differentiable by them."""
 
     kind: Literal['langevin'] = 'langevin'
@@ -36,6 +36,16 @@ class Langevin:
     released code. Each costs one evaluation where a chain costs `sampler.iterations` and slopes."""
     sampler: LangevinConfig = LangevinConfig()
     gradient_penalty: GradientPenaltyConfig | None = GradientPenaltyConfig()
+
+    @property
+    def counter_examples(self) -> int:
+        """Actions that the loss scores beside each demonstrated one."""
+        return self.negatives + self.uniform_negatives
+
+    @property
+    def search(self) -> LangevinConfig:
+        """How inference searches."""
+        return self.sampler
 
     def model(self, spaces: Spaces, network: NetworkConfig, scaling: Scaling) -> ImplicitModel:
         """Build the model, untrained."""

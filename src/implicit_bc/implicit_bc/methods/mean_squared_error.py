@@ -8,7 +8,7 @@ import torch
 from pydantic import ConfigDict
 from torch import Tensor
 
-from implicit_bc.methods.method import Model
+from implicit_bc.methods.method import MethodConstants, Model
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.explicit import make_explicit
 from implicit_bc.samplers import NO_DEADLINE, Deadline, Samples
@@ -17,7 +17,7 @@ from implicit_bc.spaces import Spaces
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
-class MeanSquaredError:
+class MeanSquaredError(MethodConstants):
     """Least squares on normalized actions."""
 
     kind: Literal['mean_squared_error'] = 'mean_squared_error'

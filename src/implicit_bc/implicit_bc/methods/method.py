@@ -7,8 +7,9 @@ action        (B, A), raw; normalized only inside losses and samplers
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -16,10 +17,43 @@ from implicit_bc.images import stack_frames
 from implicit_bc.networks.energy import NetworkConfig, make_energy, samples_seen
 from implicit_bc.normalization import Normalizer
 from implicit_bc.precision import Precision, autocast
-from implicit_bc.samplers import NO_DEADLINE, Deadline, Samples
+from implicit_bc.samplers import NO_DEADLINE, Deadline, Pick, Samples
 from implicit_bc.samplers.samples import resample
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
+
+
+class Search(Protocol):
+    """What the constants of every sampler hold."""
+
+    @property
+    def samples(self) -> int:
+        """Candidates per observation."""
+        ...
+
+    @property
+    def pick(self) -> Pick:
+        """How one of the last ones is chosen."""
+        ...
+
+
+class MethodConstants:
+    """What the constants of every method tell, whatever they are called there."""
+
+    @property
+    def counter_examples(self) -> int:
+        """Actions that the loss scores beside each demonstrated one; 0 where none are ranked."""
+        return 0
+
+    @property
+    def search(self) -> Search | None:
+        """How inference searches, if it does."""
+        return None
+
+    @property
+    def candidates(self) -> int:
+        """Actions per observation that inference has in memory at a time."""
+        return 1 if self.search is None else self.search.samples
 
 
 class Model(nn.Module, ABC):
@@ -29,7 +63,11 @@ class Model(nn.Module, ABC):
     high: Tensor
 
     def __init__(
-        self, method: Any, spaces: Spaces, network: NetworkConfig, scaling: Scaling
+        self,
+        method: MethodConstants,
+        spaces: Spaces,
+        network: NetworkConfig,
+        scaling: Scaling,
     ) -> None:
         """Keep what the model is made from; subclasses add the network itself.
 
@@ -40,7 +78,8 @@ class Model(nn.Module, ABC):
             scaling: Normalizers and bounds.
         """
         super().__init__()
-        self.method = method
+        self.method: Any = method
+        """A `MethodConstants` with more that the methods of its own model alone know."""
         self.spaces = spaces
         self.network_config = network
         self.scaling = scaling
@@ -88,6 +127,12 @@ class Model(nn.Module, ABC):
         made = self.decide(observation, generator)
         return resample(made.candidates, made.energies, count, generator)
 
+    def raw(self, actions: Tensor) -> np.ndarray:
+        """Normalized `actions` (..., A) as raw ones, float64, inside the bounds to the bit."""
+        # In float32 the way from normalized bounds back can end an ulp outside of them.
+        raw = self.action.inverse(actions).double().cpu().numpy()
+        return np.clip(raw, self.scaling.bounds.low, self.scaling.bounds.high)
+
     def prepare(self, observation: Tensor) -> Tensor:
         """Raw observations as the encoder takes them."""
         observation = observation[:, -self.samples_seen :]
@@ -112,7 +157,11 @@ class JointEnergyModel(ImplicitModel):
     """A model with one energy over whole actions, however it is trained and minimized."""
 
     def __init__(
-        self, method: Any, spaces: Spaces, network: NetworkConfig, scaling: Scaling
+        self,
+        method: MethodConstants,
+        spaces: Spaces,
+        network: NetworkConfig,
+        scaling: Scaling,
     ) -> None:
         super().__init__(method, spaces, network, scaling)
         self.network = make_energy(spaces, network)

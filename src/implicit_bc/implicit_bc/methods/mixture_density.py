@@ -14,7 +14,7 @@ from pydantic import ConfigDict, Field
 from torch import Tensor
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from implicit_bc.methods.method import ImplicitModel
+from implicit_bc.methods.method import ImplicitModel, MethodConstants
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.explicit import make_explicit
 from implicit_bc.samplers import NO_DEADLINE, Deadline, Samples
@@ -27,7 +27,7 @@ LOG_STD = (-7.0, 4.0)
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
-class MixtureDensity:
+class MixtureDensity(MethodConstants):
     """Constants of tables D.2."""
 
     kind: Literal['mixture_density'] = 'mixture_density'
@@ -40,6 +40,11 @@ class MixtureDensity:
     """Power of the standard deviations when acting; above 1 sharpens those below 1."""
     samples: Annotated[int, Field(ge=1)] = 64
     """Draws of which the likeliest is the action."""
+
+    @property
+    def candidates(self) -> int:
+        """Actions per observation that inference has in memory at a time."""
+        return self.samples
 
     def model(self, spaces: Spaces, network: NetworkConfig, scaling: Scaling) -> ImplicitModel:
         """Build the model, untrained."""

@@ -24,7 +24,7 @@ from torch.distributions import MixtureSameFamily
 
 from implicit_bc.losses import info_nce
 from implicit_bc.methods.derivative_free import DerivativeFreeModel
-from implicit_bc.methods.method import ImplicitModel
+from implicit_bc.methods.method import ImplicitModel, MethodConstants
 from implicit_bc.methods.mixture_density import MixtureDensity, MixtureDensityModel, draw_actions
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.samplers import DerivativeFreeConfig, Samples, minimize, uniform_actions
@@ -34,7 +34,7 @@ from implicit_bc.spaces import Spaces
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
-class Ranking:
+class Ranking(MethodConstants):
     """Energy over whole actions, and a proposal of them."""
 
     kind: Literal['ranking'] = 'ranking'
@@ -45,6 +45,16 @@ class Ranking:
     uniform_share: Annotated[float, Field(gt=0, lt=1)] = 0.5
     """Of the counter-examples."""
     sampler: DerivativeFreeConfig = DerivativeFreeConfig()
+
+    @property
+    def counter_examples(self) -> int:
+        """Actions that the loss scores beside each demonstrated one."""
+        return self.negatives
+
+    @property
+    def search(self) -> DerivativeFreeConfig:
+        """How inference searches."""
+        return self.sampler
 
     def model(self, spaces: Spaces, network: NetworkConfig, scaling: Scaling) -> ImplicitModel:
         """Build the model, untrained."""

@@ -87,7 +87,7 @@ def micro_batches_of(
 
 def _suiting_a_cpu(model: Model) -> int:
     """Observations of a micro-batch on a CPU."""
-    candidates = 1 + getattr(model.method, 'negatives', 0)
+    candidates = 1 + model.method.counter_examples
     fitting = CACHE_BYTES // (FLOAT_BYTES * candidates * model.network_config.value.width)
     most = MOST_IMAGES if model.spaces.has_images else fitting
     return max(FEWEST, min(fitting, most))
