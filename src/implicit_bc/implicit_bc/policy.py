@@ -13,7 +13,7 @@ from ibc_contract.errors import IbcError
 from implicit_bc.graphed_decision import GraphedDecision, graphed
 from implicit_bc.interface import ActionMode, Landscape, ModeSet, Observation
 from implicit_bc.methods import ImplicitModel, Model
-from implicit_bc.samplers import Deadline, ModesConfig, Samples, find_modes
+from implicit_bc.samplers import Deadline, ModesConfig, Pick, Samples, find_modes
 from implicit_bc.samplers.samples import require_finite
 from implicit_bc.spaces import Spaces
 from implicit_bc.steadiness import UNSTEADY, Steadiness, best_candidates, steady_answer
@@ -62,7 +62,7 @@ class LearnedPolicy:
         self._last = None
 
     def act(self, observation: Observation, rng: np.random.Generator) -> np.ndarray:
-        """Return the action of lowest energy that was found, (2,) float64 [m]."""
+        """Return the action of lowest energy that was found, or one drawn, (2,) float64 [m]."""
         return self.infer(observation, rng).action
 
     @torch.inference_mode()
@@ -86,7 +86,10 @@ class LearnedPolicy:
         decided = self._search(observation, rng, deadline)
         require_finite(decided.best, decided.energies)
         if self._last is not None and self.steadiness.mode_margin:
-            steady = steady_answer(decided, self._last.best[0], self.steadiness.mode_margin)
+            search = self.model.method.search
+            pick: Pick = 'argmin' if search is None else search.pick
+            margin = self.steadiness.mode_margin
+            steady = steady_answer(decided, self._last.best[0], margin, pick, rng)
             decided = dataclasses.replace(decided, best=steady[None])
         self._last = decided
         return Inference(

@@ -10,17 +10,21 @@ take turns between them and get nowhere. Two remedies, both off unless asked for
   may, and Algorithm 2 and Langevin dynamics move the candidates like all others: they promise
   nothing;
 - mode hysteresis: the policy stays with the mode of its last action until another one is better by
-  a margin of energy.
+  a margin of energy. Within that mode it answers as its model does (`pick`): by the best candidate,
+  or by one drawn in proportion to exp(-energy) among the mode's. Once it leaves, or its mode is
+  gone, it decides as if from nothing, and a draw may then end in any mode.
 """
 
 from typing import Annotated
 
+import numpy as np
 import pydantic
 import torch
 from pydantic import ConfigDict, Field
 from torch import Tensor
 
-from implicit_bc.samplers import ModesConfig, Samples, cluster
+from implicit_bc.samplers import ModesConfig, Pick, Samples, cluster
+from implicit_bc.samplers.samples import resample
 
 
 @pydantic.dataclasses.dataclass(frozen=True, config=ConfigDict(extra='forbid'))
@@ -45,15 +49,21 @@ def best_candidates(made: Samples, count: int) -> Tensor:
     return torch.cat((made.best[:, None], best), dim=1)
 
 
-def steady_answer(made: Samples, last: Tensor, mode_margin: float) -> Tensor:
+def steady_answer(
+    made: Samples, last: Tensor, mode_margin: float, pick: Pick, rng: np.random.Generator
+) -> Tensor:
     """Return the action (A,) for one observation, staying with the mode of `last` (A,) if it may.
 
     The mode of the last action is that of the nearest candidate; where none is near, that mode is
-    gone.
+    gone. `rng` is drawn from where `pick` says so and the policy stays.
     """
     radius = ModesConfig().radius
     found = cluster(made.candidates[0], made.energies[0], radius)
     row = found.nearest_mode(last, radius)
     if row is None or found.energies[row] - found.energies[0] >= mode_margin:
         return made.best[0]
-    return found.candidates[row]
+    if pick == 'argmin':
+        return found.candidates[row]
+    kept = found.mode == row
+    generator = torch.Generator(last.device).manual_seed(int(rng.integers(2**63)))
+    return resample(found.candidates[None, kept], found.energies[None, kept], 1, generator)[0, 0]

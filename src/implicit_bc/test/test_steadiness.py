@@ -67,6 +67,38 @@ def test_staying_is_no_standing_still():
     assert second == pytest.approx(WELLS_M[0].numpy(), abs=2e-3)
 
 
+def test_a_policy_that_draws_goes_on_drawing_in_the_mode_it_stays_with():
+    # Uniform candidates, drawn from by exp(-energy): a bowl 10 (r / 0.02)^2 gives sigma 4.5 mm.
+    model = TwoWells(samples=1024, iterations=1, pick='draw')
+    policy, rng = (
+        LearnedPolicy(CONTRACT, model, Steadiness(mode_margin=1.0)),
+        np.random.default_rng(0),
+    )
+    policy.act(seen(8.0), rng)  # only the left well is worth a draw
+    made = [policy.infer(seen(-0.2), rng) for _ in range(80)]
+    away = np.array([one.action for one in made]) - WELLS_M[0].numpy()
+    assert (away[:, 0] < 0.015).all()  # none from the right well, which is better by less
+    assert np.std(away[:, 0]) == pytest.approx(0.0045, rel=0.25)
+    lowest = [np.array_equal(one.action, one.candidates[one.energies.argmin()]) for one in made]
+    assert np.mean(lowest) < 0.1
+
+
+def test_a_policy_that_draws_leaves_a_mode_that_is_beaten_or_gone():
+    policy = LearnedPolicy(CONTRACT, TwoWells(pick='draw'), Steadiness(mode_margin=1.0))
+
+    def drawn(gap):
+        return np.sign(policy.act(seen(gap), rng)[0])
+
+    rng = np.random.default_rng(0)
+    gaps = [8.0, -0.2, -0.8, -8.0, 0.2, 0.8, 8.0]
+    assert [drawn(gap) for gap in gaps] == [-1, -1, -1, 1, 1, 1, -1]
+    sides = set()
+    for _ in range(20):
+        policy.reset(rng)
+        sides.add(drawn(0.0))
+    assert sides == {-1, 1}  # from nothing, every mode has its turn
+
+
 def test_a_mode_that_is_gone_holds_nobody():
     policy = LearnedPolicy(CONTRACT, TwoWells(), Steadiness(mode_margin=1000.0))
     assert decide(policy, [0.2, -30.0]) == [-1, 1]

@@ -27,8 +27,8 @@ class TwoWells(ImplicitModel):
     The second one is a term of the observation alone, which no answer may depend on.
     """
 
-    def __init__(self, samples=512, iterations=3):
-        method = DerivativeFree(sampler=DerivativeFreeConfig(samples, iterations))
+    def __init__(self, samples=512, iterations=3, pick='argmin'):
+        method = DerivativeFree(sampler=DerivativeFreeConfig(samples, iterations, pick=pick))
         super().__init__(method, Spaces.of_contract(CONTRACT), NetworkConfig(), SCALING)
 
     def losses(self, observation, action, generator):
