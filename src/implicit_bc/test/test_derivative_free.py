@@ -36,6 +36,45 @@ def test_two_wells_give_the_deeper_one_not_the_mean():
         assert torch.allclose(run(energy, seed=seed).best[0], wells[0], atol=0.05)
 
 
+UNIT = torch.tensor([-1.0, -1.0]), torch.tensor([1.0, 1.0])
+
+
+def from_the_minimum(ridge, minimum, **config):
+    """Distance of 64 answers from the minimum of a ridge along x = y."""
+    generator = torch.Generator().manual_seed(0)
+    found = minimize(ridge, *UNIT, 64, DerivativeFreeConfig(**config), generator)
+    return (found.best - minimum).norm(dim=1)
+
+
+def test_a_ridge_is_followed_to_its_lowest_point():
+    # A hundred times steeper across than along it.
+    def ridge(actions):
+        x, y = actions.unbind(-1)
+        return 2.5 * (x + y - 0.6).square() + 250 * (x - y).square()
+
+    lowest = torch.tensor([0.3, 0.3])
+    found, more = (from_the_minimum(ridge, lowest, samples=count) for count in (1024, 16384))
+    assert found.mean() < 0.03
+    assert found.max() < 0.1
+    assert more.mean() < 0.4 * found.mean()
+    assert from_the_minimum(ridge, lowest, iterations=10).mean() < 0.4 * found.mean()
+
+
+def test_of_a_narrow_ridge_the_search_finds_the_floor_and_with_more_effort_the_lowest_point():
+    # The whole way along it counts as much as 0.03 across it.
+    def ridge(actions):
+        x, y = actions.unbind(-1)
+        return (x - 0.3).square() + 50 * (x - y).abs()
+
+    lowest = torch.tensor([0.3, 0.3])
+    found, more = (from_the_minimum(ridge, lowest, samples=count) for count in (1024, 16384))
+    assert 0.1 < found.mean() < 0.3
+    assert more.mean() < 0.1
+    assert from_the_minimum(ridge, lowest, iterations=10).mean() < 0.12
+    answers = minimize(ridge, *UNIT, 64, DerivativeFreeConfig(), torch.Generator().manual_seed(0))
+    assert (answers.best[:, 0] - answers.best[:, 1]).abs().max() < 0.02
+
+
 def test_a_minimum_outside_is_found_on_the_border():
     found = run(lambda a: 20 * (a - torch.tensor([3.0, -5.0])).square().sum(-1))
     assert torch.allclose(found.best[0], torch.tensor([1.0, -2.0]), atol=0.02)
