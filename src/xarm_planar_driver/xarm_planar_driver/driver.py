@@ -56,14 +56,14 @@ class PlanarDriver:
         except PlanarArmError as error:
             raise ArmError(f'will not drive without limits: {error}') from None
         self._limits_file = config.safety_limits or SHIPPED
-        log.info(
-            'safety limits: %s, the tool at %g m/s at most', self._limits_file, limits.max_tcp_speed
-        )
         self._reports = StatusReports(config.robot_ip, config.report_port or VENDOR_PORT)
         self._arm = XarmArm(config.robot_ip, config.control_port, self._reports)
         self._arm.connect(config.connect_wait)
         if config.table_file == TWIN:
             _require_twin(self._arm)
+        log.info(
+            'safety limits: %s, the tool at %g m/s at most', self._limits_file, limits.max_tcp_speed
+        )
         self._reports.start()
         self._kinematics = Xarm6Kinematics(workspace, config.tool)
         self._gate = SafetyGate(limits, workspace)
