@@ -64,6 +64,7 @@ def read(table):
     ('words', 'first'),
     [
         (('particle', '--dims', '1'), 'langevin'),
+        (('particle', '--preset', 'autoregressive'), 'autoregressive'),
         (('pushing-states', '--task', 'multi', '--form', 'faithful'), 'derivative_free'),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else '',
@@ -130,6 +131,8 @@ def test_every_seed_of_the_functions_is_a_row(capsys):
 
 def test_coordinates_tell_how_many_times_better(capsys):
     result, folder = study(capsys, 'coordinates')
+    assert result['seeds'] == [0, 1, 2]
+    assert all(len(row['per_seed']) == 3 for row in result['rows'])
     assert list(result['error_ratio']) == ['10']
     assert (folder / 'coordinates.png').stat().st_size > 20_000
 

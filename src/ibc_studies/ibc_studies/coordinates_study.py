@@ -38,7 +38,8 @@ class CoordinateRow:
     """The same, of the others: extrapolation."""
     worst: float
     """Largest distance [px]."""
-    seeds: int
+    per_seed: tuple[float, ...]
+    """`error` of each seed."""
     seconds: float
     """Of training, per seed."""
 
@@ -127,6 +128,6 @@ def _row(policy: str, count: int, answers: Sequence[Found]) -> CoordinateRow:
         inside=float(squared[inside].mean()),
         outside=float(squared[~inside].mean()),
         worst=float(squared.max() ** 0.5),
-        seeds=len(answers),
+        per_seed=tuple(float(np.mean(a.distance**2)) for a in answers),
         seconds=round(float(np.mean([a.seconds for a in answers])), 1),
     )

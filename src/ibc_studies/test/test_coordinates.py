@@ -87,7 +87,8 @@ def test_study_compares_by_number_of_images_and_goes_on_where_it_stopped(tmp_pat
         ('derivative_free', 10), ('mean_squared_error', 10),
         ('derivative_free', 30), ('mean_squared_error', 30),
     ]  # fmt: skip
-    assert all(row.seeds == 2 and row.worst**2 >= row.error for row in rows)
+    assert all(len(row.per_seed) == 2 and row.worst**2 >= row.error for row in rows)
+    assert [row.error for row in rows] == pytest.approx([np.mean(row.per_seed) for row in rows])
     json.dumps([asdict(row) for row in rows])
     again = study_coordinates(small, [0, 1], tmp_path)
     assert [row.error for row in again.rows] == [row.error for row in rows]
@@ -99,7 +100,7 @@ def test_study_compares_by_number_of_images_and_goes_on_where_it_stopped(tmp_pat
 
 def test_the_ratio_says_how_far_the_best_other_one_is_above():
     def row(policy, images, error):
-        return CoordinateRow(policy, images, error, 0.0, 0.0, 0.0, 1, 0.0)
+        return CoordinateRow(policy, images, error, 0.0, 0.0, 0.0, (error,), 0.0)
 
     rows = [row('ours', 10, 0.5), row('a', 10, 8.0), row('b', 10, 6.0), row('ours', 30, 2.0)]
     rows.append(row('a', 30, 1.0))

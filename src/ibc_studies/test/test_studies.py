@@ -61,7 +61,9 @@ def test_presets_load(study, name):
 
 
 def test_unknown_presets_are_named():
-    with pytest.raises(IbcError, match="unknown preset 'huge'; known: paper, quick"):
+    with pytest.raises(
+        IbcError, match="unknown preset 'huge'; known: autoregressive, paper, quick"
+    ):
         load_preset('particle', 'huge')
 
 
