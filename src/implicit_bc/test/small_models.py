@@ -38,7 +38,7 @@ METHODS = [
     MixtureDensity(components=3, samples=1),
     MeanSquaredError(),
 ]
-STATES = Spaces((2, 3), 2), NetworkConfig(trunk=(16,), value=ValueConfig(16, 2))
+STATES = Spaces((2, 3), 2), NetworkConfig(trunk=(16,), value=ValueConfig(16, 2, dropout=0.1))
 """Shapes and network."""
 IMAGES = (
     Spaces((2, 12, 16, 3), 2),

@@ -106,13 +106,22 @@ def test_the_shares_of_processes_add_up(batch):
     close([sum(share['loss'] for share, _ in shares)], [losses['loss']])
 
 
-def test_dropout_draws_the_same_at_the_same_step(batch, threads):
-    threads(2)
-    model = make(MeanSquaredError(), dropout=0.5)
-    (_, first), (_, second) = taken(model, batch, 5), taken(model, batch, 5)
-    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
-    _, without = taken(make(MeanSquaredError()), batch, 5)
-    assert not torch.equal(first[0], without[0])
+@pytest.mark.parametrize('method', [MeanSquaredError(), DERIVATIVE_FREE], ids=lambda m: m.kind)
+def test_dropout_draws_the_same_at_the_same_step_whichever_thread_takes_a_part(
+    batch, threads, method
+):
+    model = make(method, dropout=0.5)
+    _, alone = taken(model, batch, 2)
+    threads(3)
+    torch.manual_seed(0)
+    state = torch.get_rng_state()
+    found = [taken(model, batch, 2)[1] for _ in range(5)]
+    assert torch.equal(torch.get_rng_state(), state)  # nothing comes from the shared source
+    for gradients in found:
+        close(gradients, alone)
+        assert all(torch.equal(a, b) for a, b in zip(gradients, found[0], strict=True))
+    _, without = taken(make(method), batch, 2)
+    assert not torch.equal(alone[0], without[0])
 
 
 def test_chains_in_threads_leave_the_training_mode_alone(batch, threads):
@@ -134,6 +143,15 @@ def test_every_row_belongs_to_one_part_of_one_process(batch, size, processes):
     rows = sorted(row for part in parts for row in range(part.start, part.stop))
     assert rows == list(range(batch))
     assert max(map(len, parts)) <= size
+
+
+def test_on_a_gpu_micro_batches_are_said_to_have_no_graph(caplog):
+    model = make().to('meta')  # no CPU either
+    Gradients(model, BATCH, micro_batches(BATCH, BATCH), SEED).close()
+    assert not caplog.records
+    Gradients(model, BATCH, micro_batches(BATCH, 5), SEED).close()
+    (record,) = caplog.records
+    assert 'no CUDA graph for a batch of 2 micro-batches' in record.getMessage()
 
 
 def make_on_images(method, width):

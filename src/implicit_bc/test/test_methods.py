@@ -13,6 +13,7 @@ from implicit_bc.methods import (
     MeanSquaredError,
     MixtureDensity,
 )
+from implicit_bc.networks.dropout import Dropout
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.samplers import AutoregressiveConfig, DerivativeFreeConfig, LangevinConfig
@@ -132,7 +133,7 @@ def test_dropout_rests_while_counter_examples_are_searched_for(method):
     model = method.model(Spaces((1, 1), 2), network, scaling).train()
     seen = set()
     for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
+        if isinstance(module, Dropout):
             module.register_forward_hook(lambda m, x, _: seen.add((x[0].shape[1], m.training)))
     model.losses(torch.zeros(3, 1, 1), torch.zeros(3, 2), torch.Generator().manual_seed(0))
     assert seen == {(7, False), (8, True)}  # searched for; contrasted with the demonstrated one

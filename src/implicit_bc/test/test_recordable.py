@@ -16,6 +16,7 @@ from torch.profiler import ProfilerActivity, profile
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from implicit_bc.networks.dropout import dropping_by
 from implicit_bc.samplers.samples import draw_columns
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -63,7 +64,8 @@ def decide_warm(model, observation, generator):
 
 def take_gradient(model, observation, generator):
     action = torch.zeros(2, 2, device=observation.device)
-    loss = model.train().losses(observation, action, generator)['loss']
+    with dropping_by(generator, model):
+        loss = model.train().losses(observation, action, generator)['loss']
     torch.autograd.grad(loss, list(model.parameters()), allow_unused=True, materialize_grads=True)
 
 

@@ -20,6 +20,7 @@ from pydantic import ConfigDict, Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from implicit_bc.networks.dropout import Dropout
 from implicit_bc.networks.spectral_norm import SpectralLinear, used_weight
 
 
@@ -66,7 +67,7 @@ class PlainLayers(nn.Module):
         self.layers = nn.ModuleList(
             dense_layer(width, width, config) for _ in range(config.depth - 1)
         )
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., width) -> (..., width); overwrites `x`."""
@@ -94,7 +95,7 @@ class ResidualLayers(nn.Module):
             nn.ModuleList(dense_layer(inputs, outputs, config) for inputs, outputs in sizes)
             for _ in range(config.depth // len(sizes))
         )
-        self.dropout = nn.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(..., width) -> (..., width)."""

@@ -5,12 +5,13 @@ weighted mean of those of its parts. A step over 512 x 257 candidates in one pie
 activation through main memory several times; in pieces that stay in the cache the same arithmetic
 takes about half the time, and the cores need not wait for each other after every operation.
 
-What the loss draws (counter-examples, noise) follows from the seed, the step and the number of the
-micro-batch alone, whoever takes it. So a batch that several processes share gives the gradient that
-one process would take.
+What the loss draws (counter-examples, noise, dropout) follows from the seed, the step and the
+number of the micro-batch alone, whoever takes it. So a batch that several processes share gives the
+gradient that one process would take.
 """
 
 import copy
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,10 +20,11 @@ from queue import SimpleQueue
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ibc_contract.errors import IbcError
 from implicit_bc.methods import Model
+from implicit_bc.networks.dropout import dropping_by
 from implicit_bc.precision import dense_layers
 from implicit_bc.training.graphed_gradient import GraphedGradient, graphed
 from implicit_bc.training.processes import ALONE, Processes
@@ -39,6 +41,8 @@ convolutions do not fit the cache, and more of them take memory without being fa
 GROUPS_PER_THREAD = 4
 """Sums that a batch is dealt into: a thread that is held up leaves the rest of them to others."""
 FLOAT_BYTES = 4
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -117,14 +121,18 @@ class Gradients:
         self._seed = seed
         device = model.low.device
         threads = torch.get_num_threads() if device.type == 'cpu' else 1
-        # Dropout draws from a generator that all threads would share, in no certain order.
-        self._drops = any(isinstance(m, nn.Dropout) and m.p > 0 for m in model.modules())
         # With fewer parts than threads, the threads are better used inside the operations.
-        threads = threads if len(parts) >= threads and not self._drops else 1
+        threads = threads if len(parts) >= threads else 1
         self._pool = ThreadPoolExecutor(threads, 'gradients') if threads > 1 else None
         self._groups = min(len(parts), GROUPS_PER_THREAD * threads) if threads > 1 else 1
         # Launching the kernels of a step one by one takes longer than many of them run.
-        self._may_record = device.type == 'cuda' and len(parts) == 1 and not self._drops
+        self._may_record = device.type == 'cuda' and len(parts) == 1
+        if device.type != 'cpu' and len(parts) > 1:
+            log.warning(
+                'no CUDA graph for a batch of %d micro-batches, every kernel is launched by '
+                'itself: where memory allows, leave out micro_batch',
+                len(parts),
+            )
         self._graph: GraphedGradient | None = None
         # Copies with a training mode of their own, which a chain of samples switches while it runs,
         # around the same tensors.
@@ -202,8 +210,6 @@ class Gradients:
         take = partial(self._take, model, len(part) / self._batch)
         if not self._may_record:
             generator = torch.Generator(action.device).manual_seed(seed)
-            if self._drops:
-                torch.manual_seed(seed)
             return take(observation, action, generator)
         if self._graph is None:
             self._graph = graphed(take, observation, action)
@@ -220,7 +226,7 @@ class Gradients:
         action: Tensor,
         generator: torch.Generator,
     ) -> Sum:
-        with dense_layers(model.precision, action.device):
+        with dropping_by(generator, model), dense_layers(model.precision, action.device):
             losses = model.losses(observation, action, generator)
             gradients = torch.autograd.grad(
                 weight * losses['loss'], self._parameters, allow_unused=True, materialize_grads=True
