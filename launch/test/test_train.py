@@ -202,7 +202,7 @@ def test_several_seeds_go_on_where_they_were_interrupted(bags, held_out, capsys,
     monkeypatch.setattr(TrainingRun, 'train', interrupt)
     words = ['bags', '--preset', 'tiny.yaml', '--run', 'many', '--seeds', '0', '1', '2']
     code, _, said = train(capsys, *words)
-    assert (code, said) == (130, 'stopped: ibc train --resume many\n')
+    assert (code, said) == (130, 'stopped; go on with: ibc train --resume many\n')
     monkeypatch.undo()
     monkeypatch.chdir(bags.parent)
     first = bags.parent / 'many' / 'seed-0' / 'bundle' / 'policy.yaml'

@@ -82,7 +82,7 @@ def run(arguments: argparse.Namespace) -> int:
                 _train_one(training, arguments, processes)
         except TrainingInterrupted as stopped:
             if processes.is_first:
-                sys.stderr.write(f'{stopped}: ibc train --resume {training.folder}\n')
+                sys.stderr.write(f'{stopped}; go on with: ibc train --resume {training.folder}\n')
             return 130
     return 0
 

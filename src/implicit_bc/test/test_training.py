@@ -157,7 +157,7 @@ def test_the_average_is_kept_and_resumed_bit_for_bit(points, tmp_path):
 def test_ctrl_c_saves_a_checkpoint_and_resuming_ends_the_same(points, tmp_path, one_line):
     config = dataclasses.replace(TINY, steps=3000, checkpoint_every=100_000, holdout=0.0)
     threading.Timer(0.6, os.kill, (os.getpid(), signal.SIGINT)).start()
-    with pytest.raises(TrainingInterrupted, match='resume the run') as error:
+    with pytest.raises(TrainingInterrupted, match='checkpoint saved in') as error:
         quietly(config, points, tmp_path)
     one_line(error.value)
     done = int(checkpoints(tmp_path)[-1].name)

@@ -69,6 +69,18 @@ class BrokenBatches(ArrayData):
         return observations * np.float32(np.nan), actions
 
 
+@dataclasses.dataclass(frozen=True)
+class BreaksAfter(ArrayData):
+    """Gives what overflows in the network after so many batches."""
+
+    sound: list[int] = dataclasses.field(default_factory=list)
+
+    def batch(self, rows):
+        observations, actions = super().batch(rows)
+        self.sound[0] -= 1
+        return observations * np.float32(1.0 if self.sound[0] >= 0 else 1e38), actions
+
+
 IMAGES = np.zeros((40, 24, 32, 3), np.uint8)
 
 
@@ -141,20 +153,36 @@ METHODS = [
 
 
 @pytest.mark.parametrize('method', METHODS, ids=lambda method: method.kind)
-def test_a_diverging_run_says_at_which_step_and_keeps_its_checkpoint(method, tmp_path, one_line):
+def test_a_diverging_run_says_at_which_step_and_keeps_what_a_step_was_taken_from(
+    method, tmp_path, one_line
+):
+    wild = {'method': method, 'learning_rate': LearningRate(1e20)}
     with pytest.raises(TrainingDiverged, match=r'step \d: .* is not finite') as error:
-        run(tmp_path, method=method, learning_rate=LearningRate(1e20))
+        run(tmp_path, **wild)
     step = int(one_line(error.value).split(':')[0].removeprefix('step '))
-    kept = checkpoints(tmp_path)[-1]
-    assert kept.name == f'{step:08d}'
-    assert str(kept) in str(error.value)
-    more = dataclasses.replace(CONFIG, method=method, steps=step, learning_rate=LearningRate(1e20))
-    weights = fit(more, DATA, tmp_path, resume=True, progress=False).model.state_dict()
+    good = [f'{number:08d}' for number in range(1, step)][-CONFIG.keep_checkpoints + 1 :]
+    assert [path.name for path in checkpoints(tmp_path)] == good
+    aside = tmp_path / 'checkpoints' / f'{step:08d}.diverged'
+    assert (aside / 'model.safetensors').is_file()
+    assert f'from {aside}, set aside, no step is finite' in str(error.value)
+    said = f'last good checkpoint is {checkpoints(tmp_path)[-1]}' if good else 'is no good'
+    assert said in str(error.value)
+    # It goes on from a good one, and comes to the same end.
+    config = dataclasses.replace(CONFIG, steps=step, **wild)
+    weights = fit(config, DATA, tmp_path, resume=True, progress=False).model.state_dict()
     assert all(tensor.isfinite().all() for tensor in weights.values())
+    with pytest.raises(TrainingDiverged, match=f'step {step}: .*set aside'):
+        fit(dataclasses.replace(config, steps=6), DATA, tmp_path, resume=True, progress=False)
+
+
+def test_a_checkpoint_that_steps_were_taken_from_is_not_set_aside(tmp_path):
+    with pytest.raises(TrainingDiverged, match=r'last good checkpoint is .*00000004$'):
+        run(tmp_path, BreaksAfter(STATES, ACTIONS, EPISODE, sound=[5]), checkpoint_every=2)
+    assert [path.name for path in checkpoints(tmp_path)] == ['00000002', '00000004']
 
 
 def test_without_a_checkpoint_it_says_so(tmp_path):
-    with pytest.raises(TrainingDiverged, match='there is no checkpoint yet'):
+    with pytest.raises(TrainingDiverged, match=r'there is no good checkpoint$'):
         run(tmp_path, learning_rate=LearningRate(1e20), checkpoint_every=1000)
 
 

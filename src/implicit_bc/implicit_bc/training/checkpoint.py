@@ -5,6 +5,8 @@ average.safetensors   moving average of the weights, if the run keeps one
 trainer.safetensors   Adam's moments
 state.json            step, seconds, configuration, dataset hash
 sha256sums.txt        of these files
+
+`<step>.diverged` is one from which the very first step was not finite.
 """
 
 import json
@@ -113,6 +115,22 @@ def checkpoints(run_dir: Path, last_step: int | None = None) -> list[Path]:
     """Complete checkpoints of a run, oldest first; of no later step than `last_step`, if given."""
     found = sorted(p for p in (run_dir / 'checkpoints').glob('*') if p.name.isdigit())
     return [p for p in found if last_step is None or int(p.name) <= last_step]
+
+
+def set_aside(run_dir: Path, step: int) -> Path | None:
+    """Rename the newest checkpoint if it is of `step`, whose first step was not finite.
+
+    It is then none to go on from. Older ones are: each has led to the next.
+
+    Returns:
+        What it is called now; None if the newest is of another step.
+    """
+    found = checkpoints(run_dir)
+    if not found or int(found[-1].name) != step:
+        return None
+    aside = found[-1].with_suffix('.diverged')
+    shutil.rmtree(aside, ignore_errors=True)
+    return found[-1].rename(aside)
 
 
 def restore_newest(

@@ -14,7 +14,12 @@ from implicit_bc.dataset import Dataset
 from implicit_bc.methods import Model
 from implicit_bc.threads import use_threads
 from implicit_bc.training.batches import batch_rows, batches
-from implicit_bc.training.checkpoint import TrainState, checkpoints, save_checkpoint
+from implicit_bc.training.checkpoint import (
+    TrainState,
+    checkpoints,
+    save_checkpoint,
+    set_aside,
+)
 from implicit_bc.training.config import TrainConfig
 from implicit_bc.training.data import TrainingData
 from implicit_bc.training.data_checks import require_usable
@@ -124,8 +129,8 @@ def fit(
 
     Raises:
         TrainingInterrupted: Ctrl-C, after a checkpoint.
-        TrainingDiverged: A loss or a gradient is not finite, at which step; the last good
-            checkpoint stays.
+        TrainingDiverged: A loss or a gradient is not finite, at which step; the last checkpoint
+            from which a step was finite stays, a newer one is set aside.
         IbcError: The run directory, data or configuration does not fit; out of memory.
     """
     require_usable(data)
@@ -152,7 +157,7 @@ def fit(
         run.save()
         if not finished:
             raise TrainingInterrupted(
-                f'stopped after {state.step} steps, checkpoint saved: resume the run in {run_dir}'
+                f'stopped after {state.step} steps, checkpoint saved in {run_dir}'
             )
         final = run.validate()
     return Trained(state.best(), state.step, state.seconds, final)
@@ -204,8 +209,11 @@ def _said_where(run: _Run) -> Iterator[None]:
         ):
             yield
     except TrainingDiverged as error:
-        saved = checkpoints(run.folder, run.state.step)
-        left = f'the last good checkpoint is {saved[-1]}' if saved else 'there is no checkpoint yet'
+        aside = set_aside(run.folder, run.state.step) if run.processes.is_first else None
+        good = checkpoints(run.folder, run.state.step)
+        left = f'the last good checkpoint is {good[-1]}' if good else 'there is no good checkpoint'
+        if aside is not None:
+            left += f'; from {aside}, set aside, no step is finite'
         raise TrainingDiverged(
             f'{error}: lower learning_rate.initial or check the data; {left}'
         ) from None
