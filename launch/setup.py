@@ -42,6 +42,7 @@ setup(
     entry_points={
         'console_scripts': [
             'ibc = ibc_bringup.main:main',
+            'bringup = ibc_bringup.bring_up_node:main',
             'trials = ibc_bringup.trials_node:main',
         ],
     },

@@ -104,7 +104,7 @@ class Cell:
         self._kinematics = Xarm6Kinematics()
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self.observer = Observer(ros.context)
-        for name in reversed(CELL):
+        for name in (*reversed(CELL), 'bringup'):
             self._start(name)
         assert self.until(lambda: self.observer.statuses.keys() >= set(CELL)), self.said()
         assert self.until(lambda: 'active' in self._phase()), self.said()
@@ -118,7 +118,7 @@ class Cell:
         common = {**self._ports, 'task': 'push_red'}
         shown = {'demonstrator': 'true', 'episodes': '100', 'root': str(self.bags)}
         tried = {'model': 'push_red_then_green', 'enabled': 'false', 'trials': '100'}
-        given = {'teleop_record': shown, 'run_policy': {**tried, 'teleop': 'true'}}
+        given = {'run_policy': {**tried, 'teleop': 'true'}, 'teleop_record': shown}
         for bag in self.episodes():
             given['replay_bag'] = {'bag': str(bag)}
         for name, values in given.items():

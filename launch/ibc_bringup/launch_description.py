@@ -3,7 +3,7 @@
 """A stack as a `LaunchDescription` for ROS's own launch."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +61,11 @@ def _nodes(context: LaunchContext, stack: Stack) -> list[Any]:
     values = stack.values({**_command_line(context, stack), **typed})
     calls = stack.calls(values)
     stack.check(values)
-    return [_node(call) for call in calls]
+    later: dict[str, list[Node]] = {}
+    for call in calls:
+        if call.follows:
+            later.setdefault(call.follows, []).append(_node(call))
+    return [_node(call, later.get(call.process.name, ())) for call in calls if not call.follows]
 
 
 def _command_line(context: LaunchContext, stack: Stack) -> dict[str, str]:
@@ -75,7 +79,7 @@ def _command_line(context: LaunchContext, stack: Stack) -> dict[str, str]:
     return {name: text for name, text in pairs.items() if not name.startswith('launch-prefix')}
 
 
-def _node(call: NodeCall) -> Node:
+def _node(call: NodeCall, followers: Sequence[Node] = ()) -> Node:
     process = call.process
     files = [str(call.config_file)] if call.config_file else []
     values = {
@@ -94,16 +98,20 @@ def _node(call: NodeCall) -> Node:
         emulate_tty=True,
         exec_name=process.name,  # in the log, instead of the prefix's
         prefix=PREFIX,
-        on_exit=end_of(call),
+        on_exit=end_of(call, followers),
     )
 
 
-def end_of(call: NodeCall) -> Callable[[ProcessExited, LaunchContext], Shutdown | None]:
-    """Make one node's end the end of the stack, as with `ibc up`."""
+def end_of(
+    call: NodeCall, followers: Sequence[Node] = ()
+) -> Callable[[ProcessExited, LaunchContext], Shutdown | list[Node] | None]:
+    """Make one node's end the end of the stack, or of their waiting, as with `ibc up`."""
 
-    def end(event: ProcessExited, context: LaunchContext) -> Shutdown | None:
+    def end(event: ProcessExited, context: LaunchContext) -> Shutdown | list[Node] | None:
         if context.is_shutdown:
             return None
+        if call.process.may_end and event.returncode == 0:
+            return list(followers)
         if event.returncode != 0:  # launch's exit code is 0 unless something raises
             advice = f': {call.if_killed}' if event.returncode < 0 and call.if_killed else ''
             raise IbcError(f'{call.process.name} ended with code {event.returncode}{advice}')

@@ -38,6 +38,10 @@ class Command:
     ends_group: bool = False
     if_killed: str = ''
     """What to do after it was killed by a signal."""
+    may_end: bool = False
+    """The others go on when it has ended with code 0."""
+    follows: str = ''
+    """Name of a process that may end: this one starts after it."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,11 @@ class _Child:
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
     reader: threading.Thread | None = None
 
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended as it may while the others go on."""
+        return self.command.may_end and self.process.poll() == 0
+
 
 class ProcessGroup:
     """Processes that start together; when the first one ends, the caller stops the others."""
@@ -98,8 +107,12 @@ class ProcessGroup:
         self._children: list[_Child] = []
 
     def start(self) -> None:
-        """Start every process, then begin to read what they write."""
-        for command in self._commands:
+        """Start every process that follows none."""
+        self._start([command for command in self._commands if not command.follows])
+
+    def _start(self, commands: Sequence[Command]) -> None:
+        """Start them, then begin to read what they write."""
+        for command in commands:
             process = subprocess.Popen(
                 list(command.argv),
                 env=self._environment,
@@ -113,12 +126,13 @@ class ProcessGroup:
             )
             self._children.append(_Child(command, process))
         for child in self._children:
-            child.reader = threading.Thread(target=self._read, args=(child,), daemon=True)
-            child.reader.start()
+            if child.reader is None:
+                child.reader = threading.Thread(target=self._read, args=(child,), daemon=True)
+                child.reader.start()
 
     def first_ended(self) -> Ended | None:
-        """Return the first process that ended, if one has; a failure goes before a planned end."""
-        ended = [c for c in self._children if c.process.poll() is not None]
+        """Return the first process whose end is that of all, if there is one; failures go first."""
+        ended = [c for c in self._children if c.process.poll() is not None and not c.is_done]
         if not ended:
             return None
         child = min(ended, key=lambda c: c.process.returncode == 0)
@@ -132,6 +146,7 @@ class ProcessGroup:
         """Wait for the first process to end, at most `timeout_s` [s]."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while (ended := self.first_ended()) is None:
+            self._start_followers()
             if deadline is not None and time.monotonic() > deadline:
                 return None
             time.sleep(0.1)
@@ -151,6 +166,11 @@ class ProcessGroup:
             child.process.wait()
             if child.reader is not None:
                 child.reader.join(timeout=1.0)
+
+    def _start_followers(self) -> None:
+        done = {child.command.name for child in self._children if child.is_done}
+        started = {child.command.name for child in self._children}
+        self._start([c for c in self._commands if c.follows in done and c.name not in started])
 
     def __enter__(self) -> Self:
         self.start()

@@ -1,6 +1,6 @@
 """The nodes that stacks are made of, each declared once with what it gets from the arguments."""
 
-from ibc_bringup.stack import From, Process
+from ibc_bringup.stack import From, Names, Process
 from ibc_bringup.stack_checks import (
     check_camera,
     check_model,
@@ -9,6 +9,7 @@ from ibc_bringup.stack_checks import (
     check_root,
     check_table,
 )
+from ibc_contract import topics
 from planar_arm.table import TWIN as TWIN_TABLE
 from planar_arm.tool import DEFAULT_TOOL
 
@@ -19,6 +20,19 @@ TWIN_TOOL_AND_TABLE = {
 }
 """Of the twin, whatever a site's driver.yaml says of the robot."""
 
+BRINGUP = Process(
+    name='bringup',
+    package='ibc_bringup',
+    module='ibc_bringup.bring_up_node',
+    executable='bringup',
+    config_types=('ibc_bringup.bring_up_node:BringUpConfig',),
+    parameters={
+        'nodes': Names(lambda process: process.name if process.managed else ''),
+        'pictures': Names(lambda process: process.pictures),
+    },
+    when={'autostart': True},
+    may_end=True,
+)
 TWIN = Process(
     name='xarm_twin',
     package='xarm_twin',
@@ -51,6 +65,7 @@ CAMERA = Process(
         'twin_delay': From('camera_delay'),
     },
     robot_parameters={'source': 'device', 'reference_image': From('camera_reference')},
+    pictures=topics.CAMERA_COMPRESSED,
     check=check_camera,
 )
 DRIVER = Process(
@@ -60,7 +75,8 @@ DRIVER = Process(
     executable='xarm_planar_driver',
     config_types=('xarm_planar_driver.config:DriverConfig',),
     config='driver',
-    parameters={'autostart': From('autostart')},
+    parameters={'autostart': False},
+    managed=True,
     sim_parameters={
         'robot_ip': '127.0.0.1',
         'control_port': From('control_port'),
@@ -109,6 +125,7 @@ DEMONSTRATOR = Process(
     when={'demonstrator': True},
     needs_sim=True,
     ends_stack=True,
+    follows=BRINGUP.name,
 )
 POLICY = Process(
     name='ibc_policy',
@@ -120,9 +137,10 @@ POLICY = Process(
     parameters={
         'model': From('model'),
         'enabled': From('enabled'),
-        'autostart': From('autostart'),
+        'autostart': False,
         'command_latency': From('command_latency'),
     },
+    managed=True,
     check=check_model,
 )
 TRIALS = Process(
@@ -144,6 +162,7 @@ TRIALS = Process(
     when={'trials': True},
     needs_sim=True,
     ends_stack=True,
+    follows=BRINGUP.name,
 )
 REPLAY = Process(
     name='replay_bag',
@@ -153,6 +172,7 @@ REPLAY = Process(
     config_types=('demo_recorder.replay_node:ReplayConfig',),
     parameters={'bag': From('bag'), 'report': From('report')},
     ends_stack=True,
+    follows=BRINGUP.name,
 )
 
 

@@ -18,7 +18,15 @@ class From:
     argument: str
 
 
-Parameters = Mapping[str, Value | From]
+@dataclass(frozen=True)
+class Names:
+    """Stands for those names of the processes that run, in their order, with blanks between."""
+
+    of: Callable[['Process'], str]
+    """Name of a process to list, or '' to leave it out."""
+
+
+Parameters = Mapping[str, Value | From | Names]
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,14 @@ class Process:
     needs_sim: bool = False
     ends_stack: bool = False
     """The stack is done when this process is, and takes its exit code."""
+    may_end: bool = False
+    """It ends with code 0 when its work is done, and the stack goes on."""
+    follows: str = ''
+    """Name of a process that may end: this one starts after it, if the stack has it."""
+    managed: bool = False
+    """A lifecycle node, which the bring-up configures and activates."""
+    pictures: str = ''
+    """Topic of a camera, whose first picture the bring-up waits for."""
     if_killed: str = ''
     """What a person does after it was killed; `{name}` stands for the parameter of that name."""
     check: Callable[[Values], None] | None = None
@@ -69,6 +85,8 @@ class NodeCall:
     namespace: str
     config_file: Path | None
     """The ROS parameter file with this deployment's values, if the process has one."""
+    follows: str = ''
+    """Name of the process in this stack that has to end well before it starts."""
 
     @property
     def if_killed(self) -> str:
@@ -124,11 +142,16 @@ class Stack:
         self._refuse_ignored(values, chosen)
         namespace = str(values.get('namespace', ''))
         files = config_files(str(values.get('config_dir', '')))
+        names = {process.name for process in chosen}
         return [
             NodeCall(
-                p, self._parameters(p, values), namespace, files[p.config] if p.config else None
+                process,
+                self._parameters(process, values, chosen),
+                namespace,
+                files[process.config] if process.config else None,
+                process.follows if process.follows in names else '',
             )
-            for p in chosen
+            for process in chosen
         ]
 
     def check(self, values: Values) -> None:
@@ -177,13 +200,19 @@ class Stack:
                     ]
         return []
 
-    def _parameters(self, process: Process, values: Values) -> dict[str, Value]:
+    def _parameters(
+        self, process: Process, values: Values, chosen: Sequence[Process]
+    ) -> dict[str, Value]:
         return {
-            name: self._fill(value, values)
+            name: self._fill(value, values, chosen)
             for name, value in process.parameters_in(bool(values.get('sim'))).items()
         }
 
-    def _fill(self, value: Value | From, values: Values) -> Value:
+    def _fill(
+        self, value: Value | From | Names, values: Values, chosen: Sequence[Process]
+    ) -> Value:
+        if isinstance(value, Names):
+            return ' '.join(filter(None, map(value.of, chosen)))
         if not isinstance(value, From):
             return value
         if value.argument in values:

@@ -18,6 +18,7 @@ from ibc_bringup.looked_up import (
     task_of_model,
 )
 from ibc_bringup.processes import (
+    BRINGUP,
     CAMERA,
     DEMONSTRATOR,
     DRIVER,
@@ -83,8 +84,8 @@ CAMERA_REFERENCE = Argument(
 )
 AUTOSTART = Argument(
     'autostart',
-    'driver and policy configure and activate by themselves; false: you or a lifecycle manager '
-    'tell them to, and until then the arm is not touched',
+    'driver and policy are configured, and activated once the camera shows a picture; false: you '
+    'or a lifecycle manager do so, and until then the arm is not touched',
     default=True,
     kind=bool,
 )
@@ -129,7 +130,15 @@ STACKS = {
                     kind=bool,
                 ),
             ),
-            (TWIN, CAMERA, DRIVER, RECORDER, only(MOUSE, demonstrator=False), DEMONSTRATOR),
+            (
+                TWIN,
+                CAMERA,
+                DRIVER,
+                BRINGUP,
+                RECORDER,
+                only(MOUSE, demonstrator=False),
+                DEMONSTRATOR,
+            ),
         ),
         Stack(
             'run_policy',
@@ -201,6 +210,7 @@ STACKS = {
                 CAMERA,
                 DRIVER,
                 POLICY,
+                BRINGUP,
                 TRIALS,
                 only(MOUSE, teleop=True),
                 only(RECORDER, record=True),
@@ -227,7 +237,7 @@ STACKS = {
                 ),
                 Argument('report', 'JSON file for the tracking error', default=''),
             ),
-            (TWIN, DRIVER, REPLAY),
+            (TWIN, DRIVER, BRINGUP, REPLAY),
         ),
     )
 }

@@ -51,6 +51,8 @@ def process_group(
             call.command(),
             call.process.ends_stack,
             call.if_killed,
+            call.process.may_end,
+            call.follows,
         )
         for call in calls
     ]

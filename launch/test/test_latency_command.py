@@ -17,7 +17,7 @@ from ibc_bringup.arguments import Argument
 from ibc_bringup.latency_file import FILE, PICTURE, load_latency
 from ibc_bringup.main import main
 from ibc_bringup.ports import free_twin_ports
-from ibc_bringup.processes import CAMERA, DRIVER, TWIN
+from ibc_bringup.processes import BRINGUP, CAMERA, DRIVER, TWIN
 from ibc_bringup.stack import Stack
 from ibc_bringup.stacks import CAMERA_DELAY, CAMERA_REFERENCE, COMMON, RENDERER, TASK
 from ibc_bringup.up import process_group, ros_environment
@@ -127,7 +127,7 @@ def test_known_delays_are_found_and_stored(ros, stand_in, tmp_path):
 def test_delays_put_into_the_twin_are_found(ros, tmp_path):
     """Twin, camera and driver as stacks run them; generous, for a busy machine makes them later."""
     arguments = (*COMMON, RENDERER, CAMERA_DELAY, CAMERA_REFERENCE, TASK, SEED)
-    stack = Stack('arm and camera', '', arguments, (TWIN, CAMERA, DRIVER))
+    stack = Stack('arm and camera', '', arguments, (TWIN, CAMERA, DRIVER, BRINGUP))
     given = {**free_twin_ports(), 'arm_delay': '0.1', 'camera_delay': '0.15', 'renderer': 'tiny'}
     lines = []
     group = process_group(

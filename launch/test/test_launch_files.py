@@ -58,8 +58,9 @@ def test_launch_starts_the_nodes_of_the_stack(monkeypatch):
     started = nodes(launch_stack('teleop_record'), demonstrator='true', task='push_red')
     names = {node._Node__node_name for node in started}
     stack = STACKS['teleop_record']
-    values = stack.values({'demonstrator': 'true', 'task': 'push_red'})
-    assert names == {call.process.name for call in stack.calls(values)}
+    calls = stack.calls(stack.values({'demonstrator': 'true', 'task': 'push_red'}))
+    assert names == {call.process.name for call in calls if not call.follows}
+    assert {call.process.name for call in calls if call.follows} == {'demonstrator'}
 
 
 def test_launch_refuses_what_the_stack_refuses():
@@ -107,6 +108,22 @@ def test_one_node_ends_the_others_and_a_failure_shows_in_the_exit_code(script, c
     begin = time.monotonic()
     assert service.run() == code
     assert time.monotonic() - begin < 30
+
+
+def test_who_follows_a_node_that_may_end_starts_when_it_has_ended_well(tmp_path):
+    from launch.actions import ExecuteProcess
+
+    (bringup,) = [p for p in STACKS['run_policy'].processes if p.may_end]
+    last = NodeCall(STACKS['run_policy'].processes[0], {}, '', None)
+    script = f'touch {tmp_path}/started'
+    follower = ExecuteProcess(cmd=['sh', '-c', script], on_exit=end_of(last))
+    call = NodeCall(bringup, {}, '', None)
+    first = ExecuteProcess(cmd=['sleep', '0.2'], on_exit=end_of(call, [follower]))
+    other = ExecuteProcess(cmd=['sleep', '60'])
+    service = launch.LaunchService(noninteractive=True)
+    service.include_launch_description(launch.LaunchDescription([first, other]))
+    assert service.run() == 0
+    assert (tmp_path / 'started').exists()
 
 
 NODE = """

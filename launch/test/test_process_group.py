@@ -60,6 +60,20 @@ def test_a_planned_end_gives_its_code():
     assert ended.group_code == 0
 
 
+def test_who_follows_a_process_starts_when_that_has_ended_well():
+    first = Command('first', [sys.executable, '-c', 'print("done")'], may_end=True)
+    job = Command('job', [sys.executable, '-c', 'pass'], ends_group=True, follows='first')
+    group, lines = make_group(command('steady', SLEEP), job, first)
+    with group:
+        assert group.wait(timeout_s=20).name == 'job'
+    assert ('first', 'done') in lines
+    failing = Command('first', [sys.executable, '-c', 'raise SystemExit(3)'], may_end=True)
+    group, _ = make_group(command('steady', SLEEP), job, failing)
+    with group:
+        ended = group.wait(timeout_s=20)
+    assert (ended.name, ended.group_code) == ('first', 3)
+
+
 def test_an_end_that_was_not_planned_is_a_failure_even_with_code_0():
     assert Ended('node', 0, planned=False, tail=()).group_code == 1
     assert Ended('node', 3, planned=False, tail=()).group_code == 3

@@ -13,6 +13,7 @@ import yaml
 from ibc_bringup.parameter_files import config_path
 from ibc_bringup.stack import From
 from ibc_bringup.stacks import STACKS, find_stack
+from ibc_contract import topics
 from ibc_contract.contract import load_contract
 from ibc_contract.episode_info import new_episode_info
 from ibc_contract.episode_writer import EpisodeWriter
@@ -29,7 +30,8 @@ pytestmark = pytest.mark.usefixtures('empty_folder')
 def test_the_twin_replaces_arm_and_camera():
     in_twin = calls('teleop_record')
     assert set(in_twin) == {
-        'xarm_twin', 'realsense_capture', 'xarm_planar_driver', 'demo_recorder', 'teleop_mouse',
+        'xarm_twin', 'realsense_capture', 'xarm_planar_driver', 'bringup', 'demo_recorder',
+        'teleop_mouse',
     }  # fmt: skip
     assert in_twin['xarm_planar_driver'].parameters['robot_ip'] == '127.0.0.1'
     assert in_twin['realsense_capture'].parameters['source'] == 'twin'
@@ -72,11 +74,24 @@ def test_on_the_robot_a_person_lets_the_policy_act(monkeypatch):
     assert enabled(**robot, enabled='true') is True
 
 
-@pytest.mark.parametrize('given', [{}, {'autostart': 'false'}])
-def test_driver_and_policy_can_be_left_to_a_lifecycle_manager(given):
-    found = calls('run_policy', model='mine', task='push_red', **given)
-    managed = [found[name].parameters['autostart'] for name in ('xarm_planar_driver', 'ibc_policy')]
-    assert managed == [not given, not given]
+def test_the_lifecycle_nodes_are_brought_up_in_order_before_anybody_uses_the_arm():
+    found = calls('run_policy', model='mine', task='push_red', trials='2')
+    assert found['bringup'].parameters == {
+        'nodes': 'xarm_planar_driver ibc_policy',
+        'pictures': topics.CAMERA_COMPRESSED,
+    }
+    assert found['trials'].follows == 'bringup'
+    for name in ('xarm_planar_driver', 'ibc_policy'):
+        assert found[name].parameters['autostart'] is False
+    replay = calls('replay_bag', task='push_red', bag='b', seed='0')
+    assert replay['bringup'].parameters == {'nodes': 'xarm_planar_driver', 'pictures': ''}
+
+
+def test_driver_and_policy_can_be_left_to_a_lifecycle_manager():
+    found = calls('run_policy', model='m', task='push_red', trials='2', autostart='false')
+    assert 'bringup' not in found
+    assert found['trials'].follows == ''
+    assert found['xarm_planar_driver'].parameters['autostart'] is False
 
 
 def record(root, seed):

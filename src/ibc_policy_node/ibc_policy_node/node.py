@@ -74,11 +74,12 @@ class PolicyNode(LifecycleNode):
             self._failure = error
             if not self._config.autostart:
                 self.get_logger().error(str(error))
+            self._diagnose()
             return TransitionCallbackReturn.FAILURE
         except Exception:  # rclpy would swallow the traceback
             self.get_logger().error(traceback.format_exc())
             return TransitionCallbackReturn.ERROR
-        self._bundle = bundle
+        self._bundle, self._failure = bundle, None
         self.get_logger().info(
             f'{bundle.path}: contract {bundle.contract.name}, '
             f'{1e3 * seconds:.1f} ms per decision on {self._config.device}'
@@ -246,6 +247,9 @@ class PolicyNode(LifecycleNode):
 
     def _diagnose(self) -> None:
         loop, bundle = self._loop, self._bundle
+        if self._failure is not None:
+            self._diagnostics.publish(DiagnosticStatus.ERROR, str(self._failure), {})
+            return
         if loop is None or bundle is None:
             self._diagnostics.publish(DiagnosticStatus.WARN, 'not active', {})
             return

@@ -93,6 +93,7 @@ class XarmPlanarDriverNode(LifecycleNode):
     @_logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Connect to the arm and publish what it measures, unless another driver does."""
+        self._failure = None
         if self._rival.is_heard():
             return self._refuse(ArmError(SECOND_DRIVER))
         try:
@@ -110,9 +111,10 @@ class XarmPlanarDriverNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Enable the arm, which then sets out for home.
 
-        An arm that refuses stays inactive. With autostart nobody could activate it later, so it is
-        active all the same, and stopped as by any later fault.
+        One that refuses, as while its emergency stop is pressed, is stopped as by any later fault:
+        only an active driver can be reset.
         """
+        self._failure = None
         driver = self._driver
         if driver is None:
             return TransitionCallbackReturn.FAILURE
@@ -123,9 +125,10 @@ class XarmPlanarDriverNode(LifecycleNode):
         else:
             try:
                 at_home = driver.enable(ENABLE_TIMEOUT)
+            except ArmFault:  # it is in the log
+                pass
             except ArmError as error:
-                if not (self._is_starting and isinstance(error, ArmFault)):
-                    return self._refuse(error)
+                return self._refuse(error)
             else:
                 at_home.add_done_callback(lambda f: self._log_outcome('enable', f.result()))
         self._is_active = True
@@ -182,6 +185,7 @@ class XarmPlanarDriverNode(LifecycleNode):
         self._failure = error
         if not self._is_starting:  # else it becomes the last words of the process
             self.get_logger().error(str(error))
+        self._diagnose()
         return TransitionCallbackReturn.FAILURE
 
     def _release(self) -> None:
@@ -276,6 +280,9 @@ class XarmPlanarDriverNode(LifecycleNode):
 
     def _diagnose(self) -> None:
         driver = self._driver
+        if self._failure is not None and not self._is_active:
+            self._diagnostics.publish(DiagnosticStatus.ERROR, str(self._failure), {})
+            return
         if driver is None:
             self._diagnostics.publish(DiagnosticStatus.WARN, 'not connected to an arm', {})
             return
