@@ -144,6 +144,20 @@ def test_link_frozen_for_good(benches):
     assert time.monotonic() - begin < 10.0
 
 
+def test_stop_while_the_link_is_frozen(bench):
+    fault = bench.inject('freeze', seconds=1.0)
+    bench.lead(0.2)
+    answer = bench.stage.call(topics.ARM_STOP)
+    assert not answer.success
+    assert answer.message == 'the controller does not answer: press the e-stop button'
+    assert bench.hears('arm/stop was called; the controller does not answer', Level.ERROR)
+    assert bench.hears('arm/stop was called; call arm/reset', Level.ERROR)
+    assert bench.controller.state.snapshot().state == State.STOPPED
+    assert stops(bench, fault)
+    assert bench.stage.call(topics.ARM_RESET).success
+    assert bench.goes_on()
+
+
 def test_arm_already_in_error_at_start(benches):
     bench = benches()
     fault = bench.inject('collision')

@@ -209,9 +209,17 @@ class XarmArm:
             raise self._error('set_servo_angle_j', code)
 
     def stop(self) -> None:
-        """Stop moving and ignore further points until `enable`."""
+        """Stop moving and ignore further points until `enable`.
+
+        Raises:
+            ArmError: It did not answer, or it answers that it may still move.
+        """
         code = self._connected().set_state(_STOP)
-        if code not in (0, *_REFUSED):
+        if code in _REFUSED:
+            state = self._require('get_state', *self._connected().get_state())
+            if state in _MOVABLE_STATES:
+                raise ArmFault(f'arm at {self.address} did not stop: it is in state {state}')
+        elif code != 0:
             raise self._error('set_state', code)
 
     def disconnect(self) -> None:

@@ -163,6 +163,7 @@ class PlanarDriver:
             ignored=dict(self._arbiter.ignored),
             limits=self._limits_file,
             max_tcp_speed=self._gate.limits.max_tcp_speed,
+            is_reached=self._motion.is_reached,
             priority=self._loop.priority_right,
             memory=self._loop.memory_right,
         )

@@ -11,6 +11,7 @@ from xarm_planar_driver.phases import Phase
 from xarm_planar_driver.real_time import NOT_ASKED, Right
 from xarm_planar_driver.servo_loop import LATENESS_EDGES, LoopStats
 from xarm_planar_driver.status_reports import StatusReport
+from xarm_planar_driver.stopping import UNREACHED
 
 RECENT = 5.0
 """How far back warnings of the machine's and the network's pace look [s]."""
@@ -61,6 +62,8 @@ class DriverStatus:
     """File of the safety limits in force."""
     max_tcp_speed: float = 0.0
     """Of these, the tool's [m/s]."""
+    is_reached: bool = True
+    """Whether the arm has taken the last stop that it was sent."""
     priority: Right = NOT_ASKED
     """SCHED_FIFO of the servo thread."""
     memory: Right = NOT_ASKED
@@ -73,6 +76,8 @@ class DriverStatus:
 
     def judge(self, now: float | None = None) -> tuple[Level, str]:
         """Return the level and one line for a person; `now` is `time.monotonic()` [s]."""
+        if self.phase is Phase.STOPPED and not self.is_reached:
+            return Level.ERROR, f'stopped: {self.reason}; {UNREACHED}'
         if self.phase is Phase.STOPPED:
             return Level.ERROR, f'stopped: {self.reason}; call arm/reset'
         if self.phase is Phase.IDLE:
@@ -103,6 +108,7 @@ class DriverStatus:
             'phase': self.activity,
             'fault': self.fault or '',
             'reason': self.reason,
+            'stop_pending': not self.is_reached,
             'safety_limits': self.limits,
             'max_tcp_speed': f'{self.max_tcp_speed:g}',
             'rate_hz': f'{stats.ticks / elapsed:.1f}',

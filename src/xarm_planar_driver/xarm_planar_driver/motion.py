@@ -22,10 +22,11 @@ from xarm_planar_driver.arbitration import Arbiter, Command
 from xarm_planar_driver.arm import XarmArm
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, fault_of
 from xarm_planar_driver.faults import Fault
-from xarm_planar_driver.phases import Answer, Outcome, Phase, Request
+from xarm_planar_driver.phases import Answer, Outcome, Phase, Request, Waiting
 from xarm_planar_driver.report_watch import ReportWatch
 from xarm_planar_driver.safeguards import Safeguards
 from xarm_planar_driver.status_reports import StatusReport
+from xarm_planar_driver.stopping import UNREACHED, Stop
 from xarm_planar_driver.way_home import WayHome
 
 log = logging.getLogger(__name__)
@@ -74,7 +75,8 @@ class ArmMotion:
         self._unanswered: Vector | None = None
         """Joint positions that were sent and may not have arrived."""
         self._going_home = False
-        self._waiting: list[Answer] = []
+        self._waiting = Waiting()
+        self._stop = Stop(arm)
         self._watch = ReportWatch()
         self.phase = Phase.IDLE
         self.reason = 'not enabled yet'
@@ -91,10 +93,13 @@ class ArmMotion:
         try:
             match request:
                 case Request.STOP:
-                    self.trip(Fault.STOP_CALLED, 'arm/stop was called')
-                    answer(Outcome(True, 'stopped; call arm/reset to go on'))
+                    taken = self.trip(Fault.STOP_CALLED, 'arm/stop was called')
+                    said = 'stopped; call arm/reset to go on' if taken else UNREACHED
+                    answer(Outcome(taken, said))
                 case Request.DISABLE:
                     answer(self._disable())
+                case _ if self._stop.is_pending and not self._stop.send():
+                    answer(Outcome(False, UNREACHED))
                 case Request.ENABLE:
                     self._enable(t, answer)
                 case Request.RESET:
@@ -102,7 +107,7 @@ class ArmMotion:
                 case Request.HOME:
                     self._home(t, answer)
         except ArmLost:
-            answer(Outcome(False, 'the arm is gone'))
+            answer(Outcome(False, UNREACHED))
             raise
         except (ArmError, PlanarArmError) as error:
             try:
@@ -137,6 +142,8 @@ class ArmMotion:
             ArmSilent: The reply did not come in time.
             ArmLost: The connection is gone.
         """
+        if self._stop.is_pending:
+            self._stop.send()
         if self.phase not in (Phase.HOMING, Phase.ACTIVE):
             return None
         try:
@@ -168,12 +175,20 @@ class ArmMotion:
         """The phase, for people; moving home in the plane counts as homing."""
         return Phase.HOMING if self._going_home else self.phase
 
-    def trip(self, fault: Fault, reason: str) -> None:
-        """Stop the arm and stay stopped until a reset."""
+    @property
+    def is_reached(self) -> bool:
+        """Whether the arm has taken the last stop that it was sent."""
+        return not self._stop.is_pending
+
+    def trip(self, fault: Fault, reason: str) -> bool:
+        """Stop the arm and stay stopped until a reset; return whether it has taken that.
+
+        If not, each tick sends it again.
+        """
         if self.phase is not Phase.STOPPED:
             log.error('arm stopped: %s; once it may move again, call arm/reset', reason)
         self.phase, self.fault, self.reason = Phase.STOPPED, fault, reason
-        self._halt()
+        return self._halt()
 
     def lose(self, fault: Fault, reason: str) -> None:
         """Be stopped, though the arm may be out of reach; then it holds what it was sent last."""
@@ -196,25 +211,27 @@ class ArmMotion:
         """Leave the arm stopped; errors no longer matter."""
         self.phase, self.reason = Phase.IDLE, 'shut down'
         try:
-            self._halt()
-        except ArmLost as error:
-            log.warning('could not stop the arm: %s', error)
-
-    def _halt(self) -> None:
-        self._fail_waiting()
-        try:
-            self._arm.stop()
+            taken = self._halt()
         except ArmLost:
-            raise
-        except ArmError as error:  # without further points the arm holds anyway
-            log.error('arm did not take the stop: %s', error)
+            taken = False
+        if not taken:
+            log.error('the arm may not have stopped: %s', UNREACHED)
+
+    def _halt(self) -> bool:
+        self._going_home = False
+        self._waiting.tell(Outcome(False, f'{self.phase}: {self.reason}'))
+        return self._stop.send()
 
     def _disable(self) -> Outcome:
         if self.phase is Phase.STOPPED:
+            if self._stop.is_pending:
+                return Outcome(False, UNREACHED)
             return Outcome(True, f'already stopped: {self.reason}')
         self.phase, self.reason = Phase.IDLE, 'disabled'
-        self._halt()
-        return Outcome(True, 'disabled')
+        if self._halt():
+            return Outcome(True, 'disabled')
+        self.trip(Fault.NO_ANSWER, 'the arm did not answer while it was being disabled')
+        return Outcome(False, UNREACHED)
 
     def _enable(self, t: float, answer: Answer) -> None:
         if self.phase is Phase.STOPPED:
@@ -240,7 +257,7 @@ class ArmMotion:
             remedy = 'arm/reset' if self.phase is Phase.STOPPED else 'arm/enable'
             answer(Outcome(False, f'{self.phase}: {self.reason}; call {remedy} first'))
             return
-        self._waiting.append(answer)
+        self._waiting.add(answer)
         if self.phase is Phase.ACTIVE:
             self._go_home(t)
 
@@ -263,7 +280,7 @@ class ArmMotion:
             )
             self.phase = Phase.HOMING
         self.fault, self.reason = None, ''
-        self._waiting.append(answer)
+        self._waiting.add(answer)
 
     def _safeguards_at(self, q: Vector) -> Safeguards:
         fence = fence_around(self._kinematics, self._workspace, q)
@@ -292,12 +309,4 @@ class ArmMotion:
 
     def _arrive(self, message: str) -> None:
         self._going_home = False
-        waiting, self._waiting = self._waiting, []
-        for answer in waiting:
-            answer(Outcome(True, message))
-
-    def _fail_waiting(self) -> None:
-        self._going_home = False
-        waiting, self._waiting = self._waiting, []
-        for answer in waiting:
-            answer(Outcome(False, f'{self.phase}: {self.reason}'))
+        self._waiting.tell(Outcome(True, message))

@@ -140,11 +140,13 @@ class XarmPlanarDriverNode(LifecycleNode):
         """Hold; stay active when the arm does not take it in time."""
         if self._driver is not None:
             try:
-                self._driver.request(Request.DISABLE).result(DISABLE_TIMEOUT)
+                outcome = self._driver.request(Request.DISABLE).result(DISABLE_TIMEOUT)
             except TimeoutError:
                 return self._refuse(
                     ArmError(f'no stop within {DISABLE_TIMEOUT:.0f} s: use the e-stop')
                 )
+            if not outcome.success:
+                return self._refuse(ArmError(outcome.message))
         self._is_active = False
         return super().on_deactivate(state)
 

@@ -33,3 +33,20 @@ class Outcome:
 
 
 Answer = Callable[[Outcome], None]
+
+
+class Waiting:
+    """Who wants to hear when the arm has arrived, or that it will not."""
+
+    def __init__(self) -> None:
+        self._answers: list[Answer] = []
+
+    def add(self, answer: Answer) -> None:
+        """Let `answer` hear how it ends."""
+        self._answers.append(answer)
+
+    def tell(self, outcome: Outcome) -> None:
+        """Tell all of them."""
+        answers, self._answers = self._answers, []
+        for answer in answers:
+            answer(outcome)
