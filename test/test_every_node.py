@@ -71,6 +71,17 @@ class Observer(Node):
         self.create_subscription(String, topics.RECORDER_STATE, self._on_recorder, latched())
         self.create_subscription(Vector3Stamped, topics.TELEOP_DELTA, self._on_delta, newest(50))
         self._deltas = self.create_publisher(Vector3Stamped, topics.TELEOP_DELTA, newest(10))
+        # There before the nodes are: a server that answers knows its client.
+        self.asking = {
+            service: self.create_client(kind, service)
+            for service, kind in (
+                (topics.POLICY_ENABLE, SetBool),
+                (topics.RECORDER_START, Trigger),
+                (topics.RECORDER_STOP, Trigger),
+                *((f'{name}/list_parameters', ListParameters) for name in (*GUESTS, *CELL)),
+                *((f'{name}/describe_parameters', DescribeParameters) for name in (*GUESTS, *CELL)),
+            )
+        }
         self.create_timer(0.05, self._lead)
         self.create_timer(1.0, self._turn)
 
@@ -147,11 +158,10 @@ class Cell:
     def until(self, predicate: Callable[[], bool], timeout: float = PATIENCE_S) -> bool:
         return self._ros.spin_until(predicate, self.observer, timeout=timeout)
 
-    def call(self, kind, service: str, **fields):
-        client = self.observer.create_client(kind, service)
+    def call(self, service: str, **fields):
+        client = self.observer.asking[service]
         assert self.until(client.service_is_ready), service
-        self.until(lambda: False, timeout=0.3)  # until the server knows the client
-        future = client.call_async(kind.Request(**fields))
+        future = client.call_async(client.srv_type.Request(**fields))
         assert self.until(future.done), service
         return future.result()
 
@@ -172,7 +182,7 @@ class Cell:
             case 'replay_bag':
                 self._moves()
             case 'ibc_policy':
-                assert self.call(SetBool, topics.POLICY_ENABLE, data=True).success
+                assert self.call(topics.POLICY_ENABLE, data=True).success
                 assert self.until(self.policy_acts), self.said()
             case 'demo_recorder':
                 self._open_episode()
@@ -210,7 +220,7 @@ class Cell:
 
     def _open_episode(self) -> None:
         if not self.observer.recorder.startswith('recording'):
-            assert self.call(Trigger, topics.RECORDER_START).success
+            assert self.call(topics.RECORDER_START).success
 
     def _record(self) -> None:
         """Have an episode to replay."""
@@ -218,7 +228,7 @@ class Cell:
         self.observer.leading = True
         self.until(lambda: False, timeout=1.5)
         self.observer.leading = False
-        assert self.call(Trigger, topics.RECORDER_STOP).success
+        assert self.call(topics.RECORDER_STOP).success
 
     def end(self, name: str) -> tuple[int | None, float]:
         """Send the signal; return the exit code and how long it took [s]."""
@@ -246,7 +256,7 @@ class Cell:
         begin = here = self.tool()
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
-            self.until(lambda: False, timeout=0.3)
+            self.until(lambda: False, timeout=0.15)
             before, here = here, self.tool()
             if np.linalg.norm(here - before) < 1e-4:
                 return float(np.linalg.norm(here - begin))
@@ -324,10 +334,10 @@ def test_a_node_says_what_it_is_and_ends_on_a_signal_while_the_arm_is_held(cell,
 
 
 def every_parameter_is_described(cell: Cell, name: str) -> None:
-    names = set(cell.call(ListParameters, f'{name}/list_parameters').result.names)
+    names = set(cell.call(f'{name}/list_parameters').result.names)
     names -= topics.PARAMETERS_OF_EVERY_NODE
     assert names
-    described = cell.call(DescribeParameters, f'{name}/describe_parameters', names=sorted(names))
+    described = cell.call(f'{name}/describe_parameters', names=sorted(names))
     for descriptor in described.descriptors:
         assert descriptor.description, descriptor.name
         if descriptor.type == ParameterType.PARAMETER_INTEGER:

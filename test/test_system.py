@@ -1,56 +1,92 @@
-"""Everything together: record through ROS, train a few steps, run what was trained through ROS."""
+"""Everything together, as small as it gets: `ibc loop`, what it recorded, and what it trained."""
 
 import json
 import signal
 import subprocess
-import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+import imageio_ffmpeg
 import pytest
+import yaml
 from geometry_msgs.msg import Vector3Stamped
 from mcap.reader import make_reader
 from rclpy.node import Node
 
+from ibc_bringup.loop import PLAN, RESULTS
+from ibc_bringup.loop_report import ORDER, RIVALS
 from ibc_bringup.ports import free_twin_ports
+from ibc_bringup.ros_trials import VIDEO
+from ibc_command import IBC, TIMEOUT_S, ibc
 from ibc_contract import topics
 from ibc_contract.contract import load_contract
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
-from xarm_twin.generate import generate_episodes
-from xarm_twin.recipe import Recipe
 
-IBC = [sys.executable, '-m', 'ibc_bringup.main']
-TIMEOUT_S = 240
-TINY = [
-    'steps=5', 'batch_size=8', 'method.negatives=8', 'holdout=0',
-    'network.image.widths=[4,4,4,4]', 'network.value.width=8', 'method.sampler.samples=16',
-]  # fmt: skip
+TINY = {
+    'steps': 5, 'batch_size': 8, 'holdout': 0, 'log_every': 1,
+    'network': {'image': {'widths': [4, 4, 4, 4]}, 'value': {'width': 8}},
+    'method': {'negatives': 8, 'sampler': {'samples': 16}},
+}  # fmt: skip
 DECISIONS = 10
 
 pytestmark = pytest.mark.system
 
 
-def ibc(*words: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*IBC, *words], env=env, capture_output=True, text=True, timeout=TIMEOUT_S
-    )
+@dataclass
+class Loop:
+    """What `ibc loop --json` has left behind and said."""
+
+    folder: Path
+    told: dict
+    said: str
+
+    def episode(self, source: str) -> Path:
+        """The first episode that came this way: `ros`, or `twin` for one that was generated."""
+        found = find_episodes(self.folder / 'bags')
+        return next(path for path in found if EpisodeReader(path).info.source == source)
 
 
-def stack(name: str, **values: str) -> list[str]:
-    return ['up', name, *(f'{key}:={value}' for key, value in (values | free_twin_ports()).items())]
+@pytest.fixture(scope='module')
+def loop(tmp_path_factory, make_ros) -> Iterator[Loop]:
+    root = tmp_path_factory.mktemp('loop')
+    preset, folder = root / 'tiny.yaml', root / 'loop'
+    preset.write_text(yaml.safe_dump(TINY))
+    counts = ('--recorded', '1', '--generated', '1', '--evaluated', '1', '--run-seconds', '15')
+    words = ('loop', '--preset', str(preset), '--folder', str(folder), *counts, '--json')
+    done = ibc(make_ros().env, *words)
+    return Loop(folder, json.loads(done.stdout), done.stderr)
 
 
-def record(root: Path, env: dict[str, str]) -> None:
-    done = ibc(*stack('teleop_record', demonstrator='true', episodes='1', root=str(root)), env=env)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (episode,) = find_episodes(root)
-    reader = EpisodeReader(episode)
-    assert reader.info.outcome == 'success', done.stdout + done.stderr
-    assert reader.info.source == 'ros'
-    assert reader.info.contract_hash == load_contract().hash
-    assert set(reader.counts) >= set(topics.EPISODE_TOPICS) - {topics.POLICY_DELTA}
-    assert reader.counts[topics.TELEOP_DELTA] > 10
-    verified = ibc('bags', 'verify', str(root))
-    assert verified.returncode == 0, verified.stdout
+def test_the_whole_way_is_told_and_shown(loop):
+    told, results = loop.told, loop.told['results']
+    assert told['plan'] == json.loads((loop.folder / PLAN).read_text())
+    assert not told['better_than_baselines']  # one episode shows nothing, even where it succeeds
+    assert 'warning: the trained policy is no' in loop.said
+    assert results == json.loads((loop.folder / RESULTS).read_text())
+    assert set(results) == set(ORDER)
+    assert {name: results[name]['episodes'] for name in ORDER if name != 'run'} == {
+        'record': 1, 'generate': 1, 'verify': 2, 'train': 2, 'trained': 1,
+        **dict.fromkeys(RIVALS, 1),
+    }  # fmt: skip
+    assert results['train']['steps'] == 5
+    assert min(results['train']['data_steps'].values()) > 10
+    assert results['demonstrator']['success_rate'] == 1.0
+    assert results['nothing']['success_rate'] == 0.0
+    page = Path(told['report']).read_text()
+    for cell in ('recorded through ROS 2', 'random moves, evaluated', 'data:video/mp4;base64,'):
+        assert cell in page
+    assert page.count('<svg') == 2
+    frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(loop.folder / VIDEO))
+    assert frames > 10
+    assert seconds > 1.0
+    assert 'episode 1/1: success' in loop.said
+
+
+def test_what_is_done_is_not_done_again(loop, ros):
+    again = ibc(ros.env, 'loop', '--resume', str(loop.folder))
+    assert 'recorded through ROS 2' in again.stdout
+    assert again.stderr.count('done before') == len(ORDER)
 
 
 def form(episode: Path) -> dict[str, tuple]:
@@ -76,32 +112,24 @@ def form(episode: Path) -> dict[str, tuple]:
     }
 
 
-def compare_with_twin(recorded: Path, root: Path) -> None:
-    """What is generated must not differ in form from what is recorded through ROS."""
-    (episode,) = find_episodes(recorded)
-    (generated,) = generate_episodes(Recipe('push_red', root), 1)
-    assert form(generated) == form(episode)
-    ros, twin = EpisodeReader(episode).info, EpisodeReader(generated).info
-    assert (twin.contract_name, twin.contract_hash) == (ros.contract_name, ros.contract_hash)
-    assert (ros.source, twin.source) == ('ros', 'twin')
+def test_what_is_recorded_is_whole_and_has_the_form_of_what_is_generated(loop):
+    recorded, generated = loop.episode('ros'), loop.episode('twin')
+    reader, twin = EpisodeReader(recorded), EpisodeReader(generated).info
+    assert reader.info.outcome == 'success', loop.said
+    assert reader.info.contract_hash == load_contract().hash == twin.contract_hash
+    assert reader.info.contract_name == twin.contract_name
+    assert set(reader.counts) >= set(topics.EPISODE_TOPICS) - {topics.POLICY_DELTA}
+    assert reader.counts[topics.TELEOP_DELTA] > 10
+    assert form(generated) == form(recorded)
 
 
-def train(root: Path, run: Path) -> Path:
-    changes = [word for field in TINY for word in ('--set', field)]
-    done = ibc('train', str(root), '--run', str(run), *changes, '--json')
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert result['steps'] == 5
-    assert result['episodes'] == 1
-    return Path(result['bundle'])
-
-
-def run_policy(bundle: Path, ros) -> None:
+def test_what_was_trained_decides_in_a_stack_until_ctrl_c(loop, ros):
     probe = Node('probe', context=ros.context)
     moves: list[Vector3Stamped] = []
     probe.create_subscription(Vector3Stamped, topics.POLICY_DELTA, moves.append, 10)
+    given = {**free_twin_ports(), 'model': str(loop.folder / loop.told['plan']['task'] / 'bundle')}
     process = subprocess.Popen(
-        [*IBC, *stack('run_policy', model=str(bundle))],
+        [*IBC, 'up', 'run_policy', *(f'{name}:={value}' for name, value in given.items())],
         env=ros.env,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -121,10 +149,3 @@ def run_policy(bundle: Path, ros) -> None:
     limit = load_contract().max_delta_m
     assert all(max(abs(m.vector.x), abs(m.vector.y)) <= limit + 1e-9 for m in moves)
     assert all(m.header.frame_id == topics.LINK_BASE and m.vector.z == 0.0 for m in moves)
-
-
-def test_record_train_run(tmp_path, ros):
-    record(tmp_path / 'bags', ros.env)
-    compare_with_twin(tmp_path / 'bags', tmp_path / 'generated')
-    bundle = train(tmp_path / 'bags', tmp_path / 'run')
-    run_policy(bundle, ros)

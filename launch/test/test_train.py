@@ -37,6 +37,8 @@ STEP_NS = 200_000_000
 def bags(tmp_path, monkeypatch):
     """Work in an empty folder with two episodes in `bags` and a preset `tiny.yaml`."""
     monkeypatch.chdir(tmp_path)
+    # Two episodes of twelve steps are read before a process for them has begun.
+    monkeypatch.setattr('os.cpu_count', lambda: 1)
     (tmp_path / 'tiny.yaml').write_text(TINY)
     for speed in (0.01, 0.02):
         record(tmp_path / 'bags', speed)

@@ -117,7 +117,7 @@ class Bench:
         """Whether the tool follows again."""
         begin = time.monotonic()
         while time.monotonic() < begin + PATIENCE_S:
-            self.lead(0.5)
+            self.lead(0.25)
             if self.stage.in_phase('active') and self.travel(begin)[0] > 0.01:
                 return True
         return False

@@ -25,7 +25,7 @@ from implicit_bc.training.trainer import fit
 
 IMPLICIT = {
     'derivative_free': DerivativeFree(negatives=64, sampler=DerivativeFreeConfig(samples=256)),
-    'autoregressive': Autoregressive(negatives=64, sampler=AutoregressiveConfig(samples=256)),
+    'autoregressive': Autoregressive(negatives=32, sampler=AutoregressiveConfig(samples=256)),
     'langevin': Langevin(
         negatives=16,
         sampler=LangevinConfig(samples=64, iterations=25, max_step=0.25),
@@ -34,11 +34,11 @@ IMPLICIT = {
 }
 
 
-def train(method, data, run_dir, steps=400):
+def train(method, data, run_dir, steps=250):
     config = TrainConfig(
         method=method,
         steps=steps,
-        batch_size=64,
+        batch_size=32,
         learning_rate=LearningRate(3e-3, final_fraction=0.02),
         network=NetworkConfig(value=ValueConfig(width=64, depth=3)),
         normalization=NormalizationConfig(action='min_max'),
@@ -85,7 +85,7 @@ def test_of_two_answers_one_is_given(kind, tmp_path):
 @pytest.mark.parametrize('kind', IMPLICIT)
 def test_the_landscape_is_lowest_where_the_decision_is(kind, tmp_path):
     line = data(lambda x, _: np.hstack((x, -x)))
-    model = train(IMPLICIT[kind], line, tmp_path, steps=200)
+    model = train(IMPLICIT[kind], line, tmp_path, steps=150)
     assert isinstance(model, ImplicitModel)
     axis = torch.linspace(-1, 1, 41)
     grid = torch.cartesian_prod(axis, axis)
@@ -96,8 +96,10 @@ def test_the_landscape_is_lowest_where_the_decision_is(kind, tmp_path):
 
 def test_the_gradient_penalty_is_reported_and_bounds_the_slope(tmp_path):
     line = data(lambda x, _: x)
-    free = train(Langevin(negatives=16, gradient_penalty=None), line, tmp_path / 'free', 150)
-    bound = train(Langevin(negatives=16), line, tmp_path / 'bound', 150)
+    chains = LangevinConfig(samples=64, iterations=25)
+    plain = Langevin(negatives=16, sampler=chains, gradient_penalty=None)
+    free = train(plain, line, tmp_path / 'free', 150)
+    bound = train(Langevin(negatives=16, sampler=chains), line, tmp_path / 'bound', 150)
     observation, action = torch.zeros(1, 1, 1), torch.linspace(-1, 1, 101)[None, :, None]
 
     def steepest(model):

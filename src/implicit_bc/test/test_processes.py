@@ -1,5 +1,7 @@
-"""Two processes under torchrun train what one process trains."""
+"""Two processes as torchrun starts them train what one process trains."""
 
+import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -63,18 +65,36 @@ print('threads of gloo left:', sum('gloo' in name for name in threads))
 """
 
 
+def as_torchrun_sets(rank, port):
+    """The environment of one of two processes on this machine."""
+    return {
+        'RANK': str(rank),
+        'LOCAL_RANK': str(rank),
+        'WORLD_SIZE': '2',
+        'MASTER_ADDR': '127.0.0.1',
+        'MASTER_PORT': str(port),
+    }
+
+
 def test_two_processes_resumed_end_with_the_weights_of_one(tmp_path):
     script = tmp_path / 'script.py'
     script.write_text(SCRIPT)
-    torchrun = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node=2']
-    ended = subprocess.run(
-        [*torchrun, str(script), str(Path(__file__).parent), str(tmp_path / 'two')],
-        capture_output=True,
-        text=True,
-        timeout=240,
-    )
-    assert ended.returncode == 0, ended.stderr
-    assert sorted(ended.stdout.split('\n'))[-4:] == [
+    command = [sys.executable, str(script), str(Path(__file__).parent), str(tmp_path / 'two')]
+    with socket.create_server(('127.0.0.1', 0)) as free:
+        port = free.getsockname()[1]
+    both = [
+        subprocess.Popen(
+            command,
+            env={**os.environ, **as_torchrun_sets(rank, port)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    said = [process.communicate(timeout=240) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert sorted(line for out, _ in said for line in out.splitlines()) == [
         'rank 0 of 2',
         'rank 1 of 2',
         'threads of gloo left: 0',

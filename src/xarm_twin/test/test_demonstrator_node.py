@@ -2,12 +2,8 @@
 
 import dataclasses
 import re
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,7 +22,6 @@ from ibc_contract.messages import pose_array_cdr, pose_stamped_cdr, vector_xy
 from ibc_contract.ros import latched, newest
 from planar_arm.interpolation import SetpointRamp
 from planar_arm.xarm6 import HOME_XY
-from waiting import PATIENCE_S
 from xarm_twin import demonstrator_node
 from xarm_twin.demonstrator_node import DemonstratorNode
 from xarm_twin.demonstrators import PERIOD, make_demonstrator
@@ -274,55 +269,3 @@ def test_absent_nodes_are_named(ros: Any, capfd: pytest.CaptureFixture[str]) -> 
     finally:
         node.close()
         node.destroy_node()
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that were free a moment ago, all below Linux's ephemeral range."""
-    found: list[int] = []
-    rng = np.random.default_rng()
-    while len(found) < count:
-        start = int(rng.integers(10000, 30000))
-        try:
-            for port in range(start, start + 4):
-                socket.create_server(('127.0.0.1', port)).close()
-        except OSError:
-            continue
-        found.append(start)
-    return found
-
-
-@pytest.mark.system
-def test_a_demonstration_through_twin_and_driver(ros: Any, tmp_path: Path) -> None:
-    """Three processes: the demonstrator solves the task with the real driver and SDK between."""
-    control, base, scene, fault = free_ports(4)
-    ports = {'control_port': control, 'report_port_base': base}
-    running: list[subprocess.Popen[bytes]] = []
-
-    def start(module: str, **parameters: object) -> subprocess.Popen[bytes]:
-        pairs = [p for name, value in parameters.items() for p in ('-p', f'{name}:={value}')]
-        log = (tmp_path / f'{module}.log').open('wb')
-        process = subprocess.Popen(
-            [sys.executable, '-m', module, '--ros-args', *pairs],
-            env=ros.env,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        running.append(process)
-        return process
-
-    try:
-        start('xarm_twin.node', scene_port=scene, fault_port=fault, **ports)
-        with socket.socket() as probe:
-            deadline = time.monotonic() + 30.0
-            while probe.connect_ex(('127.0.0.1', control)) and time.monotonic() < deadline:
-                time.sleep(0.1)
-        start('xarm_planar_driver.node', robot_ip='127.0.0.1', table_file='twin', **ports)
-        demonstrator = start('xarm_twin.demonstrator_node', record='false', seed=1)
-        code = demonstrator.wait(timeout=120.0)
-    finally:
-        for process in reversed(running):
-            process.terminate()
-            process.wait(PATIENCE_S)
-    logs = {path.name: path.read_text(errors='replace') for path in tmp_path.glob('*.log')}
-    assert code == 0, logs
-    assert 'episode 1/1: success' in logs['xarm_twin.demonstrator_node.log'], logs

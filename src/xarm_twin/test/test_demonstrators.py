@@ -48,8 +48,12 @@ def play(cell, seed, demonstrator, layout=None):
     return len(moves) * PERIOD, task.is_success(state.objects), np.array(moves), np.array(setpoints)
 
 
-@pytest.mark.parametrize('name', TASK_NAMES)
-@pytest.mark.parametrize('seed', [0, 1])
+# Eight blocks to sort show in one layout what two layouts show elsewhere.
+LAYOUTS = [(name, seed) for name in TASK_NAMES for seed in (0, 1)]
+LAYOUTS.remove(('sort_blue_from_yellow', 1))
+
+
+@pytest.mark.parametrize(('name', 'seed'), LAYOUTS)
 def test_demonstrators_do_their_task_at_human_pace(cells, name, seed):
     cell = cells[name]
     demonstrator = make_demonstrator(name, np.random.default_rng(seed))
@@ -67,8 +71,15 @@ def test_noise_and_detours_do_not_spoil_the_task(cells, name):
     assert play(cells[name], 5, demonstrator)[1]
 
 
-@pytest.mark.parametrize('across', [-0.032, -0.023, 0.023, 0.032])
-@pytest.mark.parametrize('turned_deg', [0.0, 20.0, 45.0, 70.0])
+@pytest.mark.parametrize(
+    ('across', 'turned_deg'),
+    [
+        *((-0.032, turned_deg) for turned_deg in (0.0, 45.0)),
+        *((-0.023, turned_deg) for turned_deg in (20.0, 70.0)),
+        *((0.023, turned_deg) for turned_deg in (0.0, 45.0)),
+        *((0.032, turned_deg) for turned_deg in (20.0, 70.0)),
+    ],
+)
 def test_a_block_that_caught_on_the_wall_of_the_tray_is_freed(cells, across, turned_deg):
     tray = Planar(0.54, 0.02, 0.1)
     before = TRAY.mouth - BLOCK_SIZE / 2 - 0.001
@@ -78,7 +89,7 @@ def test_a_block_that_caught_on_the_wall_of_the_tray_is_freed(cells, across, tur
     assert play(cells['push_red'], 0, demonstrator, [block, tray])[1]
 
 
-@pytest.mark.parametrize('turned_deg', [-44.0, -20.0, 20.0, 44.0])
+@pytest.mark.parametrize('turned_deg', [-44.0, 20.0])
 def test_a_block_that_wedged_in_the_mouth_of_the_slot_is_turned_back(cells, turned_deg):
     slot = Planar(0.50, 0.0, 0.2)
     x, y = slot.point((ENTRY_X + 0.010, 0.0))
@@ -87,17 +98,16 @@ def test_a_block_that_wedged_in_the_mouth_of_the_slot_is_turned_back(cells, turn
     assert play(cells['insert_blue'], 0, demonstrator, [block, slot])[1]
 
 
-@pytest.mark.parametrize('seed', [0, 1])
-def test_an_insertion_does_not_need_eyes_better_than_the_cameras(cells, seed):
+def test_an_insertion_does_not_need_eyes_better_than_the_cameras(cells):
     """1 mm and 2 degrees of error at every look, against 4 mm per pixel."""
-    rng = np.random.default_rng(seed)
-    demonstrator = make_demonstrator('insert_blue', np.random.default_rng(seed))
+    rng = np.random.default_rng(0)
+    demonstrator = make_demonstrator('insert_blue', np.random.default_rng(0))
 
     class Blurred:
         def act(self, setpoint_xy, objects):
             return demonstrator.act(setpoint_xy, blurred(objects, rng))
 
-    assert play(cells['insert_blue'], seed, Blurred())[1]
+    assert play(cells['insert_blue'], 0, Blurred())[1]
 
 
 def blurred(objects, rng):

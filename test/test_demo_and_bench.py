@@ -1,23 +1,18 @@
-"""The README's two commands, as small as they get: `ibc loop` and `ibc demo`."""
+"""The README's `ibc demo`, and `ibc bench driver`, with a model that was never trained."""
 
 import json
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import imageio_ffmpeg
 import pytest
 import torch
-import yaml
 
-from ibc_bringup.loop import PLAN, RESULTS
-from ibc_bringup.loop_report import ORDER, RIVALS
-from ibc_bringup.ros_trials import VIDEO
 from ibc_bringup.trials import read_trials
+from ibc_command import IBC, TIMEOUT_S, headless, ibc
 from ibc_contract.contract import load_contract
-from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from implicit_bc.bundle import save_bundle
 from implicit_bc.methods import DerivativeFree
 from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
@@ -28,67 +23,13 @@ from implicit_bc.samplers.derivative_free import DerivativeFreeConfig
 from implicit_bc.scaling import Scaling
 from implicit_bc.spaces import Spaces
 
-IBC = [sys.executable, '-m', 'ibc_bringup.main']
-TIMEOUT_S = 400
-TINY = {
-    'steps': 5, 'batch_size': 8, 'holdout': 0, 'log_every': 1,
-    'network': {'image': {'widths': [4, 4, 4, 4]}, 'value': {'width': 8}},
-    'method': {'negatives': 8, 'sampler': {'samples': 16}},
-}  # fmt: skip
-
 pytestmark = pytest.mark.system
-
-
-def headless(env: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name != 'DISPLAY'}
-
-
-def ibc(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*IBC, *words], env=headless(env), capture_output=True, text=True, timeout=TIMEOUT_S
-    )
-    assert done.returncode == 0, done.stderr
-    return done
 
 
 def assert_film(path: Path) -> None:
     frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(path))
     assert frames > 10
     assert seconds > 1.0
-
-
-def test_loop(tmp_path, ros):
-    preset, folder = tmp_path / 'tiny.yaml', tmp_path / 'loop'
-    preset.write_text(yaml.safe_dump(TINY))
-    counts = ('--recorded', '1', '--generated', '2', '--evaluated', '1', '--run-seconds', '15')
-    words = ('loop', '--preset', str(preset), '--folder', str(folder), *counts, '--json')
-    done = ibc(ros.env, *words)
-    told = json.loads(done.stdout)
-    assert told['plan'] == json.loads((folder / PLAN).read_text())
-    assert not told['better_than_baselines']  # one episode shows nothing, even where it succeeds
-    assert 'warning: the trained policy is no' in done.stderr
-    assert told['results'] == json.loads((folder / RESULTS).read_text())
-    results = told['results']
-    assert set(results) == set(ORDER)
-    assert {name: results[name]['episodes'] for name in ORDER if name != 'run'} == {
-        'record': 1, 'generate': 2, 'verify': 3, 'train': 3, 'trained': 1,
-        **dict.fromkeys(RIVALS, 1),
-    }  # fmt: skip
-    assert results['train']['steps'] == 5
-    assert min(results['train']['data_steps'].values()) > 10
-    assert results['demonstrator']['success_rate'] == 1.0
-    assert results['nothing']['success_rate'] == 0.0
-    sources = [EpisodeReader(path).info.source for path in find_episodes(folder / 'bags')]
-    assert sorted(sources) == ['ros', 'twin', 'twin']
-    page = Path(told['report']).read_text()
-    for cell in ('recorded through ROS 2', 'random moves, evaluated', 'data:video/mp4;base64,'):
-        assert cell in page
-    assert page.count('<svg') == 2
-    assert_film(folder / VIDEO)
-    assert 'episode 1/1: success' in done.stderr
-    again = ibc(ros.env, 'loop', '--resume', str(folder))
-    assert 'recorded through ROS 2' in again.stdout
-    assert again.stderr.count('done before') == len(ORDER)
 
 
 def make_bundle(folder: Path) -> Path:
