@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,12 @@ import pytest
 import yaml
 
 from ibc_bringup.system_needs import LIBRARIES
+from ibc_contract.config_fields import config_fields
+from xarm_planar_driver.config import DriverConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCKER = ROOT / 'docker'
+GUIDES = [ROOT / 'README.md', DOCKER / 'README.md', *sorted(ROOT.glob('docs/*.md'))]
 SETUP_FILES = [*ROOT.glob('src/*/setup.py'), ROOT / 'launch' / 'setup.py']
 
 
@@ -102,6 +106,52 @@ def test_services_parse_their_commands(services):
     stack = find_stack(services['robot']['command'][3].removesuffix('.launch.py'))
     given = {word.partition(':=')[0] for word in services['robot']['command'][4:]}
     assert given <= {argument.name for argument in stack.arguments}
+
+
+def test_presets_and_groups_that_services_name_exist(services):
+    from implicit_bc.training.config import load_config
+
+    command = services['train']['command']
+    assert load_config(command[command.index('--preset') + 1], {})
+    rules = (DOCKER / '99-realsense.rules').read_text()
+    assert [group for group in services['robot']['group_add'] if group not in rules] == []
+
+
+def test_every_priority_that_the_driver_may_ask_for_is_granted(services):
+    fields = {field.name: field for field in config_fields(DriverConfig)}
+    highest = fields['realtime_priority'].high
+    assert services['robot']['ulimits'] == {'rtprio': highest, 'memlock': -1}
+    limits = (DOCKER / 'limits-realtime.conf').read_text().splitlines()
+    granted = [line.split() for line in limits if line and not line.startswith('#')]
+    assert granted == [
+        ['@realtime', '-', 'rtprio', f'{highest:g}'],
+        ['@realtime', '-', 'memlock', 'unlimited'],
+    ]
+
+
+def test_udev_rules_are_well_formed():
+    """Matches first, then what is assigned: udev leaves out a line that it cannot parse."""
+    keys = 'ACTION|SUBSYSTEM|ENV|ATTR|TEST|MODE|GROUP'
+    token = re.compile(rf'^({keys})(\{{[^}}]+\}})?(==|!=|=)"[^"]+"$')
+    rules = (DOCKER / '99-realsense.rules').read_text().splitlines()
+    lines = [line for line in rules if line and not line.startswith('#')]
+    assert lines
+    for line in lines:
+        tokens = [token.match(word) for word in line.split(', ')]
+        assert all(tokens), line
+        operators = [found[3] for found in tokens if found is not None]
+        assert '=' in operators, line
+        assert operators == sorted(operators, key=lambda operator: operator == '='), line
+
+
+@pytest.mark.parametrize('guide', GUIDES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_guides_name_the_services_as_they_are(guide, services):
+    for line in guide.read_text().replace('\\\n', ' ').splitlines():
+        for _, rest in re.findall(r'docker compose -f docker/compose\.yaml (build|run) (.*)', line):
+            words = shlex.split(rest, comments=True)
+            while words[0].startswith('-'):
+                words = words[2:] if words[0] == '--name' else words[1:]
+            assert words[0] in (*services, 'SERVICE'), line
 
 
 def test_the_entrypoint_is_a_valid_script():

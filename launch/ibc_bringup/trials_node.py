@@ -308,7 +308,7 @@ def _horizon_s(task: Task) -> float:
 
 def main(args: list[str] | None = None) -> None:
     """Run the node."""
-    sys.exit(run(TrialsNode, args))
+    sys.exit(run(TrialsNode, args, (TrialsConfig,)))
 
 
 if __name__ == '__main__':

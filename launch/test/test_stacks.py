@@ -26,6 +26,12 @@ from xarm_twin.tasks import DEMONSTRATION_SEED, RECORDING_SEED
 
 pytestmark = pytest.mark.usefixtures('empty_folder')
 
+every_process = pytest.mark.parametrize(
+    'process',
+    {p.name: p for s in STACKS.values() for p in s.processes}.values(),
+    ids=lambda p: p.name,
+)
+
 
 def test_the_twin_replaces_arm_and_camera():
     in_twin = calls('teleop_record')
@@ -221,11 +227,7 @@ def test_every_module_and_parameter_file_exists():
                 assert config_path(f'{process.config}.yaml').is_file()
 
 
-@pytest.mark.parametrize(
-    'process',
-    {p.name: p for s in STACKS.values() for p in s.processes}.values(),
-    ids=lambda p: p.name,
-)
+@every_process
 def test_nodes_know_the_parameters_that_they_get(process):
     """ROS ignores a parameter that no node declares, so a wrong name would go unnoticed."""
     known = fields_of(process).keys()
@@ -234,6 +236,16 @@ def test_nodes_know_the_parameters_that_they_get(process):
         text = config_path(f'{process.config}.yaml').read_text()
         given |= set(yaml.safe_load(text)['/**']['ros__parameters'])
     assert given <= known
+
+
+@every_process
+def test_help_of_a_node_lists_its_parameters_and_starts_nothing(process, capsys):
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(process.module).main(['--help'])
+    assert ended.value.code == 0
+    lines = capsys.readouterr().out.splitlines()
+    listed = [line.split()[0] for line in lines if line.startswith('  ')]
+    assert listed == list(fields_of(process))
 
 
 @pytest.mark.parametrize('stack', STACKS.values(), ids=lambda stack: stack.name)

@@ -29,7 +29,8 @@ def add_parser(subparsers: Any) -> None:
         '--seconds',
         type=float,
         default=130.0,
-        help='time for trials (130); the last one is stopped when it is over',
+        metavar='S',
+        help='time for trials [s] (130); the last one is stopped when it is over',
     )
     parser.add_argument('--folder', type=Path, help='where the report goes (runs/demo-...)')
     parser.add_argument('--json', action='store_true', help='print one JSON object at the end')

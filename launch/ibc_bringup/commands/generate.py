@@ -61,9 +61,9 @@ def _add_lead_in(parser: argparse.ArgumentParser) -> None:
         '--lead-in',
         type=number(0, 600),
         default=0.0,
-        metavar='SECONDS',
-        help='let a very unsteady hand play for up to so long before about half of the episodes '
-        'begin, so that the demonstration shows how to mend what went wrong (%(default)g)',
+        metavar='S',
+        help='let a very unsteady hand play for up to so long [s] before about half of the '
+        'episodes begin, so that the demonstration shows how to mend what went wrong (%(default)g)',
     )
     parser.add_argument(
         '--lead-in-model',

@@ -104,7 +104,7 @@ def _add_fault(actions: Any) -> None:
         '--seconds',
         type=number(0.001, 86400),
         metavar='S',
-        help='how long it lasts (until `mend`), of what lasts',
+        help='how long it lasts [s], of what lasts (until `mend`)',
     )
     _add_fault_port(parser, 'fault port of the twin (%(default)s)')
     parser.add_argument('--json', action='store_true', help='print the state after it as JSON')

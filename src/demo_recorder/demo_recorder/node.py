@@ -183,7 +183,7 @@ def _read_calibration(file: str) -> str:
 
 def main(args: list[str] | None = None) -> None:
     """Run the recorder until a signal; an open episode is saved."""
-    sys.exit(run(DemoRecorderNode, args))
+    sys.exit(run(DemoRecorderNode, args, (RecorderConfig, EpisodeFacts)))
 
 
 if __name__ == '__main__':

@@ -189,7 +189,7 @@ def _write_report(path: Path, report: dict[str, Any]) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Replay one bag and exit."""
-    sys.exit(run(ReplayNode, args))
+    sys.exit(run(ReplayNode, args, (ReplayConfig,)))
 
 
 if __name__ == '__main__':

@@ -2,12 +2,10 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
-import annotated_types
 import pydantic
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from pydantic.fields import FieldInfo
 from rcl_interfaces.msg import (
     FloatingPointRange,
     IntegerRange,
@@ -20,6 +18,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 
 from ibc_contract import topics
+from ibc_contract.config_fields import ConfigField, config_fields
 from ibc_contract.errors import IbcError
 
 ConfigT = TypeVar('ConfigT')
@@ -58,16 +57,12 @@ def declare_config(node: Node, config_type: type[ConfigT], *, read_only: bool = 
     Raises:
         IbcError: A value is missing or out of range; the message names parameter and remedy.
     """
-    hints = get_type_hints(config_type, include_extras=True)
-    for field in dataclasses.fields(config_type):  # type: ignore[arg-type]
-        plain, info = _split_annotation(hints[field.name])
-        default = field.default if field.default is not dataclasses.MISSING else None
-        if isinstance(default, FieldInfo):
-            info, default = default, default.default
-        descriptor = _descriptor(plain, info)
+    for field in config_fields(config_type):
+        default = None if field.is_required else field.default
+        descriptor = _descriptor(field)
         descriptor.read_only = read_only
         # Without a default there is no type yet; `rate:=25` is an integer but means 25.0.
-        descriptor.dynamic_typing = default is None or plain is float
+        descriptor.dynamic_typing = default is None or field.kind is float
         try:
             node.declare_parameter(field.name, default, descriptor)
         except ParameterException as error:
@@ -134,28 +129,16 @@ def _refusal(node: Node, name: str, reason: str) -> IbcError:
     )
 
 
-def _split_annotation(hint: Any) -> tuple[Any, FieldInfo | None]:
-    if get_origin(hint) is Annotated:
-        plain, *extras = get_args(hint)
-        return plain, next((e for e in extras if isinstance(e, FieldInfo)), None)
-    return hint, None
-
-
-def _descriptor(plain: Any, info: FieldInfo | None) -> ParameterDescriptor:
-    descriptor = ParameterDescriptor()
-    if info is None:
+def _descriptor(field: ConfigField) -> ParameterDescriptor:
+    descriptor = ParameterDescriptor(description=field.description)
+    if field.low is None or field.high is None:
         return descriptor
-    descriptor.description = info.description or ''
-    low = next((m.ge for m in info.metadata if isinstance(m, annotated_types.Ge)), None)
-    high = next((m.le for m in info.metadata if isinstance(m, annotated_types.Le)), None)
-    if low is None or high is None:
-        return descriptor
-    if plain is float:
-        descriptor.floating_point_range = [
-            FloatingPointRange(from_value=float(low), to_value=float(high))  # type: ignore[arg-type]
-        ]
-    elif plain is int:
-        descriptor.integer_range = [IntegerRange(from_value=low, to_value=high, step=1)]
+    if field.kind is float:
+        span = FloatingPointRange(from_value=float(field.low), to_value=float(field.high))
+        descriptor.floating_point_range = [span]
+    elif field.kind is int:
+        span = IntegerRange(from_value=int(field.low), to_value=int(field.high), step=1)
+        descriptor.integer_range = [span]
     return descriptor
 
 

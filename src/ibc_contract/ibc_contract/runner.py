@@ -10,9 +10,11 @@ import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
 
 from ibc_contract.ending_signals import heeded_signals
 from ibc_contract.errors import IbcError
+from ibc_contract.node_help import node_help, unknown_word
 from ibc_contract.ros import refuse_unknown_parameters
 
 
@@ -60,7 +62,11 @@ def _spin(node: Node, interrupts: _Interrupts) -> int:
     return getattr(node, 'exit_code', None) or 0
 
 
-def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int:
+def run(
+    make_node: Callable[[], Node],
+    args: Sequence[str] | None = None,
+    config_types: Sequence[type] = (),
+) -> int:
     """Spin `make_node()` until an ending signal or its `exit_code`; return the exit code.
 
     The node declares its parameters when it is made; others that somebody sets are refused. It has
@@ -68,8 +74,17 @@ def run(make_node: Callable[[], Node], args: Sequence[str] | None = None) -> int
     messages. It may have an `exit_code`, None while it wants to go on.
 
     rclpy's own signal handlers would invalidate the context before a last message could be sent, so
-    they are not installed. An IbcError becomes one line on stderr and exit code 1.
+    they are not installed. An IbcError becomes one line on stderr and exit code 1. `--help` tells
+    the parameters that `config_types` declare; ROS itself would start the node all the same, as
+    with any other word before `--ros-args`.
     """
+    words = remove_ros_args(sys.argv if args is None else ['', *args])[1:]
+    if {'--help', '-h'} & set(words):
+        sys.stdout.write(node_help(config_types))
+        return 0
+    if words:
+        sys.stderr.write(f'error: {unknown_word(words[0])}\n')
+        return 2
     interrupts = _Interrupts()
     rclpy.init(
         args=list(args) if args is not None else None,

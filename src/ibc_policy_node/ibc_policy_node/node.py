@@ -271,7 +271,7 @@ class PolicyNode(LifecycleNode):
 
 def main(args: list[str] | None = None) -> None:
     """Run the node as a process."""
-    sys.exit(run(PolicyNode, args))
+    sys.exit(run(PolicyNode, args, (PolicyConfig,)))
 
 
 if __name__ == '__main__':

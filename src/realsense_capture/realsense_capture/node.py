@@ -191,7 +191,7 @@ def main(args: list[str] | None = None) -> None:
     """Run the camera node."""
     # For what the sources say, such as which renderer was chosen and why.
     logging.basicConfig(level=logging.INFO, format='[%(levelname)s] [%(name)s]: %(message)s')
-    sys.exit(run(CameraNode, args))
+    sys.exit(run(CameraNode, args, (CaptureConfig,)))
 
 
 if __name__ == '__main__':

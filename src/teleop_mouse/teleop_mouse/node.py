@@ -301,7 +301,7 @@ class TeleopMouse(Node):
 
 def main(args: list[str] | None = None) -> None:
     """Run the teleoperation window."""
-    sys.exit(run(TeleopMouse, args))
+    sys.exit(run(TeleopMouse, args, (TeleopConfig,)))
 
 
 if __name__ == '__main__':

@@ -309,7 +309,7 @@ def _settle_garbage() -> None:
 def main(args: list[str] | None = None) -> None:
     """Run the driver until a signal, or until the arm is gone."""
     logging.basicConfig(level=logging.INFO, format='[%(levelname)s] [%(name)s]: %(message)s')
-    sys.exit(run(XarmPlanarDriverNode, args))
+    sys.exit(run(XarmPlanarDriverNode, args, (DriverConfig,)))
 
 
 if __name__ == '__main__':

@@ -290,7 +290,7 @@ class DemonstratorNode(Node):
 
 def main(args: list[str] | None = None) -> None:
     """Show the episodes and exit."""
-    sys.exit(run(DemonstratorNode, args))
+    sys.exit(run(DemonstratorNode, args, (DemonstratorConfig,)))
 
 
 if __name__ == '__main__':

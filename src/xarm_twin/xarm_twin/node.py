@@ -173,7 +173,7 @@ class XarmTwinNode(Node):
 def main(args: list[str] | None = None) -> None:
     """Run the twin until a signal."""
     logging.basicConfig(level=logging.INFO, format='[%(levelname)s] [%(name)s]: %(message)s')
-    sys.exit(run(XarmTwinNode, args))
+    sys.exit(run(XarmTwinNode, args, (TwinConfig,)))
 
 
 if __name__ == '__main__':

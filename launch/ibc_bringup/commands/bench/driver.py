@@ -23,7 +23,7 @@ def add_parser(benchmarks: Any) -> None:
         type=number(1, 3600),
         default=60.0,
         metavar='S',
-        help='time measured, from the first command on (60)',
+        help='time measured, from the first command on [s] (60)',
     )
     parser.add_argument('--model', help='name or folder (the one with the best success rate)')
     parser.add_argument('--folder', type=Path, help='where the log goes (runs/bench-driver-...)')
