@@ -25,6 +25,8 @@ TOOL_PLANE_TOLERANCE = 1e-3
 """How far from the tool plane the tool may be when the servo starts [m]."""
 TOOL_DOWN_TOLERANCE = 0.005
 """How far from straight down the tool may point when the servo starts [rad]."""
+SETTLING_SHARE = 0.2
+"""Of the joints' speed limit, what brings a tool that started beside its plane onto it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,9 +59,15 @@ class PlanarServo:
         self._is_started = False
         self._setpoint = np.zeros(2)
         self._q = np.zeros(xarm6.JOINTS)
+        self._beside = np.zeros(xarm6.JOINTS)
+        """From the joints that put the tool onto its plane to `_q` [rad]: where it started."""
+        self._has_moved = False
 
     def start(self, q_measured: npt.ArrayLike) -> None:
-        """Begin to hold where the measured joint positions (6,) [rad] put the tool.
+        """Begin to hold the measured joint positions (6,) [rad].
+
+        Within the tolerances the tool may be beside its plane: it stays there until the setpoint
+        moves, and settles onto the plane on the way.
 
         Raises:
             PlanarArmError: The tool is not on its plane, not pointing down, or outside the
@@ -82,6 +90,8 @@ class PlanarServo:
             )
         self._setpoint = self._workspace.project(pose.position[:2])
         self._q = q
+        self._beside = q - self._kinematics.planar(self._setpoint, q)
+        self._has_moved = False
         self._motion.start(self._setpoint)
         self._is_started = True
 
@@ -139,15 +149,33 @@ class PlanarServo:
         if not self._is_started:
             raise PlanarArmError('the servo was not started from a measured joint position')
         point = self._motion.propose(t, dt, np.asarray(tool, dtype=float))
-        q = self._kinematics.planar(point, self._q)
-        share = self._gate.joint_share(self._q, q, dt)
-        if share < 1.0:
-            point = self._setpoint + share * (point - self._setpoint)
-            q = self._kinematics.planar(point, self._q)
+        self._has_moved |= math.dist(point, self._setpoint) > SAME_POINT
+        if self._has_moved:
+            point, q = self._toward(point, dt)
+        else:
+            point, q = self._setpoint, self._q
         self._gate.check_joints(self._q, q, dt)
         self._motion.confirm(point, t, dt)
         self._setpoint, self._q = point, q
         return ServoStep(point, q)
+
+    def _toward(self, point: Vector, dt: float) -> tuple[Vector, Vector]:
+        """Return the point (2,) [m] that is reached on the way to `point`, and its joints (6,)."""
+        beside = self._settled(dt)
+        q = self._kinematics.planar(point, self._q) + beside
+        share = self._gate.joint_share(self._q, q, dt)
+        if share < 1.0:
+            point = self._setpoint + share * (point - self._setpoint)
+            beside = self._beside + share * (beside - self._beside)
+            q = self._kinematics.planar(point, self._q) + beside
+        self._beside = beside
+        return point, q
+
+    def _settled(self, dt: float) -> Vector:
+        """Return what is left of `_beside` after `dt` [s] of motion."""
+        largest = float(np.abs(self._beside).max())
+        step = SETTLING_SHARE * self._gate.limits.max_joint_speed * dt
+        return np.zeros(xarm6.JOINTS) if largest <= step else self._beside * (1 - step / largest)
 
 
 def _motion(interpolation: Interpolation, gate: SafetyGate) -> SetpointMotion:

@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -7,7 +8,7 @@ from planar_arm import xarm6
 from planar_arm.errors import PlanarArmError
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import SafetyGate, load_safety_limits
-from planar_arm.servo import PlanarServo
+from planar_arm.servo import TOOL_PLANE_TOLERANCE, PlanarServo
 from planar_arm.setpoint_motion import Interpolation
 from planar_arm.workspace import DEFAULT_WORKSPACE
 
@@ -46,6 +47,38 @@ def test_holds_still_without_commands(servo):
     _, steps = run(servo, 0.0, 50)
     assert all(math.dist(step.setpoint_xy, HOME) < 1e-6 for step in steps)
     np.testing.assert_allclose(steps[-1].q_command, xarm6.HOME_Q, atol=1e-6)
+
+
+TENTH = dataclasses.replace(LIMITS, max_tcp_speed=0.025, max_joint_speed=0.15)
+
+
+@pytest.mark.parametrize('limits', [LIMITS, TENTH], ids=['usual', 'tenth'])
+@pytest.mark.parametrize('interpolation', Interpolation)
+def test_started_beside_its_plane_it_stays_until_it_is_moved_and_settles_on_the_way(
+    kinematics, limits, interpolation
+):
+    gate = SafetyGate(limits, DEFAULT_WORKSPACE)
+    servo = PlanarServo(kinematics, gate, DEFAULT_WORKSPACE, interpolation)
+    sagged = xarm6.HOME_Q + np.array((0.001, 0.002, 0.001, 0.002, 0.0, 0.003))
+    servo.start(sagged)
+    sag = float(kinematics.forward(sagged).position[2]) - DEFAULT_WORKSPACE.tool_height
+    assert 2e-4 < abs(sag) < TOOL_PLANE_TOLERANCE
+    t, steps = run(servo, 0.0, 50)
+    assert all((step.q_command == sagged).all() for step in steps)
+    servo.command((0.0, 0.0), t, 0.2, 0.0)  # no move
+    t, steps = run(servo, t, 50)
+    assert all((step.q_command == sagged).all() for step in steps)
+    servo.command((0.01, 0.0), t, 0.2, 0.0)
+    t, steps = run(servo, t, 200)
+    joints = np.array([sagged, *(step.q_command for step in steps)])
+    assert np.abs(np.diff(joints, axis=0)).max() <= limits.max_joint_speed * DT
+    for q in joints:
+        height = kinematics.forward(q).position[2] - DEFAULT_WORKSPACE.tool_height
+        assert min(sag, 0.0) - 1e-4 <= height <= max(sag, 0.0) + 1e-4
+    settled = kinematics.forward(joints[-1])
+    np.testing.assert_allclose(settled.position[:2], servo.goal, atol=1e-6)
+    assert settled.position[2] == pytest.approx(DEFAULT_WORKSPACE.tool_height, abs=1e-6)
+    np.testing.assert_allclose(np.abs(settled.quaternion), (1, 0, 0, 0), atol=1e-6)
 
 
 def test_a_command_is_a_straight_line_of_equal_steps(servo):
