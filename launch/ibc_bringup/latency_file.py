@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field
 
 from ibc_contract.errors import IbcError
-from planar_arm.calibration_file import older_than, write_calibration
+from planar_arm.calibration_file import age_warning, write_calibration
 from planar_arm.errors import BadFile
 from planar_arm.strict_yaml import load_yaml
 
@@ -66,6 +66,6 @@ def load_latency(path: Path) -> LatencyCalibration:
         found = load_yaml(path, LatencyCalibration)
     except BadFile as error:
         raise IbcError(f'{path}: {error}; ibc calibrate latency again') from None
-    if age := older_than(path):
+    if age := age_warning(path):
         log.warning('%s: if arm, camera or computer was changed, ibc calibrate latency again', age)
     return found

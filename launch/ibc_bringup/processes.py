@@ -64,7 +64,11 @@ CAMERA = Process(
         'renderer': From('renderer'),
         'twin_delay': From('camera_delay'),
     },
-    robot_parameters={'source': 'device', 'reference_image': From('camera_reference')},
+    robot_parameters={
+        'source': 'device',
+        'reference_image': From('camera_reference'),
+        'calibration_file': From('camera_pose'),
+    },
     pictures=topics.CAMERA_COMPRESSED,
     check=check_camera,
 )

@@ -85,17 +85,23 @@ def check_root(values: Values) -> None:
 
 
 def check_camera(values: Values) -> None:
-    """Raise IbcError unless the one camera that is meant is there; the twin's always is."""
+    """Raise IbcError unless the one camera that is meant is there; the twin's always is.
+
+    If it was calibrated, it must not be another one: the mouse would point beside what it shows.
+    """
     if values['sim']:
         return
     from ibc_bringup.checks import ONLY_ROBOT, camera
     from ibc_bringup.parameter_files import config_files, node_parameters
+    from realsense_capture.calibration.record import difference
 
     path = config_files(str(values['config_dir']))['camera']
     found = camera(node_parameters(path, 'realsense_capture'))
     if found.status != 'ok':
         detail = found.detail.removesuffix(f'; {ONLY_ROBOT}')
         raise IbcError(f'camera: {detail} (parameters: {path}); sim:=true needs none')
+    if other := difference(str(values.get('camera_pose', '')), found.detail):
+        raise IbcError(f'{other}: plug in the one that is meant, or ibc calibrate camera SITE')
 
 
 def check_model(values: Values) -> None:

@@ -86,6 +86,22 @@ def test_a_camera_is_asked_for_before_the_arm_is(monkeypatch, tmp_path):
     stack.check(values)
 
 
+def test_a_camera_that_is_not_the_calibrated_one_is_refused(monkeypatch, tmp_path):
+    seen = 'Intel RealSense D415 {} on USB 3.2, 640x360 at 30 Hz'
+    path = tmp_path / 'pose.yaml'
+    path.write_text(POSE + 'camera: device Intel RealSense D415 12 on USB 2.1\nimage: [640, 360]\n')
+    values = {'sim': False, 'config_dir': '', 'camera_pose': str(path)}
+    for serial in ('12', '13'):
+        found = Finding('Camera', 'ok', seen.format(serial))
+        monkeypatch.setattr('ibc_bringup.checks.camera', lambda _, found=found: found)
+        if serial == '12':
+            check_camera(values)
+    with pytest.raises(
+        IbcError, match=r'is of Intel RealSense D415 12, and this is .* D415 13: plug'
+    ):
+        check_camera(values)
+
+
 def test_the_sites_own_choice_of_a_camera_is_asked_for(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(

@@ -48,7 +48,11 @@ def test_the_twin_replaces_arm_and_camera():
     assert 'control_port' not in on_robot['xarm_planar_driver'].parameters
     assert on_robot['xarm_planar_driver'].parameters['table_file'] == 'table.yaml'
     camera = on_robot['realsense_capture'].parameters
-    assert camera == {'source': 'device', 'reference_image': ''}
+    assert camera == {
+        'source': 'device',
+        'reference_image': '',
+        'calibration_file': 'mine.yaml',
+    }
     assert on_robot['teleop_mouse'].parameters == {
         'camera_pose_file': 'mine.yaml', 'table_file': 'table.yaml',
     }  # fmt: skip

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from std_msgs.msg import Int64, String
@@ -22,8 +22,12 @@ from ibc_contract import topics
 from ibc_contract.contract import load_contract
 from ibc_contract.episode_info import EpisodeInfo, new_episode_info
 from ibc_contract.errors import IbcError
-from ibc_contract.ros import Diagnostics, declare_config, latched, read_config
+from ibc_contract.ros import Diagnostics, declare_config, latched, read_config, status_name
 from ibc_contract.runner import run
+
+CAMERA = 'realsense_capture'
+CAMERA_FACTS = ('source', 'mode', 'light', 'exposure [us]', 'gain', 'white balance [K]')
+"""What of its diagnostics belongs to a picture; the rest is how it fares."""
 
 
 class DemoRecorderNode(Node):
@@ -43,7 +47,10 @@ class DemoRecorderNode(Node):
         self._lock = threading.RLock()
         self._intake = RawIntake(self, self._receive, self._lock)
         self._layout_seed: int | None = None
+        self._camera: dict[str, str] = {}
+        self._camera_status = status_name(self, 'camera', CAMERA)
         self.create_subscription(Int64, topics.TWIN_SEED, self._on_layout_seed, latched())
+        self.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, self._on_diagnostics, 10)
         self._create_services()
         self._state = self.create_publisher(String, topics.RECORDER_STATE, latched())
         self._diagnostics = Diagnostics(self, 'episodes')
@@ -71,10 +78,17 @@ class DemoRecorderNode(Node):
             note=facts.note,
             seed=self._layout_seed if facts.seed < 0 else facts.seed,
             calibration=self._calibration,
+            camera=self._camera,
         )
 
     def _on_layout_seed(self, message: Int64) -> None:
         self._layout_seed = message.data
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.name == self._camera_status:
+                told = {pair.key: pair.value for pair in status.values}
+                self._camera = {key: told[key] for key in CAMERA_FACTS if key in told}
 
     def _receive(
         self, topic: str, received_ns: int, data: bytes, sent_ns: int | None, sequence: int | None

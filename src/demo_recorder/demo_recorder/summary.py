@@ -31,6 +31,7 @@ def episode_summary(path: Path) -> dict[str, Any]:
         'operator': info.operator,
         'note': info.note,
         'calibration': info.calibration,
+        'camera': info.camera,
         'contract': info.contract_name,
         'contract_hash': info.contract_hash,
         'started': datetime.fromtimestamp(info.started_ns / 1e9, UTC).isoformat(),

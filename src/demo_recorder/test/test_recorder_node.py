@@ -5,7 +5,7 @@ import os
 import time
 
 import pytest
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -19,7 +19,7 @@ from ibc_contract import topics
 from ibc_contract.episode_reader import EpisodeReader, find_episodes
 from ibc_contract.errors import IbcError
 from ibc_contract.messages import stamp_ns
-from ibc_contract.ros import latched, newest
+from ibc_contract.ros import Diagnostics, latched, newest
 from waiting import PATIENCE_S
 
 
@@ -357,3 +357,21 @@ def test_the_calibration_travels_in_the_bag(ros, tmp_path):
     stage.close()
     (path,) = find_episodes(stage.root)
     assert EpisodeReader(path).info.calibration == 'position: [0.9, 0.0, 0.7]\n'
+
+
+def test_the_light_of_the_camera_travels_in_the_bag(ros, tmp_path):
+    stage = Stage(ros, tmp_path / 'bags')
+    camera = Node('realsense_capture', context=ros.context)
+    diagnostics = Diagnostics(camera, 'camera')
+    light = {'light': 'fixed', 'exposure [us]': '20000', 'gain': '64', 'white balance [K]': '4600'}
+
+    def told() -> bool:
+        diagnostics.publish(DiagnosticStatus.OK, '30.0 Hz', {**light, 'frames': 3})
+        return stage.recorder._camera == light
+
+    assert stage.until(told)
+    stage.call(topics.RECORDER_START)
+    stage.close()
+    camera.destroy_node()
+    (path,) = find_episodes(stage.root)
+    assert EpisodeReader(path).info.camera == light

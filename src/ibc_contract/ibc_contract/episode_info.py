@@ -33,6 +33,8 @@ class EpisodeInfo:
     note: str = ''
     calibration: str = ''
     """Camera calibration that was in use, as text; empty when unknown."""
+    camera: dict[str, str] = Field(default_factory=dict)
+    """What the camera last said of itself before: model, mode, exposure, ...; empty if nothing."""
     seed: int | None = None
     """Seed of the twin's layout, None on a real robot."""
     outcome: Outcome = 'unlabelled'

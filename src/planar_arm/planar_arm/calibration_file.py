@@ -7,24 +7,30 @@ import yaml
 
 MAX_AGE_DAYS = 90.0
 """An older calibration is warned of, unless a site says otherwise."""
+CLOCKS_DIFFER_DAYS = 1.0
+"""A date that lies further ahead is wrong."""
 
 
-def calibration_date(path: str | Path) -> datetime.datetime | None:
-    """Return when a calibration was made; None if it does not say, as one made by hand."""
+def age_warning(path: str | Path, days: float = MAX_AGE_DAYS) -> str:
+    """Return why a calibration may be too old: made over `days` days ago, or nobody knows when.
+
+    Empty if it is not, and of a file that cannot be read, which is its reader's to say.
+    """
     try:
         stored = yaml.safe_load(Path(path).read_text())
-        date = datetime.datetime.fromisoformat(str(stored['date']))
-    except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError):
-        return None
-    return date if date.tzinfo else date.replace(tzinfo=datetime.UTC)
-
-
-def older_than(path: str | Path, days: float = MAX_AGE_DAYS) -> str:
-    """Return that a calibration was made more than `days` days ago; empty if it was not."""
-    made = calibration_date(path)
-    if made is None:
+    except (OSError, UnicodeError, yaml.YAMLError):
         return ''
+    said = stored.get('date') if isinstance(stored, dict) else None
+    if not said:
+        return f'{path} does not say when it was made'
+    try:
+        made = datetime.datetime.fromisoformat(str(said))
+    except ValueError:
+        return f'{path} was made on {str(said)!r}, which is no date'
+    made = made if made.tzinfo else made.replace(tzinfo=datetime.UTC)
     age_days = (datetime.datetime.now(datetime.UTC) - made).total_seconds() / 86400
+    if age_days < -CLOCKS_DIFFER_DAYS:
+        return f'{path} was made in the future, on {made:%Y-%m-%d}'
     return f'{path} is {age_days:.0f} days old' if age_days > days else ''
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planar_arm.calibration_file import older_than, today
+from planar_arm.calibration_file import age_warning, today
 from planar_arm.errors import BadGeometry
 from planar_arm.homing import points_home
 from planar_arm.kinematics import Xarm6Kinematics
@@ -125,10 +125,28 @@ def test_a_stored_table_is_read_back(tmp_path):
     table.require_tool(TOOL_LENGTH)
     with pytest.raises(BadGeometry, match=r'a tool of 152.4 mm, and tool_length is 160.0 mm'):
         table.require_tool(0.16)
-    assert older_than(path, 1) == ''
+    assert age_warning(path, 1) == ''
     save_table(tmp_path / 'site', calibration(date='2020-01-01')[1])
     assert len(list(path.parent.glob('table-*.yaml'))) == 1
-    assert re.fullmatch(rf'{path} is \d{{4}} days old', older_than(path, 90))
+    assert re.fullmatch(rf'{path} is \d{{4}} days old', age_warning(path, 90))
+
+
+@pytest.mark.parametrize(
+    ('date', 'said'),
+    [
+        ('', 'does not say when it was made'),
+        ("date: ''", 'does not say when it was made'),
+        ('date: last Tuesday', "was made on 'last Tuesday', which is no date"),
+        ('date: 2126-03-02', 'was made in the future, on 2126-03-02'),
+        ('date: 2020-01-01', 'days old'),
+        (f'date: {today()}', ''),
+    ],
+)
+def test_a_calibration_of_which_nobody_knows_when_it_was_made_is_warned_of(tmp_path, date, said):
+    path = tmp_path / 'table.yaml'
+    path.write_text(GOOD + date)
+    assert age_warning(path).endswith(said)
+    assert bool(age_warning(path)) == bool(said)
 
 
 def test_home_is_where_the_site_says(tmp_path):

@@ -62,6 +62,10 @@ class CaptureConfig:
         str,
         Field(description='picture taken when the camera was calibrated; empty: do not compare'),
     ] = ''
+    calibration_file: Annotated[
+        str,
+        Field(description='YAML of ibc calibrate camera: whose it is; empty: do not compare'),
+    ] = ''
     path: Annotated[str, Field(description='recording to play when source is file')] = ''
     repeat: Annotated[bool, Field(description='play a file again and again')] = True
     scene_host: Annotated[str, Field(description='where the twin runs')] = '127.0.0.1'

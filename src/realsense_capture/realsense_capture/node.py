@@ -22,15 +22,17 @@ from ibc_contract.errors import IbcError
 from ibc_contract.images import encode_jpeg
 from ibc_contract.ros import Diagnostics, declare_config, newest
 from ibc_contract.runner import run
+from realsense_capture.calibration.record import difference
 from realsense_capture.calibration.view import MOVED_PX, load_reference, view_shift
 from realsense_capture.capture import CaptureCounts, capture
 from realsense_capture.config import CaptureConfig, make_source
-from realsense_capture.frame_meter import FrameMeter
+from realsense_capture.frame_meter import FrameMeter, MeterReading
 from realsense_capture.source import EndOfRecording, Frame, FrameSource, Intrinsics
 
 REPORT_S = 1.0
 LOW_RATE = 0.8
 """Share of the promised rate below which frames come too slowly."""
+AUTOMATIC_LIGHT = 'the light is automatic: fix exposure_us and white_balance_k before you record'
 LATE_AGE_S = 0.2
 """An image older than this when published is of little use to a 5 Hz policy."""
 
@@ -48,7 +50,7 @@ class CameraNode(Node):
         path = self._config.reference_image
         self._reference = load_reference(path) if path else None
         self._first_view: np.ndarray | None = None
-        self._moved = ''
+        self._moved = self._uncalibrated = ''
         self._source = make_source(self._config)
         if self._source.expected_at_start:
             self._source.open()
@@ -98,6 +100,7 @@ class CameraNode(Node):
             said = ', '.join(f'{key} {value}' for key, value in self._source.status().items())
             self.get_logger().info(f'first frame, {width}x{height}: {said}')
             self._first_view = frame.rgb
+            self._compare_camera(width, height)
         elif self._unavailable:
             self.get_logger().info('the camera is back')
             self._first_view = frame.rgb
@@ -118,6 +121,14 @@ class CameraNode(Node):
             return self.get_clock().now().to_msg()
         return Time(nanoseconds=frame.stamp_ns).to_msg()
 
+    def _compare_camera(self, width: int, height: int) -> None:
+        """Say whether the calibration is that of another camera, or of pictures of another size."""
+        camera = str(self._source.status().get('source', ''))
+        found = difference(self._config.calibration_file, camera, (width, height))
+        if found:
+            self._uncalibrated = f'{found}: ibc calibrate camera again'
+            self.get_logger().warning(self._uncalibrated)
+
     def _compare_view(self, reference: np.ndarray, rgb: np.ndarray) -> None:
         """Say whether the camera was moved since its calibration; here, not to delay a frame."""
         shift_px = view_shift(reference, rgb)
@@ -136,19 +147,15 @@ class CameraNode(Node):
         if view is not None and self._reference is not None:
             self._compare_view(self._reference, view)
         reading = self._meter.read(time.monotonic())
-        trouble = self._unavailable or self._source.trouble() or self._moved
+        status = self._source.status()
+        trouble = self._unavailable or self._source.trouble()
         level, message = DiagnosticStatus.OK, f'{reading.rate_hz:.1f} Hz'
         if not self._counts.connected or not reading.rate_hz:
             level, message = DiagnosticStatus.ERROR, ': '.join(filter(None, ('no frames', trouble)))
-        elif reading.age_s > LATE_AGE_S:
-            level, message = DiagnosticStatus.WARN, f'frames are {reading.age_s * 1e3:.0f} ms old'
-        elif trouble:
-            level, message = DiagnosticStatus.WARN, trouble
-        elif 0 < reading.pace_hz < LOW_RATE * self._source.promised_hz:
-            level = DiagnosticStatus.WARN
-            message = f'{reading.pace_hz:.1f} Hz instead of {self._source.promised_hz:.0f}'
+        elif warnings := self._warnings(reading, trouble, status.get('light') == 'automatic'):
+            level, message = DiagnosticStatus.WARN, '; '.join(warnings)
         values = {
-            **self._source.status(),
+            **status,
             'rate [Hz]': f'{reading.rate_hz:.2f}',
             'age when published [ms]': f'{reading.age_s * 1e3:.1f}',
             'oldest when published [ms]': f'{reading.oldest_s * 1e3:.1f}',
@@ -159,6 +166,17 @@ class CameraNode(Node):
             'times lost': self._counts.losses,
         }
         self._diagnostics.publish(level, message, values)
+
+    def _warnings(self, reading: MeterReading, trouble: str, automatic: bool) -> list[str]:
+        """What is not as it should be while frames come, worst first."""
+        promised_hz = self._source.promised_hz
+        late, slow = reading.age_s > LATE_AGE_S, 0 < reading.pace_hz < LOW_RATE * promised_hz
+        return [
+            *[f'frames are {reading.age_s * 1e3:.0f} ms old'] * late,
+            *filter(None, (trouble, self._uncalibrated, self._moved)),
+            *[f'{reading.pace_hz:.1f} Hz instead of {promised_hz:.0f}'] * slow,
+            *[AUTOMATIC_LIGHT] * automatic,
+        ]
 
 
 def _camera_info(header: Header, model: Intrinsics) -> CameraInfo:

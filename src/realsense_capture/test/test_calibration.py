@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ibc_contract.errors import IbcError
 from planar_arm.bullet import pybullet
-from planar_arm.calibration_file import calibration_date
+from planar_arm.calibration_file import age_warning
 from planar_arm.camera_model import CameraModel, load_camera_pose, look_at
 from planar_arm.lens import Lens
 from realsense_capture.calibration import sightings as sightings_module
@@ -19,6 +19,7 @@ from realsense_capture.calibration.pose import solve_camera_pose
 from realsense_capture.calibration.record import (
     CameraCalibration,
     describe_pose,
+    difference,
     save_calibration,
 )
 from realsense_capture.calibration.sightings import average, board_sightings
@@ -302,19 +303,23 @@ def test_a_stored_pose_is_read_back(tmp_path, roll):
     path = save_calibration(tmp_path / 'site', record(pose), BLANK)
     assert path == tmp_path / 'site' / 'calibration' / 'camera.yaml'
     np.testing.assert_allclose(load_camera_pose(path), pose, atol=1e-5)
-    made = calibration_date(path)
-    assert made is not None
-    assert abs(datetime.datetime.now(datetime.UTC) - made) < datetime.timedelta(minutes=5)
+    assert age_warning(path, 1) == ''
 
 
-@pytest.mark.parametrize('text', ['', '- 1', 'position: [1, 2, 3]', 'date: soon', '{'])
-def test_a_pose_made_by_hand_may_have_no_date(tmp_path, text):
-    path = tmp_path / 'camera.yaml'
-    path.write_text(text)
-    assert calibration_date(path) is None
-    assert calibration_date(tmp_path / 'none.yaml') is None
-    path.write_text('date: 2026-03-02\n')
-    assert calibration_date(path) == datetime.datetime(2026, 3, 2, tzinfo=datetime.UTC)
+def test_a_calibration_says_whose_it_is(tmp_path):
+    """Another camera, or pictures of another size; the link may be another."""
+    mine = 'device Intel RealSense D415 123 on USB 3.2'
+    stored = record(look_at((0.7, 0.05, 0.5), (0.4, 0.0, 0.0)), camera=mine)
+    path = save_calibration(tmp_path, stored, BLANK)
+    assert difference(path, 'device Intel RealSense D415 123 on USB 2.1', (640, 360)) == ''
+    other = difference(path, 'device Intel RealSense D415 124 on USB 3.2', (640, 360))
+    assert other == f'{path} is of Intel RealSense D415 123, and this is Intel RealSense D415 124'
+    larger = difference(path, mine, (1280, 720))
+    assert larger == f'{path} was made with pictures of 640x360, and these are 1280x720'
+    path.write_text('position: [0.7, 0, 0.5]\nlook_at: [0.4, 0, 0]\n')  # by hand
+    assert difference(path, mine, (640, 360)) == ''
+    path.write_text('{')
+    assert difference(path, mine, (640, 360)) == ''
 
 
 def test_the_calibration_before_is_kept(tmp_path):

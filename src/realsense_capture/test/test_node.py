@@ -148,8 +148,8 @@ class StillCamera:
     expected_at_start = True
     promised_hz = 0.0
 
-    def __init__(self, rgb):
-        self.rgb = rgb
+    def __init__(self, rgb, light='fixed'):
+        self.rgb, self.light = rgb, light
 
     def open(self):
         pass
@@ -165,7 +165,7 @@ class StillCamera:
         return ''
 
     def status(self):
-        return {}
+        return {'source': 'device Intel RealSense D415 123 on USB 3.2', 'light': self.light}
 
     def close(self):
         pass
@@ -175,7 +175,14 @@ class StillCamera:
 def test_a_camera_that_was_moved_since_its_calibration_is_a_warning(ros, tmp_path, shift_px, level):
     reference = tmp_path / 'camera.jpg'
     reference.write_bytes(encode_jpeg(scene()))
-    node = make_node(ros, lambda _: StillCamera(scene(shift_px)), reference_image=str(reference))
+    status = diagnosis(ros, StillCamera(scene(shift_px)), reference_image=str(reference))
+    assert status.level == level
+    assert (f'the scene lies {shift_px} px from where' in status.message) == bool(shift_px)
+
+
+def diagnosis(ros, camera, **parameters):
+    """What the node says of a camera once it has frames."""
+    node = make_node(ros, lambda _: camera, **parameters)
     statuses = []
     viewer = Viewer(ros.context)
     viewer.create_subscription(
@@ -187,8 +194,21 @@ def test_a_camera_that_was_moved_since_its_calibration_is_a_warning(ros, tmp_pat
         )
     finally:
         node.close()
-    assert statuses[-1].level == level
-    assert (f'the scene lies {shift_px} px from where' in statuses[-1].message) == bool(shift_px)
+    return statuses[-1]
+
+
+def test_light_that_changes_by_itself_is_a_warning(ros):
+    status = diagnosis(ros, StillCamera(scene(), 'automatic'))
+    assert status.level == b'\x01'
+    assert status.message.startswith('the light is automatic: fix exposure_us and white_balance_k')
+
+
+def test_the_calibration_of_another_camera_is_a_warning(ros, tmp_path):
+    path = tmp_path / 'camera.yaml'
+    path.write_text('camera: device Intel RealSense D415 9 on USB 3.2\nimage: [640, 360]\n')
+    status = diagnosis(ros, StillCamera(scene()), calibration_file=str(path))
+    assert status.level == b'\x01'
+    assert 'is of Intel RealSense D415 9, and this is Intel RealSense D415 123' in status.message
 
 
 def test_a_reference_that_is_no_picture_is_refused(ros):

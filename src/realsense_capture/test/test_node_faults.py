@@ -20,6 +20,7 @@ from ibc_contract.ros import newest, to_ns  # noqa: E402
 from realsense_capture import capture, node  # noqa: E402
 from realsense_capture.device_source import DeviceSettings, DeviceSource  # noqa: E402
 from realsense_capture.node import CameraNode  # noqa: E402
+from realsense_capture.sensor_options import LightSettings  # noqa: E402
 
 ERROR, WARN, OK = DiagnosticStatus.ERROR, DiagnosticStatus.WARN, DiagnosticStatus.OK
 
@@ -63,20 +64,28 @@ def stage(ros, make_camera, make_feeder, make_bus, monkeypatch):
     monkeypatch.setattr(capture, 'READ_TIMEOUT_S', 0.2)
     monkeypatch.setattr(capture, 'REOPEN_AFTER_S', 0.2)
     monkeypatch.setattr(node, 'REPORT_S', 0.4)
-    camera = make_camera()
+    camera = lit(make_camera())
     stage = Stage(ros, make_bus(camera), make_feeder(camera))
     stage.start()
     yield stage
     stage.node.close()
 
 
+def lit(camera):
+    """The camera, able to have its light fixed."""
+    camera.add_option(rs.option.exposure, 1, 10_000, 1, 166)
+    camera.add_option(rs.option.white_balance, 2800, 6500, 10, 4600)
+    return camera
+
+
 class Stage:
     def __init__(self, ros, bus, feeder):
         self.ros, self.bus, self.feeder = ros, bus, feeder
         self.policy = Policy(ros.context)
+        self.light = LightSettings(exposure_us=20_000, white_balance_k=4600)
 
     def start(self):
-        settings = DeviceSettings(warmup_frames=3)
+        settings = DeviceSettings(warmup_frames=3, light=self.light)
         self.node = CameraNode(
             lambda _: DeviceSource(settings, self.bus),
             context=self.ros.context,
@@ -99,7 +108,7 @@ def test_unplugged_and_plugged_in_again(stage, make_camera, make_feeder):
         assert stage.until(lambda: not policy.acts())
         assert stage.until(lambda: policy.told(ERROR, 'no frames: no RealSense camera found'))
     assert stage.node.exit_code is None
-    camera = make_camera()
+    camera = lit(make_camera())
     stage.bus.cameras.append(camera)
     with make_feeder(camera).running():
         assert stage.until(lambda: policy.acts() and policy.told(OK, 'Hz'))

@@ -23,7 +23,7 @@ from ibc_contract.messages import pose_xy
 from ibc_contract.pacing import ticks
 from ibc_contract.ros import Diagnostics, declare_config, latched, newest, status_name, to_ns
 from ibc_contract.runner import run
-from planar_arm.calibration_file import older_than
+from planar_arm.calibration_file import age_warning
 from planar_arm.camera_model import CameraModel
 from planar_arm.errors import PlanarArmError
 from planar_arm.lens import Lens
@@ -58,7 +58,7 @@ class TeleopMouse(Node):
         self._display = check_display()
         self._config = declare_config(self, TeleopConfig)
         self._pose = camera_pose(self._config)
-        if age := older_than(self._config.camera_pose_file, self._config.camera_max_age):
+        if age := age_warning(self._config.camera_pose_file, self._config.camera_max_age):
             self.get_logger().warning(
                 f'{age}: if the camera may have moved, ibc calibrate camera again'
             )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 
-from planar_arm.calibration_file import older_than
+from planar_arm.calibration_file import age_warning
 from planar_arm.errors import PlanarArmError
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import SafetyGate, load_safety_limits
@@ -45,7 +45,7 @@ class PlanarDriver:
             ArmError: No arm answers, or safety limits or table are unusable; or the table is the
                 twin's, and the arm is not.
         """
-        if age := older_than(config.table_file, config.table_max_age):
+        if age := age_warning(config.table_file, config.table_max_age):
             log.warning('%s: if table, robot or tool was changed, ibc calibrate table again', age)
         table = config.table()
         self.has_table = table is not None

@@ -42,6 +42,36 @@ class CameraCalibration:
     """Corner of the board to where it was touched, in `link_base` [m]; empty without a board."""
 
 
+def difference(path: str | Path, camera: str, size: tuple[int, int] | None = None) -> str:
+    """Return in what a camera is not the one that was calibrated; empty if in nothing.
+
+    Empty too for a file that does not say, as one made by hand, and for one that cannot be read,
+    which is its reader's to say.
+
+    Args:
+        path: The calibration.
+        camera: What the camera says of itself, as a source's status does.
+        size: Width and height of its pictures [px]; None: not compared.
+    """
+    try:
+        stored = yaml.safe_load(Path(path).read_text())
+        then, image = _model_and_serial(stored['camera']), list(stored['image'])
+    except (OSError, UnicodeError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        return ''
+    now = _model_and_serial(camera)
+    if now != then:
+        return f'{path} is of {then}, and this is {now}'
+    if size is not None and image != list(size):
+        made, here = ('x'.join(map(str, pixels)) for pixels in (image, size))
+        return f'{path} was made with pictures of {made}, and these are {here}'
+    return ''
+
+
+def _model_and_serial(camera: str) -> str:
+    """What does not change with the USB port."""
+    return camera.removeprefix('device ').partition(' on USB ')[0]
+
+
 def describe_pose(T_base_camera: Matrix) -> tuple[list[float], list[float], list[float]]:
     """Return position, look_at and up of a pose, rounded to a micrometre."""
     position, forward = T_base_camera[:3, 3], T_base_camera[:3, 2]
