@@ -298,6 +298,22 @@ def test_a_study_in_full_trains_what_the_tables_say(study, policies):
     assert preset.history == 2
 
 
+@pytest.mark.parametrize(
+    ('study', 'policy', 'preset'),
+    [
+        ('particle', 'langevin', 'particle'),
+        ('pushing', 'derivative_free', 'pushing_states'),
+        ('pixels', 'derivative_free', 'pushing_pixels'),
+    ],
+)
+def test_a_study_of_the_released_code_trains_its_energies(study, policy, preset):
+    paper, released = load_preset(study, 'paper'), load_preset(study, 'released')
+    assert next(iter(released.policies)) == policy
+    assert released.policies[policy] == load_config(f'paper/{preset}_released')
+    others = {name: config for name, config in paper.policies.items() if name != policy}
+    assert released.policies == {policy: released.policies[policy], **others}
+
+
 def test_where_released_code_and_paper_differ_both_have_a_name():
     def both(name: str, what: Callable[[TrainConfig], Any]) -> tuple[Any, Any]:
         return what(load_config(f'paper/{name}')), what(load_config(f'paper/{name}_released'))

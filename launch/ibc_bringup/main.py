@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
@@ -32,7 +33,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     # PyTorch's threads spin while they wait; beside any other busy process that made training on
     # two cores five times slower (0.5 against 2.7 steps/s). It must be set before torch is loaded.
     os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
-    arguments = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    arguments = parser().parse_args(words)
+    arguments.typed = shlex.join(['ibc', *words])
     show_log()
     try:
         code = arguments.run(arguments)

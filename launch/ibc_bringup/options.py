@@ -5,6 +5,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from ibc_contract.errors import IbcError
+
 Names = Callable[[], Sequence[str]]
 
 
@@ -60,6 +62,39 @@ def add_hand_options(parser: argparse.ArgumentParser) -> None:
         action='store_true',
         help='the demonstrator passes obstacles on either side, not on the nearest',
     )
+
+
+def add_set_option(parser: argparse.ArgumentParser, example: str) -> None:
+    """Add the option that `overrides_of` reads."""
+    parser.add_argument(
+        '--set',
+        dest='overrides',
+        action='append',
+        default=[],
+        metavar='KEY=VALUE',
+        help=f'replace one field of the preset, such as {example}',
+    )
+
+
+def overrides_of(words: Sequence[str]) -> dict[str, Any]:
+    """Dotted names of fields and their new values, from KEY=VALUE with a value in YAML.
+
+    Raises:
+        IbcError: One is not of that form.
+    """
+    import yaml
+
+    overrides: dict[str, Any] = {}
+    for word in words:
+        key, separator, text = word.partition('=')
+        if not separator:
+            raise IbcError(f'--set {word} is not of the form key=value')
+        try:
+            overrides[key] = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            reason = ' '.join(str(error).split())
+            raise IbcError(f'--set {word}: the value is not YAML: {reason}') from None
+    return overrides
 
 
 def whole(minimum: int, maximum: int = 2**31 - 1) -> Callable[[str], int]:

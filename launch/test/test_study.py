@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import ibc_studies.comparison
 import ibc_studies.preset
 from ibc_bringup.main import main
 from implicit_bc.dataset import load_dataset
 from implicit_bc.networks.mlp import ValueConfig
-from implicit_bc.training.trainer import train
+from implicit_bc.training.trainer import TrainingInterrupted, train
 
 pytestmark = pytest.mark.usefixtures('tiny')
 
@@ -21,8 +22,8 @@ def tiny(monkeypatch, tmp_path):
     """Presets cut down to a second, and an empty folder to run in."""
     load = ibc_studies.preset.load_preset
 
-    def load_tiny(study, name):
-        preset = load(study, name)
+    def load_tiny(*given):
+        preset = load(*given)
         policies = {
             policy: replace(
                 config,
@@ -33,7 +34,7 @@ def tiny(monkeypatch, tmp_path):
             )
             for policy, config in preset.policies.items()
         }
-        count = 10 if study == 'coordinates' else 3
+        count = 10 if given[0] == 'coordinates' else 3
         return replace(preset, demonstrations=count, policies=policies)
 
     monkeypatch.setattr(ibc_studies.preset, 'load_preset', load_tiny)
@@ -135,6 +136,69 @@ def test_coordinates_tell_how_many_times_better(capsys):
     assert all(len(row['per_seed']) == 3 for row in result['rows'])
     assert list(result['error_ratio']) == ['10']
     assert (folder / 'coordinates.png').stat().st_size > 20_000
+
+
+MINE = """
+demonstrations: 3
+history: 2
+policies:
+  langevin: paper/particle_released
+  mean_squared_error: {method: {kind: mean_squared_error}}
+"""
+
+
+def test_a_preset_of_one_s_own_and_single_fields(capsys, tmp_path):
+    (tmp_path / 'mine.yaml').write_text(MINE)
+    words = ('particle', '--dims', '1', '--episodes', '2', '--preset', 'mine.yaml')
+    few = ('--set', 'policies.langevin.method.sampler.iterations=2')
+    result, folder = study(capsys, *words, *few)
+    assert folder == Path('runs/study-particle-mine')
+    assert (result['preset'], result['set']) == ('mine.yaml', [few[1]])
+    (state,) = folder.glob('1d/langevin/seed_0/checkpoints/*/state.json')
+    config = json.loads(state.read_text())['config']
+    assert config['method']['sampler']['iterations'] == 2
+    assert config['method']['gradient_penalty']['reduction'] == 'mean'  # as released
+    with pytest.raises(SystemExit) as ended:
+        main(['study', *words])
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert 'method.sampler.iterations 2 -> 100): start a new run in another folder' in said
+
+
+def test_seeds_that_are_given_twice_are_refused(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(['study', 'particle', '--seeds', '3', '1', '3'])
+    assert ended.value.code == 1
+    assert 'error: --seeds names 3 twice' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('ends', 'said'),
+    [
+        (TrainingInterrupted('stopped after 2 steps'), 'stopped after 2 steps'),
+        (KeyboardInterrupt(), 'stopped'),
+    ],
+    ids=['training', 'elsewhere'],
+)
+def test_an_interrupted_study_tells_the_command_that_goes_on(capsys, monkeypatch, ends, said):
+    def interrupt(*_, **__):
+        raise ends
+
+    words = ['particle', '--dims', '1', '--episodes', '2', '--set', 'policies.langevin.seed=0']
+    with monkeypatch.context() as patched:
+        patched.setattr(ibc_studies.comparison, 'fit', interrupt)
+        with pytest.raises(SystemExit) as ended:
+            main(['study', *words])
+    assert ended.value.code == 130
+    assert capsys.readouterr().err.endswith(f'{said}; go on with: ibc study {" ".join(words)}\n')
+    run(*words)
+
+
+def test_help_names_the_presets(capsys):
+    with pytest.raises(SystemExit):
+        main(['study', 'pushing-pixels', '--help'])
+    said = ' '.join(capsys.readouterr().out.split())
+    assert 'one of gpu, paper, quick, released' in said
 
 
 def test_a_table_for_people_has_the_paper_s_rates(capsys):

@@ -1,20 +1,18 @@
 """`ibc study`: the simulated studies of the paper, trained here."""
 
 import argparse
-import json
 import os
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ibc_bringup.options import whole
+from ibc_bringup.options import OneOf, add_set_option, overrides_of, whole
+from ibc_bringup.study_results import table, tell
 from ibc_contract.errors import IbcError
 
 FUNCTIONS_PNG, COORDINATES_PNG, SUCCESS_PNG = 'functions.png', 'coordinates.png', 'success.png'
-_STARTED = time.monotonic()
 
 
 def add_parser(subparsers: Any) -> None:
@@ -71,17 +69,14 @@ def _add_study(
     studies: Any, name: str, what: str, seeds: Sequence[int] = (0,)
 ) -> argparse.ArgumentParser:
     parser = studies.add_parser(name, help=what, description=f'Study of {what}.')
-    run, presets = _STUDIES[name]
     parser.add_argument(
         '--preset',
-        choices=presets,
+        action=OneOf,
+        names=partial(_presets, _STUDIES[name][1]),
         default='quick',
-        help='minutes on a CPU, minutes on a GPU, or as in the paper (%(default)s)'
-        if 'gpu' in presets
-        else 'minutes on a CPU, or as in the paper (%(default)s)'
-        if 'paper' in presets
-        else 'minutes on a CPU; the paper has no table for this study (%(default)s)',
+        help='preset or YAML file (quick: minutes on a CPU)',
     )
+    add_set_option(parser, 'demonstrations=500 or policies.mean_squared_error.steps=2000')
     parser.add_argument(
         '--seeds',
         type=whole(0),
@@ -94,7 +89,7 @@ def _add_study(
         '--folder', type=Path, help='runs and tables go here (runs/study-...); again: goes on'
     )
     parser.add_argument('--json', action='store_true', help='print one JSON object')
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=_run, study=name)
     return parser
 
 
@@ -108,16 +103,58 @@ def _add_episodes(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _run(arguments: argparse.Namespace) -> int:
+    """Run the study that was asked for; the same command goes on where it was interrupted."""
+    from implicit_bc.training.trainer import TrainingInterrupted
+
+    seeds = arguments.seeds
+    if twice := [seed for seed in seeds if seeds.count(seed) > 1]:
+        raise IbcError(f'--seeds names {twice[0]} twice, which would count its episodes twice')
+    study, _ = _STUDIES[arguments.study]
+    try:
+        return study(arguments)
+    except TrainingInterrupted as stopped:
+        sys.stderr.write(f'{stopped}; go on with: {arguments.typed}\n')
+    except KeyboardInterrupt:
+        if vars(arguments).get('model'):  # nothing is kept to go on from
+            raise
+        sys.stderr.write(f'stopped; go on with: {arguments.typed}\n')
+    return 130
+
+
+def _presets(family: str) -> list[str]:
+    from ibc_studies.preset_files import study_presets
+
+    return study_presets(family)
+
+
+def _preset(arguments: argparse.Namespace) -> Any:
+    """Load what `--preset` and `--set` say."""
+    from ibc_studies.preset import load_preset
+
+    _, family = _STUDIES[arguments.study]
+    return load_preset(family, arguments.preset, overrides_of(arguments.overrides))
+
+
+def _folder(arguments: argparse.Namespace, name: str) -> Path:
+    return arguments.folder or Path('runs') / f'study-{name}'
+
+
+def _short(preset: str) -> str:
+    """Name of a preset, or of its file."""
+    path = Path(preset)
+    return path.stem if path.suffix in ('.yaml', '.yml') else preset
+
+
 def _functions(arguments: argparse.Namespace) -> int:
     from dataclasses import asdict
 
     from ibc_studies.comparison import write_csv
     from ibc_studies.figures import draw_functions
     from ibc_studies.functions_study import study_functions
-    from ibc_studies.preset import load_preset
 
-    folder = arguments.folder or Path('runs/study-functions')
-    preset = load_preset('functions', arguments.preset)
+    folder = _folder(arguments, f'functions-{_short(arguments.preset)}')
+    preset = _preset(arguments)
     answers = study_functions(preset, arguments.seeds, folder)
     rows = [answer.row for answer in answers]
     columns = [asdict(row) for row in rows]
@@ -137,7 +174,7 @@ def _functions(arguments: argparse.Namespace) -> int:
         'beside: of the answers beside the data, those where the nearest piece goes on straight'
     ]
     result = {'study': 'functions', 'rows': columns}
-    return _tell(arguments, folder, result, [*lines, str(folder / FUNCTIONS_PNG)])
+    return tell(arguments, folder, result, [*lines, str(folder / FUNCTIONS_PNG)])
 
 
 def _coordinates(arguments: argparse.Namespace) -> int:
@@ -146,10 +183,9 @@ def _coordinates(arguments: argparse.Namespace) -> int:
     from ibc_studies.comparison import write_csv
     from ibc_studies.coordinates_study import PAPER, study_coordinates
     from ibc_studies.figures import draw_coordinates
-    from ibc_studies.preset import load_preset
 
-    folder = arguments.folder or Path('runs/study-coordinates')
-    preset = load_preset('coordinates', arguments.preset)
+    folder = _folder(arguments, f'coordinates-{_short(arguments.preset)}')
+    preset = _preset(arguments)
     compared = study_coordinates(preset, arguments.seeds, folder)
     rows = [asdict(row) for row in compared.rows]
     write_csv(rows, folder / 'results.csv')
@@ -169,7 +205,7 @@ def _coordinates(arguments: argparse.Namespace) -> int:
         'rows': rows,
     }
     lines += [f'paper: {PAPER}', str(folder / COORDINATES_PNG)]
-    return _tell(arguments, folder, result, lines)
+    return tell(arguments, folder, result, lines)
 
 
 def _particle(arguments: argparse.Namespace) -> int:
@@ -178,11 +214,10 @@ def _particle(arguments: argparse.Namespace) -> int:
     from ibc_studies.comparison import as_json, write_csv
     from ibc_studies.figures import draw_success, draw_success_by_dims
     from ibc_studies.particle_study import PAPER, study_particle
-    from ibc_studies.preset import load_preset
 
-    preset = load_preset('particle', arguments.preset)
-    name = f'particle-{arguments.preset}'
-    folder = arguments.folder or Path('runs') / f'study-{name}'
+    preset = _preset(arguments)
+    name = f'particle-{_short(arguments.preset)}'
+    folder = _folder(arguments, name)
     by_dims = {
         dims: study_particle(dims, preset, arguments.seeds, arguments.episodes, folder / f'{dims}d')
         for dims in sorted(set(arguments.dims))
@@ -193,29 +228,27 @@ def _particle(arguments: argparse.Namespace) -> int:
     if len(by_dims) == 1:
         ((dims, rows),) = by_dims.items()
         draw_success(rows, PAPER, figure)
-        result, lines = as_json(rows, **facts, dims=dims), _table(rows)
+        result, lines = as_json(rows, **facts, dims=dims), table(rows)
     else:
         draw_success_by_dims(by_dims, PAPER, figure)
         result = {**facts, 'dims': {dims: as_json(rows) for dims, rows in by_dims.items()}}
-        lines = [line for dims, rows in by_dims.items() for line in (f'{dims}:', *_table(rows))]
-    return _tell(arguments, folder, result, [*lines, f'paper: {PAPER}', str(figure)])
+        lines = [line for dims, rows in by_dims.items() for line in (f'{dims}:', *table(rows))]
+    return tell(arguments, folder, result, [*lines, f'paper: {PAPER}', str(figure)])
 
 
 def _pushing(arguments: argparse.Namespace) -> int:
-    from ibc_studies.preset import load_preset
     from ibc_studies.pushing import PushingConfig
     from ibc_studies.pushing_study import PAPER, study_pushing
 
-    preset = load_preset('pushing', arguments.preset)
+    preset = _preset(arguments)
     config = PushingConfig(task=arguments.task, form=arguments.form)
-    name = f'pushing-{arguments.task}-{arguments.form}-{arguments.preset}'
+    name = f'pushing-{arguments.task}-{arguments.form}-{_short(arguments.preset)}'
     study = partial(study_pushing, config, preset)
     facts = {'task': arguments.task, 'form': arguments.form}
     return _compared(arguments, name, study, PAPER[arguments.task], **facts)
 
 
 def _pushing_pixels(arguments: argparse.Namespace) -> int:
-    from ibc_studies.preset import load_preset
     from ibc_studies.pushing import PushingConfig
     from ibc_studies.pushing_pixels_study import PAPER, study_pushing_pixels
 
@@ -224,8 +257,8 @@ def _pushing_pixels(arguments: argparse.Namespace) -> int:
         return _pushing_model(arguments, config)
     if arguments.save:
         raise IbcError('--save notes what a trained model does: add --model MODEL')
-    preset = load_preset('pixels', arguments.preset)
-    name = f'pushing-pixels-{arguments.task}-{arguments.form}-{arguments.preset}'
+    preset = _preset(arguments)
+    name = f'pushing-pixels-{arguments.task}-{arguments.form}-{_short(arguments.preset)}'
     study = partial(study_pushing_pixels, config, preset)
     facts = {'task': arguments.task, 'form': arguments.form}
     return _compared(arguments, name, study, PAPER[arguments.task], **facts)
@@ -241,7 +274,7 @@ def _pushing_model(arguments: argparse.Namespace, config: Any) -> int:
         path, config, arguments.episodes, workers=workers, save=arguments.save
     ).to_dict()
     name = f'pushing-pixels-{arguments.task}-{arguments.form}'
-    folder = arguments.folder or Path('runs') / f'study-{name}-{bundle_name(path)}'
+    folder = _folder(arguments, f'{name}-{bundle_name(path)}')
     folder.mkdir(parents=True, exist_ok=True)
     low, high = summary['wilson95']
     paper = PAPER[arguments.task]
@@ -250,7 +283,7 @@ def _pushing_model(arguments: argparse.Namespace, config: Any) -> int:
     line = f'{bundle_name(path)}: {summary["success_rate"]:.1%} [{low:.3f}, {high:.3f}] '
     line += f'of {summary["episodes"]} episodes'
     failures = [f'{count}: {what}' for what, count in summary['failures'].items()]
-    return _tell(arguments, folder, {**facts, **summary}, [line, *failures, f'paper: {paper}'])
+    return tell(arguments, folder, {**facts, **summary}, [line, *failures, f'paper: {paper}'])
 
 
 def _compared(
@@ -265,54 +298,21 @@ def _compared(
     from ibc_studies.comparison import as_json, write_csv
     from ibc_studies.figures import draw_success
 
-    folder = arguments.folder or Path('runs') / f'study-{name}'
+    folder = _folder(arguments, name)
     rows = study(arguments.seeds, arguments.episodes, folder)
     write_csv([asdict(row) for row in rows], folder / 'results.csv')
     draw_success(rows, paper, folder / SUCCESS_PNG)
     result = as_json(rows, study=name, paper=paper, **facts)
-    return _tell(
-        arguments, folder, result, [*_table(rows), f'paper: {paper}', str(folder / SUCCESS_PNG)]
+    return tell(
+        arguments, folder, result, [*table(rows), f'paper: {paper}', str(folder / SUCCESS_PNG)]
     )
 
 
-def _tell(
-    arguments: argparse.Namespace, folder: Path, result: Mapping[str, Any], lines: Sequence[str]
-) -> int:
-    """Keep `result` in the folder; print it, or `lines`."""
-    facts = {'folder': str(folder), 'seeds': arguments.seeds, **_cost()}
-    result = {**result, **facts}
-    (folder / 'results.json').write_text(json.dumps(result, indent=1) + '\n')
-    sys.stdout.write((json.dumps(result) if arguments.json else '\n'.join(lines)) + '\n')
-    return 0
-
-
-def _cost() -> dict[str, float]:
-    """What this process and its workers have taken so far; CPU time tells more on shared cores."""
-    times = os.times()
-    cpu = times.user + times.system + times.children_user + times.children_system
-    return {'elapsed_s': round(time.monotonic() - _STARTED, 1), 'cpu_s': round(cpu, 1)}
-
-
-def _table(rows: Sequence[Any]) -> list[str]:
-    lines = [
-        f'{"policy":<20} {"success":>8}  {"95 % interval":<14} {"episodes":>8} {"paper":>7} '
-        f'{"train s":>8}'
-    ]
-    for row in rows:
-        low, high = row.wilson95
-        paper = '' if row.paper_rate is None else f'{row.paper_rate:.1%}'
-        lines.append(
-            f'{row.policy:<20} {row.success_rate:>8.1%}  [{low:.3f}, {high:.3f}] '
-            f'{row.episodes:>8} {paper:>7} {row.seconds:>8.0f}'
-        )
-    return lines
-
-
-_STUDIES: dict[str, tuple[Callable[[argparse.Namespace], int], tuple[str, ...]]] = {
-    'functions': (_functions, ('quick',)),
-    'coordinates': (_coordinates, ('quick',)),
-    'particle': (_particle, ('quick', 'autoregressive', 'paper')),
-    'pushing-states': (_pushing, ('quick', 'paper')),
-    'pushing-pixels': (_pushing_pixels, ('quick', 'gpu', 'paper')),
+_STUDIES: dict[str, tuple[Callable[[argparse.Namespace], int], str]] = {
+    'functions': (_functions, 'functions'),
+    'coordinates': (_coordinates, 'coordinates'),
+    'particle': (_particle, 'particle'),
+    'pushing-states': (_pushing, 'pushing'),
+    'pushing-pixels': (_pushing_pixels, 'pixels'),
 }
-"""What runs each study, and the presets that there are."""
+"""What runs each study, and what its presets are called after."""

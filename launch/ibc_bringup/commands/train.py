@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ibc_bringup.options import OneOf, whole
+from ibc_bringup.options import OneOf, add_set_option, overrides_of, whole
 from implicit_bc.preset_files import paper_preset_names, preset_names
 
 PRESET = 'cpu_small'
@@ -33,14 +33,7 @@ def add_parser(subparsers: Any) -> None:
         metavar='MODEL',
         help='fine-tune this model: begin with its network, weights and normalizers',
     )
-    parser.add_argument(
-        '--set',
-        dest='overrides',
-        action='append',
-        default=[],
-        metavar='KEY=VALUE',
-        help='replace one field of the preset, such as learning_rate.initial=3e-4',
-    )
+    add_set_option(parser, 'learning_rate.initial=3e-4')
     seeds = parser.add_mutually_exclusive_group()
     seeds.add_argument(
         '--seed', type=whole(0), metavar='N', help="seed of everything random (the preset's: 0)"
@@ -231,20 +224,7 @@ def _initial(model: str | None) -> dict[str, Any]:
 
 def _overrides(arguments: argparse.Namespace) -> dict[str, Any]:
     """Fields of the configuration that `--set` and `--steps` replace."""
-    import yaml
-
-    from ibc_contract.errors import IbcError
-
-    overrides: dict[str, Any] = {}
-    for word in arguments.overrides:
-        key, separator, text = word.partition('=')
-        if not separator:
-            raise IbcError(f'--set {word} is not of the form key=value')
-        try:
-            overrides[key] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            reason = ' '.join(str(error).split())
-            raise IbcError(f'--set {word}: the value is not YAML: {reason}') from None
+    overrides = overrides_of(arguments.overrides)
     if arguments.steps is not None:
         overrides['steps'] = arguments.steps
     return overrides

@@ -25,11 +25,14 @@ from ibc_studies.functions import (
 from ibc_studies.functions_study import study_functions
 from ibc_studies.particle import ParticleConfig, particle_demonstrations
 from ibc_studies.particle_study import PAPER, study_particle
-from ibc_studies.preset import load_preset, study_presets
+from ibc_studies.preset import load_preset
+from ibc_studies.preset_files import study_presets
 from ibc_studies.pushing import PushingConfig
 from ibc_studies.pushing_study import study_pushing
+from implicit_bc.methods import Ranking
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.paired import sign_test
+from implicit_bc.training.config import load_config
 
 PRESETS = [
     (study, name)
@@ -62,9 +65,69 @@ def test_presets_load(study, name):
 
 def test_unknown_presets_are_named():
     with pytest.raises(
-        IbcError, match="unknown preset 'huge'; known: autoregressive, paper, quick"
+        IbcError,
+        match="unknown preset 'huge'; known: autoregressive, paper, quick, released, or the path",
     ):
         load_preset('particle', 'huge')
+
+
+def test_single_fields_of_a_preset_are_replaced_in_one_policy_alone():
+    given = load_preset('particle', 'quick')
+    changed = load_preset(
+        'particle',
+        'quick',
+        {
+            'demonstrations': 5,
+            'policies.langevin.network.value.width': 8,
+            'policies.langevin.method.kind': 'ranking',
+        },
+    )
+    assert (changed.demonstrations, changed.history) == (5, given.history)
+    policies = changed.policies
+    assert policies['langevin'].network.value.width == 8
+    assert policies['langevin'].method == Ranking()
+    assert policies['mean_squared_error'] == given.policies['mean_squared_error']
+    released = {'policies.langevin': 'paper/particle_released', 'policies.langevin.steps': 7}
+    policies = load_preset('particle', 'quick', released).policies
+    assert list(policies) == list(given.policies)
+    assert policies['langevin'] == load_config('paper/particle_released', {'steps': 7})
+
+
+@pytest.mark.parametrize(
+    ('key', 'value', 'said'),
+    [
+        ('policies.mdn.steps', 1, "no policy 'mdn' to change, only langevin, mean_squared_error"),
+        ('policies.langevin.steps', 0, "quick, langevin: training field 'steps'"),
+        ('policies.langevin', 7, 'quick, langevin: training fields or a training preset'),
+        ('policies', 7, 'which of the policies'),
+        ('demos', 7, "quick: study field 'demos'"),
+        ('history', 'long', "quick: study field 'history'"),
+    ],
+)
+def test_a_field_that_is_wrong_is_named(key, value, said):
+    with pytest.raises(IbcError, match=said) as error:
+        load_preset('particle', 'quick', {key: value})
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ('text', 'said'),
+    [
+        ('demonstrations: 3\nhistory: 1\n', 'it has no `policies`'),
+        ('demonstrations: 3\nhistory: 1\npolicies: {}\n', "study field 'policies'"),
+        ('demonstrations: 3\npolicies: {mine: cpu_small}\n', "study field 'history'"),
+        ('steps: 3\n', 'it has no `policies`'),
+        ('[1, 2]\n', 'is not a preset of a study'),
+        ('a: {', 'cannot be read'),
+    ],
+)
+def test_a_file_that_is_no_preset_is_told_so(text, said, tmp_path):
+    file = tmp_path / 'mine.yaml'
+    file.write_text(text)
+    with pytest.raises(IbcError, match=said) as error:
+        load_preset('particle', file)
+    assert str(error.value).startswith(str(file))
+    assert '\n' not in str(error.value)
 
 
 def test_particle_study_counts_every_policy_and_goes_on_where_it_stopped(tmp_path):

@@ -222,7 +222,10 @@ def _require_same(
     ]
     if changed:
         differences = ', '.join(f'{key} {then.get(key)} -> {now.get(key)}' for key in changed)
-        raise IbcError(f'{path}: the configuration has changed ({differences}): start a new run')
+        raise IbcError(
+            f'{path}: the configuration has changed ({differences}): start a new run in '
+            'another folder'
+        )
 
 
 def _flat(data: dict[str, Any], prefix: str = '') -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """What a training run is made of, as data: presets ship as YAML beside this package."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -101,38 +102,68 @@ def load_config(source: str | Path, overrides: Mapping[str, Any] | None = None) 
         IbcError: Unknown preset (the known ones are listed), a file that cannot be read, or a field
             that is wrong.
     """
-    data = _read(source)
-    kind, method = (overrides or {}).get('method.kind'), data.get('method', {})
+    return config_from_dict(with_overrides(_read(source), overrides or {}, source), str(source))
+
+
+def with_overrides(
+    data: Mapping[str, Any], overrides: Mapping[str, Any], source: str | Path
+) -> dict[str, Any]:
+    """Return the plain `data` of a configuration with other values in single fields.
+
+    Arguments and errors are those of `load_config`.
+    """
+    fields: dict[str, Any] = _copied(data)
+    kind, method = overrides.get('method.kind'), fields.get('method', {})
     if kind and isinstance(method, dict) and kind != method.get('kind', 'derivative_free'):
-        data['method'] = {}
-    for dotted, value in (overrides or {}).items():
+        fields['method'] = {}
+    for dotted, value in overrides.items():
         try:
-            _put(data, dotted.split('.'), value)
+            _put(fields, dotted.split('.'), value)
         except TypeError:
             raise IbcError(f'{source}: there is no training field {dotted!r}') from None
-    return config_from_dict(data, str(source))
+    return fields
 
 
-def _read(source: str | Path) -> dict[str, Any]:
+def is_preset_file(source: str | Path) -> bool:
+    """Tell whether `source` is the path of a YAML file, not the name of a preset."""
     path = Path(source)
+    return path.suffix in ('.yaml', '.yml') and path.is_file()
+
+
+def preset_fields(
+    read: Callable[[], str], source: str | Path, what: str = 'a training preset'
+) -> dict[str, Any]:
+    """Fields of a preset as plain data.
+
+    Args:
+        read: Returns its YAML.
+        source: What errors call it.
+        what: What it is meant to be.
+
+    Raises:
+        IbcError: It cannot be read, or is no YAML of named fields.
+    """
     try:
-        if path.suffix in ('.yaml', '.yml') and path.is_file():
-            text = path.read_text()
-        elif str(source) in (*preset_names(), *paper_preset_names()):
-            text = preset_text(str(source))
-        else:
-            raise IbcError(
-                f'unknown training preset {str(source)!r}; known: '
-                f'{", ".join((*preset_names(), *paper_preset_names()))}, or the path of a YAML file'
-            )
-        data = yaml.safe_load(text)
+        data = yaml.safe_load(read())
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise IbcError(f'{source}: cannot be read: {" ".join(str(error).split())}') from None
     if data is None:
         return {}
     if not isinstance(data, dict) or not all(isinstance(name, str) for name in data):
-        raise IbcError(f'{source}: is not a training preset: lines like `steps: 1000` are expected')
+        raise IbcError(f'{source}: is not {what}: lines like `steps: 1000` are expected')
     return data
+
+
+def _read(source: str | Path) -> dict[str, Any]:
+    if is_preset_file(source):
+        return preset_fields(Path(source).read_text, source)
+    known = (*preset_names(), *paper_preset_names())
+    if str(source) not in known:
+        raise IbcError(
+            f'unknown training preset {str(source)!r}; known: {", ".join(known)}, or the path of a '
+            'YAML file'
+        )
+    return preset_fields(partial(preset_text, str(source)), source)
 
 
 def config_from_dict(data: Mapping[str, Any], source: str) -> TrainConfig:
@@ -149,6 +180,11 @@ def config_from_dict(data: Mapping[str, Any], source: str) -> TrainConfig:
         first = error.errors()[0]
         field = '.'.join(str(part) for part in first['loc'])
         raise IbcError(f'{source}: training field {field!r}: {first["msg"]}') from None
+
+
+def _copied(data: Any) -> Any:
+    """Copy nested fields; YAML's aliases are then no longer one and the same, to be put into."""
+    return {k: _copied(v) for k, v in data.items()} if isinstance(data, dict) else data
 
 
 def _put(data: dict[str, Any], path: list[str], value: Any) -> None:
