@@ -162,10 +162,10 @@ def tiny_preset():
 def test_a_study_counts_every_policy(tmp_path):
     rows = study_pushing_pixels(SINGLE, tiny_preset(), [0], 2, tmp_path)
     assert [row.policy for row in rows] == [
-        'derivative_free', 'mean_squared_error', 'nearest_neighbor',
+        'derivative_free', 'mean_squared_error', 'mixture_density', 'nearest_neighbor',
     ]  # fmt: skip
     assert all(row.episodes == 2 for row in rows)
-    assert [row.paper_rate for row in rows] == [1.0, 0.87, None]
+    assert [row.paper_rate for row in rows] == [1.0, 0.87, 0.1, 0.04]
 
 
 def test_policies_that_see_different_pictures_are_not_compared(tmp_path):
