@@ -156,7 +156,7 @@ class BringUpNode(Node):
 
 def main(args: list[str] | None = None) -> None:
     """Run the node as a process."""
-    sys.exit(run(BringUpNode, args))
+    sys.exit(run(BringUpNode, args, (BringUpConfig,)))
 
 
 if __name__ == '__main__':

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from ibc_bringup.main import main
+from ibc_contract.ending_signals import SIGNALS
 from waiting import PATIENCE_S
 
 IBC = [sys.executable, '-m', 'ibc_bringup.main', 'twin']
@@ -46,7 +47,7 @@ def ibc_twin(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str,
     return code if isinstance(code, int) else 1, said.out, said.err
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', SIGNALS)
 def test_it_serves_until_a_signal_and_takes_faults(
     serve: Serve, capsys: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
