@@ -9,6 +9,7 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage
 
 from driver_stage import make_driver
+from ibc_bringup import bring_up_node
 from ibc_bringup.bring_up_node import BringUpNode
 from ibc_contract import topics
 from ibc_contract.ros import Diagnostics, newest
@@ -106,7 +107,8 @@ class Rehearsal:
 
 
 @pytest.fixture
-def rehearse(ros):
+def rehearse(ros, monkeypatch):
+    monkeypatch.setattr(bring_up_node, 'ACQUAINTANCE_S', 0.0)  # of nodes in one process
     made = []
     with EmulatedController(LagPlant(xarm6.HOME_Q)) as emulator:
 

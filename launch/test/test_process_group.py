@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 
+from ibc_bringup import process_group
 from ibc_bringup.process_group import Command, Ended, ProcessGroup
 from waiting import PATIENCE_S, wait_for
 
@@ -44,7 +45,10 @@ def test_stop_interrupts_what_is_left():
     assert group.first_ended().code in (-signal.SIGINT, 1, 130)
 
 
-def test_stop_ends_what_ignores_an_interrupt():
+def test_stop_ends_what_ignores_an_interrupt(monkeypatch):
+    monkeypatch.setattr(
+        process_group, 'ESCALATION', ((0.5, signal.SIGTERM), (60.0, signal.SIGKILL))
+    )
     group, lines = make_group(command('stubborn', STUBBORN))
     group.start()
     assert wait_for(lambda: lines)
@@ -65,12 +69,12 @@ def test_who_follows_a_process_starts_when_that_has_ended_well():
     job = Command('job', [sys.executable, '-c', 'pass'], ends_group=True, follows='first')
     group, lines = make_group(command('steady', SLEEP), job, first)
     with group:
-        assert group.wait(timeout_s=20).name == 'job'
+        assert group.wait(timeout_s=PATIENCE_S).name == 'job'
     assert ('first', 'done') in lines
     failing = Command('first', [sys.executable, '-c', 'raise SystemExit(3)'], may_end=True)
     group, _ = make_group(command('steady', SLEEP), job, failing)
     with group:
-        ended = group.wait(timeout_s=20)
+        ended = group.wait(timeout_s=PATIENCE_S)
     assert (ended.name, ended.group_code) == ('first', 3)
 
 

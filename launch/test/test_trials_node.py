@@ -88,6 +88,7 @@ class StandIn(Node):
 def start(ros, tmp_path, monkeypatch):
     """Start the node against a stand-in; the task's horizon is given."""
     monkeypatch.setattr(trials_node, 'SETTLE_S', 0.05)
+    monkeypatch.setattr(trials_node, 'ACQUAINTANCE_S', 0.0)  # of nodes in one process
     monkeypatch.setattr(trials_node, 'LINGER_S', 0.3)
     monkeypatch.setattr(trials_node, 'SHORTEST_S', 1.0)
     nodes = []

@@ -62,6 +62,12 @@ class RampDriver(Node):
         self.poses.publish(message)
 
 
+@pytest.fixture(autouse=True)
+def acquainted(monkeypatch):
+    """Nodes in one process know each other at once."""
+    monkeypatch.setattr('demo_recorder.replay_node.ACQUAINTANCE_S', 0.0)
+
+
 def replay_node(ros, **parameters):
     overrides = [Parameter(name, value=value) for name, value in parameters.items()]
     return ReplayNode(context=ros.context, parameter_overrides=overrides)

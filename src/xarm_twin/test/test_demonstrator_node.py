@@ -1,4 +1,4 @@
-"""The scripted hand: order of services, moves from the goal, exit codes; then the real stack."""
+"""The scripted hand: order of services, moves from the goal, exit codes."""
 
 import dataclasses
 import re
@@ -104,8 +104,11 @@ class StandIn(Node):
 
 
 @pytest.fixture
-def show(ros: Any) -> Iterator[Callable[..., tuple[DemonstratorNode, StandIn]]]:
+def show(
+    ros: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., tuple[DemonstratorNode, StandIn]]]:
     """Run a demonstrator against a stand-in until it has an exit code."""
+    monkeypatch.setattr(demonstrator_node, 'ACQUAINTANCE_S', 0.0)  # of nodes in one process
     nodes: list[Any] = []
 
     def run(
