@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -155,13 +156,21 @@ def test_the_average_is_kept_and_resumed_bit_for_bit(points, tmp_path):
 
 
 def test_ctrl_c_saves_a_checkpoint_and_resuming_ends_the_same(points, tmp_path, one_line):
-    config = dataclasses.replace(TINY, steps=3000, checkpoint_every=100_000, holdout=0.0)
-    threading.Timer(0.6, os.kill, (os.getpid(), signal.SIGINT)).start()
+    config = dataclasses.replace(
+        TINY, steps=10**6, checkpoint_every=10**6, holdout=0.0, log_every=1
+    )
+
+    def interrupt():
+        while not read_metrics(tmp_path):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(TrainingInterrupted, match='checkpoint saved in') as error:
         quietly(config, points, tmp_path)
     one_line(error.value)
     done = int(checkpoints(tmp_path)[-1].name)
-    assert 0 < done < 3000
+    assert 0 < done < 10**6
     more = dataclasses.replace(config, steps=done + 5)
     assert quietly(more, points, tmp_path, resume=True).is_dir()
     assert int(checkpoints(tmp_path)[-1].name) == done + 5
