@@ -10,6 +10,7 @@ from driver_stage import QOS, Stage
 from ibc_contract import topics
 from planar_arm import xarm6
 from waiting import PATIENCE_S
+from xarm_planar_driver.arbitration import LET_GO
 from xarm_twin.controller import EmulatedController, Identity, LagPlant, inject
 from xarm_twin.controller.flange import tcp_pose_mm
 
@@ -114,7 +115,8 @@ class Bench:
         return float(np.linalg.norm(path - path[0], axis=1).max()), float(steps.max())
 
     def goes_on(self) -> bool:
-        """Whether the tool follows again."""
+        """Whether the tool follows a person who has let go and begins anew."""
+        self.stage.until(lambda: False, timeout=1.2 * LET_GO)
         begin = time.monotonic()
         while time.monotonic() < begin + PATIENCE_S:
             self.lead(0.25)

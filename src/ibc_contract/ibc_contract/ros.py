@@ -37,13 +37,16 @@ def newest(depth: int = 1) -> QoSProfile:
     )
 
 
-def latched() -> QoSProfile:
-    """Reliable and transient local, depth 1: late subscribers get the last sample."""
+def latched(depth: int = 1) -> QoSProfile:
+    """Reliable and transient local: late subscribers get the last sample.
+
+    A subscriber that must not miss one between two looks keeps `depth` of them.
+    """
     return QoSProfile(
         reliability=ReliabilityPolicy.RELIABLE,
         durability=DurabilityPolicy.TRANSIENT_LOCAL,
         history=HistoryPolicy.KEEP_LAST,
-        depth=1,
+        depth=depth,
     )
 
 

@@ -12,10 +12,15 @@ CAMERA_INFO = 'camera/color/camera_info'
 JOINT_STATES = 'joint_states'
 TCP_POSE = 'tcp_pose'
 TCP_SETPOINT = 'tcp_setpoint'
+ARM_STATE = 'arm/state'
+ARM_STOPPED, ARM_IDLE = 'stopped', 'idle'
 
 # Commands: moves of the setpoint in `link_base` [m].
 TELEOP_DELTA = 'teleop/delta_setpoint'
 POLICY_DELTA = 'policy/delta_setpoint'
+
+# Whether somebody wants the policy to act (ibc_policy_node): a message per request.
+POLICY_ENABLED = 'policy/enabled'
 
 # What the policy sees, for people (ibc_policy_node).
 POLICY_LANDSCAPE = 'policy/landscape/compressed'

@@ -24,6 +24,7 @@ from ibc_contract.runner import run
 from ibc_policy_node.config import PolicyConfig
 from ibc_policy_node.effect_time import EffectTimeWindow
 from ibc_policy_node.policy_loop import PolicyLoop
+from ibc_policy_node.switch_node import PolicySwitch
 from implicit_bc.bundle import Bundle, load_bundle
 from implicit_bc.bundle_files import find_bundle, read_description
 from implicit_bc.device import usable_device
@@ -58,6 +59,7 @@ class PolicyNode(LifecycleNode):
         self._actions = self.create_lifecycle_publisher(
             Vector3Stamped, topics.POLICY_DELTA, newest()
         )
+        self._switch = PolicySwitch(self, self._on_stop)
         self.create_service(SetBool, topics.POLICY_ENABLE, self._on_enable)
         self._diagnostics = Diagnostics(self, 'policy')
         self.create_timer(1.0, self._diagnose, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -113,7 +115,7 @@ class PolicyNode(LifecycleNode):
                 )
             )
         self._slow_told = 0
-        self._loop.enable(self._config.enabled)
+        self._let_act(self._loop, self._config.enabled)
         if not self._config.enabled:
             self.get_logger().info(f'only watching: {topics.POLICY_ENABLE} lets it act')
         transition = super().on_activate(state)
@@ -161,6 +163,7 @@ class PolicyNode(LifecycleNode):
     def _stop(self) -> None:
         loop, self._loop = self._loop, None
         if loop is not None:
+            self._let_act(loop, False)
             loop.close()
         for subscription in self._inputs:
             self.destroy_subscription(subscription)
@@ -238,12 +241,26 @@ class PolicyNode(LifecycleNode):
         if loop is None or bundle is None:
             response.success, response.message = False, 'not active: activate the policy first'
             return response
-        loop.enable(request.data)
+        if request.data and self._switch.refusal:
+            response.success, response.message = False, self._switch.refusal
+            return response
+        self._let_act(loop, request.data)
         response.success = True
         response.message = f'{bundle.name} {"acts" if request.data else "watches"}'
         self.get_logger().info(response.message)
         self._diagnose()
         return response
+
+    def _let_act(self, loop: PolicyLoop, on: bool) -> None:
+        self._switch.turn(on)  # first: the driver shall know of it before an action comes
+        loop.enable(on)
+
+    def _on_stop(self) -> None:
+        """Watch: the arm was stopped."""
+        if self._loop is not None:
+            self._loop.enable(False)
+        self.get_logger().warn(self._switch.off_because)
+        self._diagnose()
 
     def _diagnose(self) -> None:
         loop, bundle = self._loop, self._bundle
@@ -256,7 +273,9 @@ class PolicyNode(LifecycleNode):
         status = loop.status()
         slow, self._slow_told = status.slow - self._slow_told, status.slow
         level, message = DiagnosticStatus.OK, 'acting' if status.enabled else 'watching'
-        if status.enabled and status.stale:
+        if self._switch.off_because:
+            level, message = DiagnosticStatus.WARN, self._switch.off_because
+        elif status.enabled and status.stale:
             level, message = DiagnosticStatus.WARN, status.stale
         elif slow:
             message = f'{slow} decisions took longer than the period: {FASTER}'

@@ -15,6 +15,7 @@ from rclpy.duration import Duration
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool
 
 from ibc_contract import topics
@@ -22,7 +23,7 @@ from ibc_contract.contract import load_contract
 from ibc_contract.errors import ContractMismatch, IbcError
 from ibc_contract.images import encode_jpeg
 from ibc_contract.observation import observation_window
-from ibc_contract.ros import newest, to_ns
+from ibc_contract.ros import latched, newest, to_ns
 from ibc_policy_node.node import PolicyNode
 from implicit_bc.bundle import load_bundle
 from implicit_bc.policy import LearnedPolicy
@@ -52,6 +53,8 @@ class World(Node):
             newest(50),
         )
         self._switch = self.create_client(SetBool, topics.POLICY_ENABLE)
+        self.requests: list[Bool] = []
+        self.create_subscription(Bool, topics.POLICY_ENABLED, self.requests.append, newest(10))
         self._timer = None
         self.ahead_ns = 0
 
@@ -86,6 +89,9 @@ class World(Node):
         future = self._switch.call_async(SetBool.Request(data=on))
         assert self._ros.spin_until(future.done, self, node)
         return future.result()
+
+    def says(self, text: str) -> bool:
+        return bool(self.diagnoses) and text in self.diagnoses[-1].message
 
     def values(self) -> dict[str, str]:
         return {pair.key: pair.value for pair in self.diagnoses[-1].values}
@@ -134,6 +140,52 @@ def test_it_acts_on_frames_only_while_enabled(ros, world, start, make_bundle):
     periods = np.diff(stamps) / PERIOD_NS
     assert np.abs(periods - periods.round()).max() < 0.05
     assert world.switch(node, False).message == 'tiny watches'
+
+
+def test_a_stop_of_the_arm_makes_it_watch_until_it_is_enabled_anew(ros, world, start, make_bundle):
+    node = start(model=make_bundle(), enabled=True)
+    world.stream_frames()
+    arm = world.create_publisher(String, topics.ARM_STATE, latched())
+    arm.publish(String(data='idle'))  # as of a driver that starts
+    assert ros.spin_until(lambda: len(world.actions) >= 2, world, node)
+    arm.publish(String(data='stopped'))
+    arm.publish(String(data='active'))  # a person was quick
+    assert ros.spin_until(lambda: world.says('the arm was stopped'), world, node)
+    assert world.diagnoses[-1].level == DiagnosticStatus.WARN
+    assert world.values()['enabled'] == 'False'
+    assert ros.spin_until(lambda: not world.requests[-1].data, world, node)
+    sent = len(world.actions)
+    ros.spin_until(lambda: len(world.actions) > sent, world, node, timeout=1.0)
+    assert len(world.actions) == sent
+    assert world.switch(node, True).success
+    assert ros.spin_until(lambda: len(world.actions) > sent, world, node)
+    assert ros.spin_until(lambda: world.requests[-1].data, world, node)
+    assert ros.spin_until(lambda: world.says('acting'), world, node)
+
+
+def test_it_is_not_enabled_while_the_arm_is_stopped(ros, world, start, make_bundle):
+    node = start(model=make_bundle())
+    arm = world.create_publisher(String, topics.ARM_STATE, latched())
+    arm.publish(String(data='stopped'))
+    assert ros.spin_until(lambda: node._switch.refusal, world, node)
+    refused = world.switch(node, True)
+    assert (refused.success, refused.message) == (False, node._switch.refusal)
+    assert 'arm/reset' in refused.message
+    assert world.switch(node, False).success
+    arm.publish(String(data='active'))
+    assert ros.spin_until(lambda: not node._switch.refusal, world, node)
+    assert world.switch(node, True).success
+
+
+def test_an_arm_that_is_disabled_makes_it_watch(ros, world, start, make_bundle):
+    node = start(model=make_bundle(), enabled=True)
+    arm = world.create_publisher(String, topics.ARM_STATE, latched())
+    for state in ('idle', 'homing', 'active'):
+        arm.publish(String(data=state))
+        assert ros.spin_until(lambda state=state: node._switch._arm_state == state, world, node)
+        assert not node._switch.off_because
+    arm.publish(String(data='idle'))
+    assert ros.spin_until(lambda: world.says('the arm was stopped'), world, node)
 
 
 def test_actions_equal_what_the_model_does_offline_on_the_same_frames(

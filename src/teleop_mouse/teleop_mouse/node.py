@@ -104,6 +104,7 @@ class TeleopMouse(Node):
         self.create_subscription(CameraInfo, topics.CAMERA_INFO, self._on_info, newest())
         self.create_subscription(PoseStamped, topics.TCP_SETPOINT, self._on_setpoint, newest())
         self.create_subscription(String, topics.RECORDER_STATE, self._on_recorder, latched())
+        self.create_subscription(String, topics.ARM_STATE, self._on_arm_state, latched(depth=10))
         self.create_subscription(DiagnosticArray, topics.DIAGNOSTICS, self._on_diagnostics, 10)
 
     def close(self) -> None:
@@ -127,6 +128,10 @@ class TeleopMouse(Node):
 
     def _on_recorder(self, message: String) -> None:
         self._recorder = RecorderState.parse(message.data)
+
+    def _on_arm_state(self, message: String) -> None:
+        if message.data in (topics.ARM_STOPPED, topics.ARM_IDLE):
+            self._let_go = True
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:

@@ -14,8 +14,7 @@ from teleop_mouse.panel import Message
 ANSWER_TIMEOUT_S = 15.0
 """A service that needs longer is taken for dead."""
 WAY_HOME_TIMEOUT_S = 180.0
-"""The same for those that may take the arm home: at a tenth of its speed that takes a minute."""
-WAYS_HOME = frozenset((topics.ARM_HOME, topics.ARM_RESET))
+"""The same for the way home: at a tenth of the arm's speed that takes a minute."""
 MESSAGE_S = 8.0
 OFFERED_BY = {
     'arm': 'xarm_planar_driver',
@@ -61,7 +60,8 @@ class ServiceKeys:
         """Return what to show now."""
         now = time.monotonic()
         for action, asked_s in list(self._waiting_for.items()):
-            patience_s = WAY_HOME_TIMEOUT_S if action in WAYS_HOME else ANSWER_TIMEOUT_S
+            is_way_home = action == topics.ARM_HOME
+            patience_s = WAY_HOME_TIMEOUT_S if is_way_home else ANSWER_TIMEOUT_S
             if now - asked_s > patience_s:
                 self._waiting_for.pop(action, None)
                 self._say(f'{action}: no answer for {patience_s:.0f} s', failed=True)

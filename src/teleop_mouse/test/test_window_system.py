@@ -228,6 +228,21 @@ def test_stopping_the_arm_opens_the_clutch_until_the_next_press(session, desktop
     assert not session.spin(lambda: len(robot.deltas) > told, timeout=0.5)
 
 
+def test_an_arm_that_stops_opens_the_clutch_until_the_next_press(session, robot):
+    """However short the stop: a person may be quick to reset it."""
+    arm = robot.create_publisher(String, topics.ARM_STATE, latched())
+    assert session.spin(lambda: arm.get_subscription_count() > 0)
+    session.press_at(robot.setpoint)
+    session.point_at((0.55, 0.0))
+    assert session.spin(lambda: robot.moves().any())
+    arm.publish(String(data='stopped'))
+    arm.publish(String(data='active'))
+    assert session.falls_silent()
+    told = len(robot.deltas)
+    session.point_at((0.50, 0.1))
+    assert not session.spin(lambda: len(robot.deltas) > told, timeout=0.5)
+
+
 @pytest.mark.parametrize('ahead_s', [0, 3600], ids=['', 'clock-set-back'])
 def test_a_frozen_camera_opens_the_clutch(session, robot, ahead_s):
     robot.clock_ahead_ns = ahead_s * 10**9

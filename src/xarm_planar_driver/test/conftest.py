@@ -13,6 +13,7 @@ import pytest
 from driver_bench import Bench
 from driver_stage import Stage, config_for
 from planar_arm import xarm6
+from planar_arm.kinematics import Xarm6Kinematics
 from waiting import PATIENCE_S, wait_for
 from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.config import DriverConfig
@@ -99,6 +100,13 @@ class DriverUnderTest:
             )
 
         return wait_for(there)
+
+
+@pytest.fixture(scope='module')
+def kinematics():
+    solver = Xarm6Kinematics()
+    yield solver
+    solver.close()
 
 
 @pytest.fixture(name='config_for')

@@ -81,7 +81,7 @@ def ends(bench, since: float, distance: float) -> None:
 
 
 def servo(bench) -> PlanarServo:
-    return bench.stage.driver._driver._motion._servo
+    return bench.stage.driver._driver._motion._course._servo
 
 
 def keeps_up(bench, lead: float) -> bool:

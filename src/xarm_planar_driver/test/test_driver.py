@@ -11,7 +11,7 @@ from planar_arm import xarm6
 from planar_arm.safety import load_safety_limits
 from planar_arm.workspace import DEFAULT_WORKSPACE
 from waiting import wait_for
-from xarm_planar_driver.arbitration import Command, Source
+from xarm_planar_driver.arbitration import LET_GO, Command, Source
 from xarm_planar_driver.driver import PlanarDriver
 from xarm_planar_driver.driver_status import Level
 from xarm_planar_driver.errors import ArmError
@@ -161,6 +161,7 @@ def test_stop_latches_until_reset_which_resumes_where_the_arm_is(active, emulato
     assert wait_for(lambda: active.driver.status().ignored == {'teleop_while_stopped': 1})
     assert active.ask(Request.RESET).success
     assert active.settles_at(0.03, 0.0, within=1e-3)
+    time.sleep(LET_GO)
     active.move(0.01, 0.0)
     assert active.settles_at(0.04, 0.0, within=1e-3)
 
@@ -230,6 +231,7 @@ def test_a_dropped_connection_is_opened_again_and_waits_for_a_person(active, emu
     assert emulator.state.snapshot().state == 4
     assert active.driver.phase is Phase.STOPPED
     assert active.ask(Request.RESET).success
+    time.sleep(LET_GO)
     active.move(0.02, 0.0)
     assert active.settles_at(0.02, 0.0, within=1e-3)
     assert not active.ended

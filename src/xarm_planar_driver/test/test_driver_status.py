@@ -29,6 +29,14 @@ def test_all_is_well():
     ('changes', 'level', 'message'),
     [
         ({'phase': Phase.STOPPED, 'reason': 'C31'}, Level.ERROR, 'stopped: C31; call arm/reset'),
+        (
+            {'phase': Phase.STOPPED, 'reason': 'C31', 'is_reached': False},
+            Level.ERROR,
+            'stopped: C31; the con',
+        ),
+        ({'phase': Phase.HOLDING, 'reason': 'off plane'}, Level.WARN, 'holding: off plane'),
+        ({'lately': {'policy_from_before_reset': 5}}, Level.WARN, '5 commands refused: the arm'),
+        ({'lately': {'teleop_from_before_reset': 1}}, Level.WARN, '1 command refused: the arm'),
         ({'phase': Phase.IDLE, 'reason': 'disabled'}, Level.WARN, 'idle: disabled'),
         ({'stats': LoopStats(100.0, silent=2)}, Level.WARN, 'arm did not answer in 2 ticks'),
         ({'stats': LoopStats(100.0, silent=1)}, Level.WARN, 'arm did not answer in 1 tick'),

@@ -39,11 +39,12 @@ class Rig:
             self.driver.enable(10.0)
 
     def bends(self, function: Callable) -> None:
-        """Let inverse kinematics be `function` of what it was."""
+        """Let inverse kinematics be `function` of what it was, and the arm need it."""
         solve = self.driver._kinematics.planar
         self.patch.setattr(
             self.driver._kinematics, 'planar', lambda point, seed: function(solve(point, seed))
         )
+        self.under_test.move(0.01, 0.0)
 
 
 def unreachable(_):

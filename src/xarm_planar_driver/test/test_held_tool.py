@@ -61,7 +61,7 @@ def test_the_setpoint_waits_and_goes_on_when_the_tool_is_free(active, arm):
     judged = active.driver.status().judge()
     assert judged == (Level.WARN, 'the tool does not follow: is something in its way?')
     arm.held = False
-    goal = np.subtract(active.driver._motion._servo.goal, xarm6.HOME_XY)
+    goal = np.subtract(active.driver._motion._course._servo.goal, xarm6.HOME_XY)
     assert active.settles_at(*goal)
     active.driver.status()
     time.sleep(0.1)

@@ -6,77 +6,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from watched_arm import NOW_NS, SETTINGS, WatchedArm, make_motion
 
 from planar_arm import xarm6
-from planar_arm.kinematics import POSITION_TOLERANCE, Xarm6Kinematics
-from planar_arm.safety import SafetyGate, load_safety_limits
 from planar_arm.setpoint_motion import Interpolation
-from planar_arm.workspace import DEFAULT_WORKSPACE
-from xarm_planar_driver.arbitration import Arbiter, Command, Source
-from xarm_planar_driver.errors import ArmFault, ArmSilent
-from xarm_planar_driver.motion import ArmMotion, MotionSettings
+from xarm_planar_driver.arbitration import Command, Source
+from xarm_planar_driver.errors import ArmSilent
 from xarm_planar_driver.phases import Phase, Request
 from xarm_planar_driver.report_watch import LONGEST_WITHOUT_REPORT
 from xarm_planar_driver.status_reports import StatusReport
 
-SETTINGS = MotionSettings(period=0.01, home_speed=0.25, home_joint_speed=1.0)
-LIMITS = load_safety_limits()
 STARTS = (xarm6.HOME_Q, np.array([0.4, -0.6, -0.5, 0.1, 1.0, 0.2]), np.zeros(6))
-NOW_NS = 1_700_000_000_000_000_000
 EVER = st.integers(-(2**63), 2**63 - 1)
-
-
-class WatchedArm:
-    """An arm that is at once where it is told, and looks at every point it is told."""
-
-    def __init__(self, q, kinematics):
-        self.q = q.copy()
-        self.refuses = self.is_mute = self.loses = False
-        self.stopped = True
-        self.points = 0
-        self.motion: ArmMotion
-        self._kinematics = kinematics
-
-    def enable(self, safeguards_at, clear_errors):
-        tool = self._kinematics.forward(self.q).position
-        assert safeguards_at(self.q).fence.contains(tool)
-        if self.refuses:
-            raise ArmFault('refuses')
-        self.stopped = False
-        return self.q.copy()
-
-    def stop(self):
-        self.stopped |= not self.loses
-        if self.is_mute or self.loses:
-            raise ArmSilent('no reply in time: the stop may have come')
-
-    def joint_states(self):
-        return self.q.copy(), np.zeros(6)
-
-    @property
-    def tool(self):
-        return self._kinematics.forward(self.q).position[:2]
-
-    def send_joints(self, q):
-        assert not self.stopped
-        assert self.motion.phase in (Phase.HOMING, Phase.ACTIVE)
-        assert np.isfinite(q).all()
-        assert (q >= xarm6.JOINT_LOWER).all()
-        assert (q <= xarm6.JOINT_UPPER).all()
-        assert np.abs(q - self.q).max() <= LIMITS.max_joint_speed * SETTINGS.period * 1.001
-        before, tool = (self._kinematics.forward(each).position for each in (self.q, q))
-        most = LIMITS.max_tcp_speed * SETTINGS.period * 1.01 + 2 * POSITION_TOLERANCE
-        assert np.linalg.norm(tool - before) <= most
-        if self.motion.phase is Phase.ACTIVE:
-            assert DEFAULT_WORKSPACE.contains(tool[:2], margin=-POSITION_TOLERANCE)
-            assert abs(tool[2] - DEFAULT_WORKSPACE.tool_height) <= POSITION_TOLERANCE
-        if self.refuses:
-            raise ArmFault('refuses')
-        self.points += 1
-        if not self.loses:
-            self.q = q.copy()
-        if self.is_mute or self.loses:
-            raise ArmSilent('no reply in time: the point may have come, or may come later')
 
 
 anything = st.floats(allow_nan=True, allow_infinity=True)
@@ -99,13 +40,6 @@ events = st.one_of(
 histories = st.lists(
     st.tuples(events, st.sampled_from([0.0, 0.0, 0.03, 2.0, 4.0]), st.integers(0, 30)), max_size=25
 )
-
-
-@pytest.fixture(scope='module')
-def kinematics():
-    solver = Xarm6Kinematics()
-    yield solver
-    solver.close()
 
 
 def rearms(event):
@@ -160,9 +94,7 @@ def play(motion, arm, history):
 def test_a_silent_arm_owes_one_point_at_most(kinematics, start):
     """A link that freezes delivers later, and at once, all that was sent meanwhile."""
     arm = WatchedArm(start, kinematics)
-    gate = SafetyGate(LIMITS, DEFAULT_WORKSPACE)
-    motion = ArmMotion(arm, kinematics, gate, DEFAULT_WORKSPACE, Arbiter(), SETTINGS)  # type: ignore[arg-type]
-    arm.motion = motion
+    motion = make_motion(arm, kinematics)
     history = [
         (('request', Request.ENABLE), 0.0, 5),
         (('command', Source.TELEOP, (0.05, 0.0), 0), 0.0, 5),
@@ -178,8 +110,7 @@ def test_a_silent_arm_owes_one_point_at_most(kinematics, start):
 
 def test_who_hears_of_a_refusal_finds_the_arm_stopped(kinematics):
     arm = WatchedArm(xarm6.HOME_Q, kinematics)
-    gate = SafetyGate(LIMITS, DEFAULT_WORKSPACE)
-    motion = ArmMotion(arm, kinematics, gate, DEFAULT_WORKSPACE, Arbiter(), SETTINGS)  # type: ignore[arg-type]
+    motion = make_motion(arm, kinematics)
     arm.refuses = True
     heard = []
     motion.handle(
@@ -195,9 +126,7 @@ def test_no_policy_moves_what_a_person_leads_whatever_the_clock_says(
 ):
     """Also where the person's commands are of no use: they say that somebody leads."""
     arm = WatchedArm(xarm6.HOME_Q, kinematics)
-    gate = SafetyGate(LIMITS, DEFAULT_WORKSPACE)
-    motion = ArmMotion(arm, kinematics, gate, DEFAULT_WORKSPACE, Arbiter(0.5), SETTINGS)  # type: ignore[arg-type]
-    arm.motion = motion
+    motion = make_motion(arm, kinematics)
     play(motion, arm, [(('request', Request.ENABLE), 0.0, 10)])
     assert motion.phase is Phase.ACTIVE
 
@@ -218,10 +147,7 @@ def test_no_history_sends_the_arm_beyond_its_limits(
     kinematics, interpolation, start, history, moves
 ):
     arm = WatchedArm(start, kinematics)
-    gate = SafetyGate(LIMITS, DEFAULT_WORKSPACE)
-    chosen = replace(SETTINGS, interpolation=interpolation)
-    motion = ArmMotion(arm, kinematics, gate, DEFAULT_WORKSPACE, Arbiter(), chosen)  # type: ignore[arg-type]
-    arm.motion = motion
+    motion = make_motion(arm, kinematics, replace(SETTINGS, interpolation=interpolation))
     if moves:  # most histories begin with an arm that is ready
         play(motion, arm, [(('request', Request.ENABLE), 0.0, 400)])
         assert motion.phase in (Phase.ACTIVE, Phase.STOPPED)

@@ -4,9 +4,11 @@ import math
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.lifecycle import TransitionCallbackReturn
+from std_msgs.msg import Bool, String
 from std_srvs.srv import SetBool
 
 from ibc_contract import topics
+from ibc_contract.ros import latched, newest
 
 
 def test_stop_latches_and_reset_rearms(stage):
@@ -24,6 +26,32 @@ def test_stop_latches_and_reset_rearms(stage):
     assert stage.until(lambda: stage.in_phase('active'))
     stage.operator.move(0.02, 0.0)
     assert stage.at(0.02, 0.0, within=1e-3)
+
+
+def test_a_stop_is_told_at_once_and_bars_the_policy_until_it_is_enabled_anew(stage):
+    states: list[str] = []
+    stage.operator.create_subscription(
+        String, topics.ARM_STATE, lambda message: states.append(message.data), latched(depth=10)
+    )
+    enabled = stage.operator.create_publisher(Bool, topics.POLICY_ENABLED, newest(10))
+    assert stage.ready()
+    assert stage.until(lambda: states[-1:] == ['active'] and enabled.get_subscription_count() > 0)
+    assert stage.call(topics.ARM_STOP).success
+    assert stage.call(topics.ARM_RESET).success
+    assert stage.until(lambda: states[-2:] == ['stopped', 'active'])
+
+    def acts():
+        stage.operator.move(0.002, 0.0, topics.POLICY_DELTA)
+        return stage.diagnosed('commands refused: the arm was stopped')
+
+    assert stage.until(acts)
+    enabled.publish(Bool(data=True))
+
+    def moves():
+        stage.operator.move(0.002, 0.0, topics.POLICY_DELTA)
+        return stage.operator.point(topics.TCP_SETPOINT)[0] > 0.01
+
+    assert stage.until(moves)
 
 
 def test_home_answers_when_the_arm_is_there(stage):

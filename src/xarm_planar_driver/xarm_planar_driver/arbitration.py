@@ -1,8 +1,9 @@
-"""Whose command counts: the human always wins."""
+"""Whose command counts: the human always wins, and after a stop only what is asked for anew."""
 
+import math
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -12,6 +13,8 @@ SHORTEST_RAMP = 0.02
 """Two ticks: a faster source cannot make the setpoint jump [s]."""
 LONGEST_RAMP = 0.2
 """One policy period: what a first command takes, and one after a pause [s]."""
+LET_GO = 0.5
+"""After this long without a command by teleop the next one is a new press of the button [s]."""
 
 
 class Source(StrEnum):
@@ -32,6 +35,29 @@ class Command:
     """When the command was made, ROS time."""
     received: float = field(default_factory=time.monotonic)
     """When it arrived here, on the monotonic clock [s]."""
+    asked: float = -math.inf
+    """When a person asked for it, as by pressing the mouse's button, on the same clock [s]."""
+
+
+class Acts:
+    """What people asked for last: leading by a press of the button, the policy by enabling it."""
+
+    def __init__(self) -> None:
+        self._policy_enabled = -math.inf
+        self._pressed = self._led = -math.inf
+
+    def policy_switched(self, on: bool, at: float) -> None:
+        """Take note that somebody enabled the policy, or disabled it, `at` a time [s]."""
+        self._policy_enabled = at if on else -math.inf
+
+    def stamp(self, command: Command) -> Command:
+        """Return `command` with the time at which it was asked for."""
+        if command.source is Source.POLICY:
+            return replace(command, asked=self._policy_enabled)
+        if command.received - self._led >= LET_GO:
+            self._pressed = command.received
+        self._led = command.received
+        return replace(command, asked=self._pressed)
 
 
 @dataclass
@@ -47,11 +73,36 @@ class Arbiter:
     """Who sent the last command that counted."""
     _stamps: dict[Source, int] = field(default_factory=dict)
     _teleop_at: float | None = None
+    _rearmed: float = -math.inf
+    """What was asked for before that does not count [s]; infinite until the arm is re-armed."""
+
+    @property
+    def is_barred(self) -> bool:
+        """Whether nothing counts."""
+        return self._rearmed == math.inf
+
+    def bar(self) -> None:
+        """Let nothing count: the arm was stopped."""
+        self._rearmed = math.inf
+
+    def rearm(self, t: float) -> None:
+        """Let count what people ask for after `t` [s]; the next of each source is a first one."""
+        self._rearmed = t
+        self._stamps.clear()
+        self.active = None
 
     def admit(self, command: Command, t: float) -> bool:
-        """Say whether `command` counts at `t` [s]: a policy's does not while a person steers."""
+        """Say whether `command` counts at `t` [s].
+
+        None does that was asked for before the last stop. A policy's does not while a person
+        steers.
+        """
         if command.source is Source.TELEOP:
             self._teleop_at = t
+        if command.asked < self._rearmed:
+            self.ignored[f'{command.source}_from_before_reset'] += 1
+            return False
+        if command.source is Source.TELEOP:
             return True
         if self._teleop_at is None or t - self._teleop_at >= self.teleop_hold:
             return True
@@ -69,9 +120,3 @@ class Arbiter:
         """Remember a command that moved the goal."""
         self._stamps[command.source] = command.stamp_ns
         self.active = command.source
-
-    def forget(self) -> None:
-        """Start anew: the next command of each source is a first one."""
-        self._stamps.clear()
-        self._teleop_at = None
-        self.active = None

@@ -13,13 +13,14 @@ from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import SafetyGate, load_safety_limits
 from planar_arm.table import TWIN, TWIN_SERIAL
 from planar_arm.workspace import DEFAULT_WORKSPACE
-from xarm_planar_driver.arbitration import Arbiter, Command
+from xarm_planar_driver.arbitration import Acts, Arbiter, Command
 from xarm_planar_driver.arm import XarmArm
 from xarm_planar_driver.config import NO_TABLE, DriverConfig
 from xarm_planar_driver.driver_status import SHIPPED, DriverStatus, RecentStats
 from xarm_planar_driver.errors import ArmError, ArmFault
-from xarm_planar_driver.motion import ArmMotion, MotionSettings
-from xarm_planar_driver.phases import Outcome, Phase, Request
+from xarm_planar_driver.motion import ArmMotion
+from xarm_planar_driver.motion_settings import MotionSettings
+from xarm_planar_driver.phases import ENABLED, Outcome, Phase, Request
 from xarm_planar_driver.servo_loop import LATE, ServoLoop, TickReport
 from xarm_planar_driver.status_reports import VENDOR_PORT, StatusReports
 from xarm_planar_driver.timing_log import TimingLog
@@ -38,8 +39,9 @@ class PlanarDriver:
         on_tick: Callable[[TickReport], None],
         on_end: Callable[[Exception], None],
         clock_ns: Callable[[], int] = time.time_ns,
+        on_phase: Callable[[Phase], None] = lambda phase: None,
     ) -> None:
-        """`on_tick` and `on_end` are called in the servo thread, as ServoLoop says.
+        """Callbacks come in the servo thread, as ServoLoop and ArmMotion say.
 
         Raises:
             ArmError: No arm answers, or safety limits or table are unusable; or the table is the
@@ -68,6 +70,7 @@ class PlanarDriver:
         self._kinematics = Xarm6Kinematics(workspace, config.tool)
         self._gate = SafetyGate(limits, workspace)
         self._arbiter = Arbiter(config.teleop_hold)
+        self._acts = Acts()
         settings = MotionSettings(
             config.period,
             config.home_speed,
@@ -78,7 +81,7 @@ class PlanarDriver:
             config.tool,
         )
         self._motion = ArmMotion(
-            self._arm, self._kinematics, self._gate, workspace, self._arbiter, settings
+            self._arm, self._kinematics, self._gate, workspace, self._arbiter, settings, on_phase
         )
         self._timing_file = config.timing_file
         self._timing = TimingLog() if config.timing_file else None
@@ -96,7 +99,7 @@ class PlanarDriver:
             self._timing,
         )
         self._loop.start()
-        self._interventions: Counter[str] = Counter()
+        self._counted: Counter[str] = Counter()
         self._recent = RecentStats()
 
     @property
@@ -105,8 +108,12 @@ class PlanarDriver:
         return self._motion.phase
 
     def submit(self, command: Command) -> None:
-        """Queue a move of the setpoint."""
-        self._loop.submit(command)
+        """Queue a move of the setpoint. From one thread, as `policy_switched`."""
+        self._loop.submit(self._acts.stamp(command))
+
+    def policy_switched(self, on: bool) -> None:
+        """Take note that a person has enabled or disabled the policy just now."""
+        self._acts.policy_switched(on, time.monotonic())
 
     def request(self, request: Request) -> Future[Outcome]:
         """Queue a request; the future ends when the arm has done it, or cannot."""
@@ -123,7 +130,7 @@ class PlanarDriver:
             raise ArmError(NO_TABLE)
         at_home = self.request(Request.ENABLE)
         deadline = time.monotonic() + timeout
-        while not at_home.done() and self.phase not in (Phase.HOMING, Phase.ACTIVE):
+        while not at_home.done() and self.phase not in ENABLED:
             if time.monotonic() > deadline:
                 self.request(Request.DISABLE)
                 raise ArmError(
@@ -146,10 +153,8 @@ class PlanarDriver:
     def status(self) -> DriverStatus:
         """Sum up the time since the last call."""
         stats = self._loop.take_stats()
-        lately, self._interventions = (
-            self._gate.interventions - self._interventions,
-            self._gate.interventions.copy(),
-        )
+        counted = self._gate.interventions + self._arbiter.ignored
+        lately, self._counted = counted - self._counted, counted
         return DriverStatus(
             phase=self._motion.phase,
             activity=str(self._motion.activity),

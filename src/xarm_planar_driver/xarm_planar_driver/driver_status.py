@@ -28,8 +28,19 @@ COMMAND_TROUBLE = (
     ('command_not_finite', 0, 'refused: no numbers'),
     ('delta_shortened', 0, 'shortened: asked for too long a move'),
     ('command_stale', 2, 'refused: too old, or from the future'),
+    (
+        'policy_from_before_reset',
+        0,
+        'refused: the arm was stopped since the policy was enabled, enable it anew '
+        '(policy/enable, key P)',
+    ),
+    (
+        'teleop_from_before_reset',
+        0,
+        'refused: the arm was stopped while it was led, let go of the button and press it anew',
+    ),
 )
-"""Intervention, how many of them between two statuses nobody needs to hear of, and what is said."""
+"""What was counted, how many between two statuses nobody needs to hear of, and what is said."""
 
 
 class Level(IntEnum):
@@ -53,7 +64,7 @@ class DriverStatus:
     recently: LoopStats
     """The same over the last RECENT seconds."""
     lately: dict[str, int]
-    """Interventions of the safety gate since the last status."""
+    """Interventions of the safety gate and commands that did not count, since the last status."""
     interventions: dict[str, int]
     """By the safety gate, since the start."""
     ignored: dict[str, int]
@@ -82,6 +93,8 @@ class DriverStatus:
             return Level.ERROR, f'stopped: {self.reason}; call arm/reset'
         if self.phase is Phase.IDLE:
             return Level.WARN, f'idle: {self.reason}'
+        if self.phase is Phase.HOLDING:
+            return Level.WARN, f'holding: {self.reason}'
         if self.stats.silent:
             return Level.WARN, f'arm did not answer in {_count(self.stats.silent, "tick")}'
         if self.waited:

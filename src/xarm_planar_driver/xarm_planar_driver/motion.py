@@ -1,54 +1,37 @@
-"""What the arm is doing: idle, moving home, following commands, or stopped until a reset.
+"""What the arm is doing: idle, moving home, following commands, holding, or stopped until a reset.
 
 Free of threads and of clocks: the servo loop calls it once per tick.
 """
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
 
-import planar_arm.xarm6 as xarm6
 from planar_arm.errors import PlanarArmError
 from planar_arm.fence import fence_around
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import SafetyGate
-from planar_arm.servo import PlanarServo
-from planar_arm.setpoint_motion import Interpolation
-from planar_arm.tool import DEFAULT_TOOL, Tool
 from planar_arm.workspace import Workspace
 from xarm_planar_driver.arbitration import Arbiter, Command
 from xarm_planar_driver.arm import XarmArm
+from xarm_planar_driver.course import Course
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, fault_of
 from xarm_planar_driver.faults import Fault
-from xarm_planar_driver.phases import Answer, Outcome, Phase, Request, Waiting
+from xarm_planar_driver.motion_settings import MotionSettings
+from xarm_planar_driver.phases import ENABLED, Answer, Outcome, Phase, Request, Waiting
 from xarm_planar_driver.report_watch import ReportWatch
 from xarm_planar_driver.safeguards import Safeguards
 from xarm_planar_driver.status_reports import StatusReport
 from xarm_planar_driver.stopping import UNREACHED, Stop
-from xarm_planar_driver.way_home import WayHome
 
 log = logging.getLogger(__name__)
 
 Vector = npt.NDArray[np.float64]
 
-
-@dataclass(frozen=True)
-class MotionSettings:
-    """Speeds of what the driver does by itself."""
-
-    period: float
-    """Between two ticks [s]."""
-    home_speed: float
-    """Of the tool in its plane [m/s]."""
-    home_joint_speed: float
-    """Of the fastest joint on the way to the plane [rad/s]."""
-    collision_sensitivity: int = 3
-    """Of the controller, 1 to 5."""
-    interpolation: Interpolation = Interpolation.LINEAR
-    """Between commands."""
-    tool: Tool = DEFAULT_TOOL
+GO_HOME = 'arm/home, key H'
+"""How a person sends an arm home that holds off its plane."""
 
 
 class ArmMotion:
@@ -62,27 +45,50 @@ class ArmMotion:
         workspace: Workspace,
         arbiter: Arbiter,
         settings: MotionSettings,
+        on_phase: Callable[[Phase], None] = lambda phase: None,
     ) -> None:
+        """`on_phase` hears of each new phase, of a stop before the arm does."""
         self._arm = arm
         self._kinematics = kinematics
         self._gate = gate
         self._workspace = workspace
         self._arbiter = arbiter
         self._settings = settings
-        self._servo = PlanarServo(kinematics, gate, workspace, settings.interpolation)
-        self._way_home: WayHome | None = None
-        self._q_measured, self._tool = np.zeros(xarm6.JOINTS), np.zeros(2)
+        self._course = Course(kinematics, gate, workspace, settings)
         self._unanswered: Vector | None = None
         """Joint positions that were sent and may not have arrived."""
-        self._going_home = False
         self._waiting = Waiting()
+        self._reset_says = ''
+        """What the first tick after a reset answers; empty where there was none."""
         self._stop = Stop(arm)
         self._watch = ReportWatch()
-        self.phase = Phase.IDLE
+        self._on_phase = on_phase
+        self._phase = Phase.IDLE
         self.reason = 'not enabled yet'
-        """Why the arm is idle or stopped."""
+        """Why the arm is idle or stopped, or holds off its plane."""
         self.fault: Fault | None = None
         """The same for programs, while it is stopped."""
+
+    @property
+    def phase(self) -> Phase:
+        """What the arm is doing."""
+        return self._phase
+
+    @property
+    def activity(self) -> str:
+        """The phase, for people; moving home in the plane counts as homing."""
+        is_homeward = self._phase is Phase.ACTIVE and self._course.is_homeward
+        return Phase.HOMING if is_homeward else self._phase
+
+    @property
+    def tool_height(self) -> float:
+        """Of the plane in which the tool works [m]."""
+        return self._workspace.tool_height
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the arm has taken the last stop that it was sent."""
+        return not self._stop.is_pending
 
     def handle(self, request: Request, t: float, answer: Answer) -> None:
         """Act on `request` at time `t` [s] and answer, at once or when the arm has arrived.
@@ -117,23 +123,23 @@ class ArmMotion:
 
     def command(self, command: Command, t: float, now_ns: int) -> bool:
         """Let `command` move the goal at time `t` [s], ROS time `now_ns`, if it may; say so."""
-        if self.phase is not Phase.ACTIVE or self._going_home:
+        if self._phase is not Phase.ACTIVE or self._course.is_homeward:
             self._arbiter.ignored[f'{command.source}_while_{self.activity}'] += 1
             return False
         if not self._arbiter.admit(command, t):
             return False
         if self._arbiter.active is not command.source:
-            self._servo.hold(t)  # what the other source still wanted no longer counts
+            self._course.rest(t)  # what the other source still wanted no longer counts
         duration = self._arbiter.ramp_duration(command)
         age = (now_ns - command.stamp_ns) * 1e-9
-        accepted = self._servo.command(command.delta, t, duration, age).accepted
+        accepted = self._course.command(command.delta, t, duration, age)
         if accepted:
             self._arbiter.note(command)
         return accepted
 
     def measured(self, q: Vector, tool: Vector) -> None:
         """Take note of joints (6,) [rad] and tool (2,) [m] in its plane: commands wait for them."""
-        self._q_measured, self._tool = q, tool
+        self._course.measured(q, tool)
 
     def tick(self, t: float, report: StatusReport | None) -> Vector | None:
         """Send the joint positions of the tick at `t` [s]; return the setpoint (2,) [m], if any.
@@ -144,50 +150,31 @@ class ArmMotion:
         """
         if self._stop.is_pending:
             self._stop.send()
-        if self.phase not in (Phase.HOMING, Phase.ACTIVE):
+        if self._phase not in ENABLED:
             return None
         try:
             self._watch.check(t, report)
+            self._rearm(t)
             if self._unanswered is not None:
                 # A frozen link delivers at once whatever was sent meanwhile: no next point before
                 # the arm has answered to this one.
                 self._send(self._unanswered)
-                return self._servo.setpoint if self.phase is Phase.ACTIVE else None
-            if self._way_home is not None and self.phase is Phase.HOMING:
-                self._step_home(self._way_home)
-                return None
-            step = self._servo.step(t, self._settings.period, self._tool)
-            self._send(step.q_command)
+            else:
+                self._go_on(t)
         except (ArmFault, PlanarArmError) as error:
             self.trip(fault_of(error), str(error))
             return None
-        if self._going_home and not self._servo.moving:
-            self._arrive('at home')
-        return step.setpoint_xy
-
-    @property
-    def tool_height(self) -> float:
-        """Of the plane in which the tool works [m]."""
-        return self._workspace.tool_height
-
-    @property
-    def activity(self) -> str:
-        """The phase, for people; moving home in the plane counts as homing."""
-        return Phase.HOMING if self._going_home else self.phase
-
-    @property
-    def is_reached(self) -> bool:
-        """Whether the arm has taken the last stop that it was sent."""
-        return not self._stop.is_pending
+        return self._course.setpoint
 
     def trip(self, fault: Fault, reason: str) -> bool:
         """Stop the arm and stay stopped until a reset; return whether it has taken that.
 
         If not, each tick sends it again.
         """
-        if self.phase is not Phase.STOPPED:
+        if self._phase is not Phase.STOPPED:
             log.error('arm stopped: %s; once it may move again, call arm/reset', reason)
-        self.phase, self.fault, self.reason = Phase.STOPPED, fault, reason
+        self.fault, self.reason = fault, reason
+        self._enter(Phase.STOPPED)
         return self._halt()
 
     def lose(self, fault: Fault, reason: str) -> None:
@@ -209,7 +196,8 @@ class ArmMotion:
 
     def shut_down(self) -> None:
         """Leave the arm stopped; errors no longer matter."""
-        self.phase, self.reason = Phase.IDLE, 'shut down'
+        self.reason = 'shut down'
+        self._enter(Phase.IDLE)
         try:
             taken = self._halt()
         except ArmLost:
@@ -217,70 +205,65 @@ class ArmMotion:
         if not taken:
             log.error('the arm may not have stopped: %s', UNREACHED)
 
+    def _enter(self, phase: Phase) -> None:
+        if phase is not self._phase:
+            self._phase = phase
+            self._on_phase(phase)
+
     def _halt(self) -> bool:
-        self._going_home = False
-        self._waiting.tell(Outcome(False, f'{self.phase}: {self.reason}'))
+        self._reset_says = ''
+        self._arbiter.bar()
+        self._waiting.tell(Outcome(False, f'{self._phase}: {self.reason}'))
         return self._stop.send()
 
     def _disable(self) -> Outcome:
-        if self.phase is Phase.STOPPED:
+        if self._phase is Phase.STOPPED:
             if self._stop.is_pending:
                 return Outcome(False, UNREACHED)
             return Outcome(True, f'already stopped: {self.reason}')
-        self.phase, self.reason = Phase.IDLE, 'disabled'
+        self.reason = 'disabled'
+        self._enter(Phase.IDLE)
         if self._halt():
             return Outcome(True, 'disabled')
         self.trip(Fault.NO_ANSWER, 'the arm did not answer while it was being disabled')
         return Outcome(False, UNREACHED)
 
     def _enable(self, t: float, answer: Answer) -> None:
-        if self.phase is Phase.STOPPED:
+        if self._phase is Phase.STOPPED:
             answer(Outcome(False, f'stopped: {self.reason}; call arm/reset first'))
-        elif self.phase is Phase.IDLE:
+        elif self._phase is Phase.IDLE:
             # Nobody has looked yet at an error from before: only a reset clears it.
-            self._arm_up(answer, clear_errors=False)
-            if self.phase is Phase.ACTIVE:
-                self._go_home(t)
+            if off_plane := self._arm_up(clear_errors=False):
+                log.info('%s', off_plane)
+            self._go_home(t, answer)
         else:
             answer(Outcome(True, 'already enabled'))
 
     def _reset(self, answer: Answer) -> None:
-        if self.phase is not Phase.STOPPED:
+        if self._phase is not Phase.STOPPED:
             answer(Outcome(True, f'not stopped but {self.activity}: nothing to reset'))
             return
-        self._arm_up(answer, clear_errors=True)
-        if self.phase is Phase.ACTIVE:
-            self._arrive('holding where the arm was')
+        self._reset_says = 'holding where the arm was'
+        if off_plane := self._arm_up(clear_errors=True):
+            self.reason = f'{off_plane} ({GO_HOME})'
+            self._reset_says = f'holding where the arm is: {self.reason}'
+        self._waiting.add(answer)
+        self._enter(self._course.phase)
 
     def _home(self, t: float, answer: Answer) -> None:
-        if self.phase in (Phase.IDLE, Phase.STOPPED):
-            remedy = 'arm/reset' if self.phase is Phase.STOPPED else 'arm/enable'
-            answer(Outcome(False, f'{self.phase}: {self.reason}; call {remedy} first'))
-            return
-        self._waiting.add(answer)
-        if self.phase is Phase.ACTIVE:
-            self._go_home(t)
+        if self._phase in ENABLED:
+            self._go_home(t, answer)
+        else:
+            remedy = 'arm/reset' if self._phase is Phase.STOPPED else 'arm/enable'
+            answer(Outcome(False, f'{self._phase}: {self.reason}; call {remedy} first'))
 
-    def _arm_up(self, answer: Answer, clear_errors: bool) -> None:
-        """Enable the arm; then hold on the plane where it is, or set out for home."""
+    def _arm_up(self, clear_errors: bool) -> str:
+        """Enable the arm, which holds where it is; return why it cannot follow commands there."""
         q = self._arm.enable(self._safeguards_at, clear_errors)
         self._watch.restart()
         self._unanswered = None
-        self._arbiter.forget()
-        self._q_measured = q
-        self._tool = self._kinematics.forward(q).position[:2]
-        try:
-            self._servo.start(q)
-            self.phase = Phase.ACTIVE
-        except PlanarArmError as error:
-            log.info('%s', error)
-            speed, period = self._settings.home_joint_speed, self._settings.period
-            self._way_home = WayHome(
-                self._kinematics, self._workspace, self._gate, q, speed, period
-            )
-            self.phase = Phase.HOMING
         self.fault, self.reason = None, ''
-        self._waiting.add(answer)
+        return self._course.begin(q)
 
     def _safeguards_at(self, q: Vector) -> Safeguards:
         fence = fence_around(self._kinematics, self._workspace, q)
@@ -289,24 +272,27 @@ class ArmMotion:
             q, fence, self._gate.limits, settings.collision_sensitivity, settings.tool
         )
 
-    def _go_home(self, t: float) -> None:
-        self._going_home = True
-        self._servo.goto(self._workspace.home, t, self._settings.home_speed)
+    def _go_home(self, t: float, answer: Answer) -> None:
+        self._course.go_home(t)
+        self.reason = ''
+        self._waiting.add(answer)
+        self._enter(self._course.phase)
 
-    def _step_home(self, way: WayHome) -> None:
-        q = way.step(self._q_measured)
-        if q is not None:
-            self._send(q)
-            return
-        self._servo.start(way.q)
-        self.phase = Phase.ACTIVE
-        self._arrive('at home')
+    def _rearm(self, t: float) -> None:
+        """After a stop: let count what is asked for from `t` [s] on, and say so."""
+        if self._arbiter.is_barred:
+            self._arbiter.rearm(t)
+        if self._reset_says:
+            says, self._reset_says = self._reset_says, ''
+            self._waiting.tell(Outcome(True, says))
+
+    def _go_on(self, t: float) -> None:
+        self._send(self._course.next(t))
+        self._enter(self._course.phase)
+        if not self._course.is_homeward:
+            self._waiting.tell(Outcome(True, 'at home'))
 
     def _send(self, q: Vector) -> None:
         self._unanswered = q
         self._arm.send_joints(q)
         self._unanswered = None
-
-    def _arrive(self, message: str) -> None:
-        self._going_home = False
-        self._waiting.tell(Outcome(True, message))

@@ -8,27 +8,25 @@ import traceback
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
-from geometry_msgs.msg import Vector3Stamped
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.task import Future
+from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
-from ibc_contract.ros import Diagnostics, declare_config, newest, to_ns
+from ibc_contract.ros import Diagnostics, declare_config, latched
 from ibc_contract.runner import run
-from xarm_planar_driver.arbitration import Command, Source
 from xarm_planar_driver.config import NO_TABLE, DriverConfig
 from xarm_planar_driver.driver import PlanarDriver
 from xarm_planar_driver.driver_status import Level
 from xarm_planar_driver.errors import ArmError, ArmFault
+from xarm_planar_driver.inputs_node import Inputs
 from xarm_planar_driver.phases import Outcome, Phase, Request
 from xarm_planar_driver.rival_node import SECOND_DRIVER, Rival
-from xarm_planar_driver.servo_loop import TickReport
 from xarm_planar_driver.tick_publisher_node import TickPublisher
 
 DIAGNOSE_PERIOD = 1.0
@@ -75,11 +73,11 @@ class XarmPlanarDriverNode(LifecycleNode):
         self._is_starting = False
         self._is_active = False
         self._is_shut_down = False
-        self._phase = Phase.IDLE
         self._config = declare_config(self, DriverConfig)
         self._rival = Rival(self)
         self._ticks = TickPublisher(self)
-        self._create_subscriptions()
+        self._states = self.create_publisher(String, topics.ARM_STATE, latched())
+        self._inputs = Inputs(self, lambda: self._driver)
         self._create_services()
         self._diagnostics = Diagnostics(self, 'arm')
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -98,13 +96,18 @@ class XarmPlanarDriverNode(LifecycleNode):
             return self._refuse(ArmError(SECOND_DRIVER))
         try:
             self._driver = PlanarDriver(
-                self._config, self._publish_tick, self._on_end, self._now_ns
+                self._config,
+                self._ticks.publish,
+                self._on_end,
+                self._now_ns,
+                self._on_phase,
             )
         except IbcError as error:
             return self._refuse(error)
         except KeyboardInterrupt:  # while it waited for the arm
             self.exit_code = 0
             return TransitionCallbackReturn.FAILURE
+        self._on_phase(self._driver.phase)
         return TransitionCallbackReturn.SUCCESS
 
     @_logged
@@ -194,16 +197,9 @@ class XarmPlanarDriverNode(LifecycleNode):
         driver, self._driver = self._driver, None
         self._is_active = False
         if driver is not None:
-            driver.close()
+            driver.close()  # which tells its last phase
             gc.unfreeze()
             gc.enable()
-
-    def _create_subscriptions(self) -> None:
-        for topic, source in (
-            (topics.TELEOP_DELTA, Source.TELEOP),
-            (topics.POLICY_DELTA, Source.POLICY),
-        ):
-            self.create_subscription(Vector3Stamped, topic, self._receiver(source), newest(10))
 
     def _create_services(self) -> None:
         # Requests answer when the arm has arrived; meanwhile commands and arm/stop must get in.
@@ -217,15 +213,6 @@ class XarmPlanarDriverNode(LifecycleNode):
         ):
             respond = self._responder(request)
             self.create_service(Trigger, name, respond, callback_group=group)  # type: ignore[arg-type]
-
-    def _receiver(self, source: Source) -> Callable[[Vector3Stamped], None]:
-        def receive(message: Vector3Stamped) -> None:
-            driver = self._driver
-            if driver is not None:
-                delta = np.array((message.vector.x, message.vector.y))
-                driver.submit(Command(source, delta, to_ns(message.header.stamp)))
-
-        return receive
 
     def _responder(
         self, request: Request
@@ -262,12 +249,10 @@ class XarmPlanarDriverNode(LifecycleNode):
         else:
             self.get_logger().error(f'{request}: {outcome.message}')
 
-    def _publish_tick(self, report: TickReport) -> None:
-        """Publish one tick. In the servo thread."""
-        self._ticks.publish(report)
-        if report.phase is not self._phase:
-            self._phase = report.phase
-            self._phase_changed.trigger()  # the executor diagnoses, not this thread
+    def _on_phase(self, phase: Phase) -> None:
+        """Publish a new phase. In the servo thread, but for the first."""
+        self._states.publish(String(data=str(phase)))
+        self._phase_changed.trigger()  # the executor diagnoses, not this thread
 
     def _on_end(self, error: Exception) -> None:
         """End the process. In the servo thread."""

@@ -11,7 +11,13 @@ class Phase(StrEnum):
     IDLE = 'idle'
     HOMING = 'homing'
     ACTIVE = 'active'
+    HOLDING = 'holding'
+    """Enabled where it stood, off the plane: it moves no further unless it is sent home."""
     STOPPED = 'stopped'
+
+
+ENABLED = frozenset((Phase.HOMING, Phase.ACTIVE, Phase.HOLDING))
+"""Phases in which the motors are on and the arm gets points."""
 
 
 class Request(StrEnum):
