@@ -47,8 +47,8 @@ class WatchedArm:
         return self.q.copy(), np.zeros(6)
 
     @property
-    def tool(self):
-        return self._kinematics.forward(self.q).position[:2]
+    def place(self):
+        return self._kinematics.forward(self.q).position
 
     def send_joints(self, q):
         assert not self.stopped

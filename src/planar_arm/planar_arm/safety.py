@@ -53,6 +53,11 @@ class SafetyLimits:
     max_following_error: Annotated[float, Field(ge=0.002, le=0.1)]
     """How far the setpoint may be from the measured tool: what a tool that was blocked jumps once
     it is free [m]."""
+    max_joint_error: Annotated[float, Field(ge=0.02, le=0.5)]
+    """How far a measured joint may be from where it was sent, for longer than a moment: what the
+    lag makes, and a tool that is held up, beyond it the arm stops [rad]."""
+    max_height_error: Annotated[float, Field(ge=0.002, le=0.009)]
+    """The same for the measured tool, from its plane [m]."""
     max_command_age: Annotated[float, Field(ge=0.05, le=5.0)]
     """Older commands are refused [s]."""
 

@@ -118,7 +118,8 @@ def test_a_tool_that_would_move_too_fast_trips(gate):
 GOOD = (
     'max_tcp_speed: 0.1\nmax_tcp_acceleration: 1\nmax_tcp_jerk: 10\n'
     'max_joint_speed: 1\nmax_delta: 0.05\n'
-    'max_lead: 0.1\nmax_following_error: 0.02\nmax_command_age: 1\n'
+    'max_lead: 0.1\nmax_following_error: 0.02\nmax_joint_error: 0.2\n'
+    'max_height_error: 0.004\nmax_command_age: 1\n'
 )
 
 
@@ -138,8 +139,8 @@ def test_limits_from_a_file(tmp_path):
         (GOOD.replace('0.1', 'true'), 'max_tcp_speed is True: .*valid number'),
         (GOOD.replace('0.1', '"0.1"'), "max_tcp_speed is '0.1': .*valid number"),
         (GOOD + 'speed: 1\n', 'speed: Unexpected'),
-        (GOOD + 'max_tcp_speed: 0.2\n', 'line 9: max_tcp_speed is there twice'),
-        (GOOD + '[\n: - {', 'line 10: '),
+        (GOOD + 'max_tcp_speed: 0.2\n', 'line 11: max_tcp_speed is there twice'),
+        (GOOD + '[\n: - {', 'line 12: '),
         ('', 'name: value'),
         ('0.1', 'name: value'),
         ('&a [*a]', 'name: value|[Cc]ircular'),

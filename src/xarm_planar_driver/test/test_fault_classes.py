@@ -60,6 +60,11 @@ def measures_nothing(rig):
     rig.patch.setattr(rig.driver._arm._api, 'get_joint_states', lambda num: (0, broken))
 
 
+def slips(rig):
+    states = rig.driver._arm.joint_states
+    rig.patch.setattr(rig.driver._arm, 'joint_states', lambda: (states()[0] + 0.4, states()[1]))
+
+
 def stop_reports(rig):
     rig.patch.setattr('xarm_planar_driver.report_watch.LONGEST_WITHOUT_REPORT', 0.5)
     inject(rig.controller, 'freeze-reports')
@@ -100,6 +105,7 @@ AFTER = {
     Fault.TAKEN_OVER: take_over,
     Fault.REFUSED: fails,
     Fault.BAD_MEASUREMENT: measures_nothing,
+    Fault.NOT_FOLLOWING: slips,
     Fault.NO_REPORTS: stop_reports,
     Fault.LINK_LOST: lambda rig: rig.controller.stop(),
     Fault.BUG: has_a_bug,

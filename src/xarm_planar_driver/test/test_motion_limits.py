@@ -81,7 +81,7 @@ def play(motion, arm, history):
                 motion.tick(t, StatusReport(heard, state=1, mode=1, error=0, warning=0))
             except ArmSilent:
                 assert arm.is_mute or arm.loses
-            motion.measured(arm.q, arm.tool)
+            motion.measured(t, arm.q, arm.place)
             if t - max(heard, enabled) > LONGEST_WITHOUT_REPORT + SETTINGS.period:
                 assert motion.phase in (Phase.IDLE, Phase.STOPPED)
         if motion.phase not in (Phase.IDLE, Phase.STOPPED):

@@ -39,7 +39,7 @@ class Stage:
         for _ in range(count):
             self.t += SETTINGS.period
             self.motion.tick(self.t, StatusReport(self.t, state=1, mode=1, error=0, warning=0))
-            self.motion.measured(self.arm.q, self.arm.tool)
+            self.motion.measured(self.t, self.arm.q, self.arm.place)
 
     def send(self, source, delta=MOVE, ahead_ns=0):
         command = Command(source, np.array(delta), NOW_NS + ahead_ns, self.t)

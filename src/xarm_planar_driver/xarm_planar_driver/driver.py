@@ -155,6 +155,7 @@ class PlanarDriver:
         stats = self._loop.take_stats()
         counted = self._gate.interventions + self._arbiter.ignored
         lately, self._counted = counted - self._counted, counted
+        joint_error, height_error = self._motion.following.take_worst()
         return DriverStatus(
             phase=self._motion.phase,
             activity=str(self._motion.activity),
@@ -168,6 +169,8 @@ class PlanarDriver:
             ignored=dict(self._arbiter.ignored),
             limits=self._limits_file,
             max_tcp_speed=self._gate.limits.max_tcp_speed,
+            worst_joint_error=joint_error,
+            worst_height_error=height_error,
             is_reached=self._motion.is_reached,
             priority=self._loop.priority_right,
             memory=self._loop.memory_right,

@@ -73,6 +73,10 @@ class DriverStatus:
     """File of the safety limits in force."""
     max_tcp_speed: float = 0.0
     """Of these, the tool's [m/s]."""
+    worst_joint_error: float = 0.0
+    """Of a measured joint to where it was sent, since the last status [rad]."""
+    worst_height_error: float = 0.0
+    """Of the measured tool to its plane [m]."""
     is_reached: bool = True
     """Whether the arm has taken the last stop that it was sent."""
     priority: Right = NOT_ASKED
@@ -133,6 +137,8 @@ class DriverStatus:
             'realtime_priority': self.priority,
             'memory_lock': self.memory,
             'waiting_ticks': self.waited,
+            'worst_joint_error_rad': f'{self.worst_joint_error:.3f}',
+            'worst_height_error_mm': f'{self.worst_height_error * 1e3:.2f}',
             'worst_work_ms': f'{stats.worst_work * 1e3:.2f}',
             'worst_reply_ms': f'{stats.worst_reply * 1e3:.2f}',
         }

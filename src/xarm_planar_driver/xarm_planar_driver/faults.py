@@ -24,6 +24,8 @@ class Fault(StrEnum):
     """The SDK returned a code that names nothing else."""
     BAD_MEASUREMENT = 'bad_measurement'
     """Measured joints that are no numbers."""
+    NOT_FOLLOWING = 'not_following'
+    """Measured joints, or the tool's height, are not what was sent."""
     NO_REPORTS = 'no_reports'
     """The controller's status does not come any more."""
     NO_ANSWER = 'no_answer'

@@ -19,6 +19,7 @@ from xarm_planar_driver.arm import XarmArm
 from xarm_planar_driver.course import Course
 from xarm_planar_driver.errors import ArmError, ArmFault, ArmLost, fault_of
 from xarm_planar_driver.faults import Fault
+from xarm_planar_driver.following_watch import FollowingWatch
 from xarm_planar_driver.motion_settings import MotionSettings
 from xarm_planar_driver.phases import ENABLED, Answer, Outcome, Phase, Request, Waiting
 from xarm_planar_driver.report_watch import ReportWatch
@@ -55,13 +56,16 @@ class ArmMotion:
         self._arbiter = arbiter
         self._settings = settings
         self._course = Course(kinematics, gate, workspace, settings)
-        self._unanswered: Vector | None = None
-        """Joint positions that were sent and may not have arrived."""
+        self._sent: Vector | None = None
+        """Joint positions that were sent last, since the arm was enabled."""
+        self._is_answered = True
+        """Whether they have arrived for certain."""
         self._waiting = Waiting()
         self._reset_says = ''
         """What the first tick after a reset answers; empty where there was none."""
         self._stop = Stop(arm)
         self._watch = ReportWatch()
+        self.following = FollowingWatch(gate.limits)
         self._on_phase = on_phase
         self._phase = Phase.IDLE
         self.reason = 'not enabled yet'
@@ -137,9 +141,20 @@ class ArmMotion:
             self._arbiter.note(command)
         return accepted
 
-    def measured(self, q: Vector, tool: Vector) -> None:
-        """Take note of joints (6,) [rad] and tool (2,) [m] in its plane: commands wait for them."""
-        self._course.measured(q, tool)
+    def measured(self, t: float, q: Vector, place: Vector) -> None:
+        """Take note of joints (6,) [rad] and tool (3,) [m], measured at `t` [s].
+
+        Commands wait for them; an arm that is elsewhere than where it was sent is stopped.
+        """
+        self._course.measured(q, place[:2])
+        if self._phase not in ENABLED or self._sent is None:
+            return
+        is_in_plane = self._phase is Phase.ACTIVE
+        height = float(place[2]) - self.tool_height if is_in_plane else 0.0
+        try:
+            self.following.check(t, self._sent, q, height)
+        except ArmFault as error:
+            self.trip(error.fault, str(error))
 
     def tick(self, t: float, report: StatusReport | None) -> Vector | None:
         """Send the joint positions of the tick at `t` [s]; return the setpoint (2,) [m], if any.
@@ -155,12 +170,12 @@ class ArmMotion:
         try:
             self._watch.check(t, report)
             self._rearm(t)
-            if self._unanswered is not None:
+            if self._sent is None or self._is_answered:
+                self._go_on(t)
+            else:
                 # A frozen link delivers at once whatever was sent meanwhile: no next point before
                 # the arm has answered to this one.
-                self._send(self._unanswered)
-            else:
-                self._go_on(t)
+                self._send(self._sent)
         except (ArmFault, PlanarArmError) as error:
             self.trip(fault_of(error), str(error))
             return None
@@ -261,7 +276,8 @@ class ArmMotion:
         """Enable the arm, which holds where it is; return why it cannot follow commands there."""
         q = self._arm.enable(self._safeguards_at, clear_errors)
         self._watch.restart()
-        self._unanswered = None
+        self.following.restart()
+        self._sent = None
         self.fault, self.reason = None, ''
         return self._course.begin(q)
 
@@ -293,6 +309,6 @@ class ArmMotion:
             self._waiting.tell(Outcome(True, 'at home'))
 
     def _send(self, q: Vector) -> None:
-        self._unanswered = q
+        self._sent, self._is_answered = q, False
         self._arm.send_joints(q)
-        self._unanswered = None
+        self._is_answered = True

@@ -253,7 +253,7 @@ class ServoLoop:
         self._stats.slow += waited > SLOW_REPLY
         self._stats.worst_reply = max(self._stats.worst_reply, waited)
         tcp = self._kinematics.forward(q)
-        self._motion.measured(q, tcp.position[:2])
+        self._motion.measured(t, q, tcp.position)
         self._on_tick(
             TickReport(
                 phase=self._motion.phase,
