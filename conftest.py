@@ -30,6 +30,8 @@ with contextlib.suppress(ImportError):
 # starts; tests of Ctrl-C need it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:  # as after nohup
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 os.environ.setdefault('ROS_AUTOMATIC_DISCOVERY_RANGE', 'LOCALHOST')
 

@@ -116,7 +116,7 @@ def stack(ros, tmp_path):
 def test_ctrl_c_in_the_middle_of_a_drag_saves_the_episode_and_stops_the_arm(stack):
     assert stack.records_while_it_is_led(), stack.said()
     nodes = stack.nodes()
-    assert len(nodes) == 5
+    assert len(nodes) in (5, 6)  # the bring-up is about to end, or has
     before = len(stack.said())
     stack.process.send_signal(signal.SIGINT)
     states = stack.states_until_it_ends()
