@@ -259,7 +259,7 @@ class PolicyNode(LifecycleNode):
         """Watch: the arm was stopped."""
         if self._loop is not None:
             self._loop.enable(False)
-        self.get_logger().warn(self._switch.off_because)
+        self.get_logger().info(self._switch.off_because)
         self._diagnose()
 
     def _diagnose(self) -> None:
