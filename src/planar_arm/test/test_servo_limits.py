@@ -25,6 +25,8 @@ LARGEST = SafetyLimits(
     max_delta=0.2,
     max_lead=0.5,
     max_following_error=0.1,
+    max_joint_error=0.5,
+    max_height_error=0.009,
     max_command_age=5.0,
 )
 CORNERS = [np.array(corner) for corner in DEFAULT_WORKSPACE.polygon]
