@@ -27,7 +27,12 @@ def add_parser(subparsers: Any) -> None:
     _add_study(studies, 'functions', 'functions with jumps and with several answers (Figs 2 and 3)')
     # Ten images lie more or less well: with one seed the figure would hang on them.
     _add_study(studies, 'coordinates', 'finding a dot, by images to learn from (Fig. 4)', (0, 1, 2))
-    particle = _add_study(studies, 'particle', 'a particle led to two goals (Fig. 6)')
+    particle = _add_study(
+        studies,
+        'particle',
+        'a particle led to two goals (Fig. 6)',
+        presets='quick: minutes on a CPU; long: an hour, for more than two dimensions',
+    )
     _add_episodes(particle)
     # They cost seconds here, and in 100 of them policies that differ by a tenth look alike.
     particle.set_defaults(episodes=500)
@@ -66,7 +71,11 @@ def _add_pushing(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_study(
-    studies: Any, name: str, what: str, seeds: Sequence[int] = (0,)
+    studies: Any,
+    name: str,
+    what: str,
+    seeds: Sequence[int] = (0,),
+    presets: str = 'quick: minutes on a CPU',
 ) -> argparse.ArgumentParser:
     parser = studies.add_parser(name, help=what, description=f'Study of {what}.')
     parser.add_argument(
@@ -74,7 +83,7 @@ def _add_study(
         action=OneOf,
         names=partial(_presets, _STUDIES[name][1]),
         default='quick',
-        help='preset or YAML file (quick: minutes on a CPU)',
+        help=f'preset or YAML file ({presets})',
     )
     add_set_option(parser, 'demonstrations=500 or policies.mean_squared_error.steps=2000')
     parser.add_argument(

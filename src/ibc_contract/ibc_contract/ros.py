@@ -1,7 +1,7 @@
 """The rclpy half of the contract: QoS, parameters from dataclasses, stamps, diagnostics."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import pydantic
@@ -109,14 +109,24 @@ def _parse(node: Node, config_type: type[ConfigT], instead: Mapping[str, object]
         raise _refusal(node, name, first['msg']) from None
 
 
-def refuse_unknown_parameters(node: Node) -> None:
+def refuse_unknown_parameters(node: Node, args: Sequence[str]) -> None:
     """Check what a file or the command line sets: rclpy ignores a name that is misspelt.
 
     Call it once the node has declared all of its parameters.
 
+    Args:
+        node: The node.
+        args: The words that it was started with.
+
     Raises:
-        IbcError: The node has no such parameter; the message lists those that it has.
+        IbcError: The node has no such parameter; the message lists those that it has. Or it was
+            started with a file that says nothing to it.
     """
+    if '--params-file' in args and not node._parameter_overrides:
+        path = args[args.index('--params-file') + 1]
+        raise IbcError(
+            f'{path} says nothing to {node.get_fully_qualified_name()}; call the section so, or /**'
+        )
     for name in node._parameter_overrides:  # rclpy tells them nowhere else
         if not node.has_parameter(name):
             known = node.get_parameters_by_prefix('').keys() - topics.PARAMETERS_OF_EVERY_NODE

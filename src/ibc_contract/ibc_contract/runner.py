@@ -96,7 +96,7 @@ def run(
         if interrupts.count:
             return code
         node = make_node()
-        refuse_unknown_parameters(node)
+        refuse_unknown_parameters(node, sys.argv if args is None else args)
         code = _spin(node, interrupts)
     except (KeyboardInterrupt, ExternalShutdownException):
         pass

@@ -189,6 +189,16 @@ def test_a_parameter_that_no_node_reads_is_refused_with_those_that_it_has(ros, t
 
 
 @pytest.mark.system
+def test_a_parameter_file_for_other_nodes_alone_is_refused(ros, tmp_path):
+    path = tmp_path / 'probe.yaml'
+    path.write_text('/prob: {ros__parameters: {how: wait}}\n')
+    command = [sys.executable, '-c', NODE, '--ros-args', '--params-file', str(path)]
+    done = subprocess.run(command, env=ros.env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, 'ready\nclosed\n')
+    assert done.stderr == f'error: {path} says nothing to /probe; call the section so, or /**\n'
+
+
+@pytest.mark.system
 def test_a_bug_keeps_its_traceback(start):
     process = start('crash')
     _, err = process.communicate(timeout=PATIENCE_S)

@@ -66,7 +66,8 @@ def test_presets_load(study, name):
 def test_unknown_presets_are_named():
     with pytest.raises(
         IbcError,
-        match="unknown preset 'huge'; known: autoregressive, paper, quick, released, or the path",
+        match="unknown preset 'huge'; known: autoregressive, long, paper, quick, released, or "
+        'the path',
     ):
         load_preset('particle', 'huge')
 

@@ -6,11 +6,10 @@ from importlib import resources
 from typing import Annotated
 
 import pydantic
-import yaml
 from pydantic import Field
 
-from ibc_contract.errors import IbcError
 from planar_arm.camera_model import CameraModel, look_at
+from planar_arm.strict_yaml import load_yaml
 
 Positive = Annotated[float, Field(gt=0)]
 Friction = Annotated[float, Field(ge=0, le=2)]
@@ -119,10 +118,4 @@ class SceneConfig:
 @cache
 def load_scene() -> SceneConfig:
     """Read the scene that ships with this package."""
-    text = (resources.files('xarm_twin') / 'scene.yaml').read_text()
-    try:
-        return pydantic.TypeAdapter(SceneConfig).validate_python(yaml.safe_load(text))
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        field = '.'.join(str(part) for part in first['loc'])
-        raise IbcError(f'scene.yaml, {field}: {first["msg"]}') from None
+    return load_yaml(resources.files('xarm_twin') / 'scene.yaml', SceneConfig)

@@ -10,10 +10,9 @@ from typing import Annotated
 
 import numpy as np
 import pydantic
-import yaml
 from pydantic import AfterValidator
 
-from ibc_contract.errors import IbcError
+from planar_arm.strict_yaml import load_yaml
 from xarm_twin.config import (
     CameraConfig,
     LightConfig,
@@ -164,10 +163,4 @@ def _shifted(
 @cache
 def load_randomization() -> Randomization:
     """Read the ranges that ship with this package."""
-    text = (resources.files('xarm_twin') / 'randomization.yaml').read_text()
-    try:
-        return pydantic.TypeAdapter(Randomization).validate_python(yaml.safe_load(text))
-    except pydantic.ValidationError as error:
-        first = error.errors()[0]
-        field = '.'.join(str(part) for part in first['loc'])
-        raise IbcError(f'randomization.yaml, {field}: {first["msg"]}') from None
+    return load_yaml(resources.files('xarm_twin') / 'randomization.yaml', Randomization)
