@@ -21,9 +21,9 @@ def task_of_model(values: Values) -> str:
     return read_card(str(values['model'])).task
 
 
-def in_twin(values: Values) -> bool:
-    """Tell whether the arm is the twin: on a real one, a person lets the policy act."""
-    return bool(values['sim'])
+def in_twin_without_trials(values: Values) -> bool:
+    """Tell whether nobody else lets the policy act: a person on a real arm, trials in the twin."""
+    return bool(values['sim']) and not values['trials']
 
 
 def recording_seed(values: Values) -> int:

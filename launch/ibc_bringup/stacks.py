@@ -8,7 +8,7 @@ from ibc_bringup.looked_up import (
     camera_pose_of_site,
     camera_reference_of_site,
     command_latency_of_site,
-    in_twin,
+    in_twin_without_trials,
     recording_seed,
     seed_of_bag,
     seed_of_run,
@@ -156,12 +156,6 @@ STACKS = {
                     choices=task_names,
                 ),
                 Argument(
-                    'enabled',
-                    'act without waiting for policy/enable; if left out: in the twin only',
-                    in_twin,
-                    kind=bool,
-                ),
-                Argument(
                     'command_latency',
                     'from an action to the move of the setpoint, for which the policy then acts, 0 '
                     'is off; if left out: what ibc calibrate latency SITE has stored in '
@@ -176,6 +170,13 @@ STACKS = {
                     default=0,
                     kind=int,
                     span=(0, 10_000),
+                ),
+                Argument(
+                    'enabled',
+                    'act without waiting for policy/enable; if left out: in the twin only, where '
+                    'no trials switch it',
+                    in_twin_without_trials,
+                    kind=bool,
                 ),
                 Argument(
                     'seconds',

@@ -79,6 +79,8 @@ def test_on_the_robot_a_person_lets_the_policy_act(monkeypatch):
 
     assert enabled() is True
     assert enabled(enabled='false') is False
+    assert enabled(trials='3') is False  # each of them enables it
+    assert enabled(trials='3', enabled='true') is True
     robot = {'sim': 'false', 'robot_ip': '10.0.0.5'}
     assert enabled(**robot) is False
     assert enabled(**robot, enabled='true') is True
