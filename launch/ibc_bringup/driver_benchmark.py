@@ -46,7 +46,6 @@ def bench_driver(folder: Path, seconds: float, model: str | None = None) -> dict
     given = {
         'model': str(card.path),
         'task': task,
-        'enabled': 'false',
         'trials': str(MAX_TRIALS),
         'seconds': str(spent),
         'config_dir': str(folder / SITE),

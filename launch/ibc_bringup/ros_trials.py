@@ -81,7 +81,7 @@ def _run(given: Mapping[str, str], folder: Path, seconds: float) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in (VIDEO, RESULTS):
         (folder / name).unlink(missing_ok=True)
-    settled = {'enabled': 'false', 'results': str(folder / RESULTS)}
+    settled = {'results': str(folder / RESULTS)}
     run_to_end('run_policy', {**given, **settled}, folder / LOG, seconds + START_S, relay='trials')
 
 
