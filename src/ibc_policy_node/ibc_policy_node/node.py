@@ -9,7 +9,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseArray, PoseStamped, Vector3Stamped
 from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.subscription import Subscription
 from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage
@@ -19,6 +19,7 @@ from ibc_contract import topics
 from ibc_contract.contract import Contract, load_contract
 from ibc_contract.errors import IbcError
 from ibc_contract.observation import ObservationWindow, observation_window
+from ibc_contract.managed_node import ManagedNode
 from ibc_contract.ros import Diagnostics, declare_config, newest
 from ibc_contract.runner import run
 from ibc_policy_node.config import PolicyConfig
@@ -41,7 +42,7 @@ LATENCY_SLACK = 0.03
 FASTER = 'use fewer candidates, a smaller network or device:=cuda'
 
 
-class PolicyNode(LifecycleNode):
+class PolicyNode(ManagedNode):
     """Configure loads and warms up, activate ticks; it acts while `policy/enable` says so."""
 
     def __init__(self, **kwargs: Any) -> None:

@@ -11,13 +11,14 @@ from typing import Any, Concatenate, ParamSpec
 from diagnostic_msgs.msg import DiagnosticStatus
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.task import Future
 from std_msgs.msg import String
 from std_srvs.srv import SetBool, Trigger
 
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
+from ibc_contract.managed_node import ManagedNode
 from ibc_contract.ros import Diagnostics, declare_config, latched
 from ibc_contract.runner import run
 from xarm_planar_driver.config import NO_TABLE, DriverConfig
@@ -58,7 +59,7 @@ def _logged(transition: Transition[P]) -> Transition[P]:
     return run_logged
 
 
-class XarmPlanarDriverNode(LifecycleNode):
+class XarmPlanarDriverNode(ManagedNode):
     """Configure connects, activate enables, deactivate holds, cleanup disconnects.
 
     Once active, the arm sets out for home; until it is there, commands are ignored. A stop outlasts
