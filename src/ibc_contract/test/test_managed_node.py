@@ -1,4 +1,4 @@
-"""Whatever transition is asked for in whatever state: it is taken or refused, and the node lives."""
+"""Whatever transition is asked for in whatever state: taken or refused, and the node lives."""
 
 import pytest
 from lifecycle_msgs.msg import Transition

@@ -18,8 +18,8 @@ from std_srvs.srv import SetBool
 from ibc_contract import topics
 from ibc_contract.contract import Contract, load_contract
 from ibc_contract.errors import IbcError
-from ibc_contract.observation import ObservationWindow, observation_window
 from ibc_contract.managed_node import ManagedNode
+from ibc_contract.observation import ObservationWindow, observation_window
 from ibc_contract.ros import Diagnostics, declare_config, newest
 from ibc_contract.runner import run
 from ibc_policy_node.config import PolicyConfig
