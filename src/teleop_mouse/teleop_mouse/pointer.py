@@ -52,7 +52,7 @@ class Lead:
     points; and a mouse pointer has no drift to clutch away. What makes it safe is that pressing
     never makes the tool jump: the target starts at the setpoint and moves toward the pointer no
     faster than `max_speed`, in a straight line, so a press far from the tool gives a calm
-    approach and a slip of the hand gives a short one. Letting go stops at once.
+    approach and a slip of the hand gives a short one. Letting go sends nothing further.
 
     The commands are moves, so a lost or clipped one would leave the target beside the setpoint for
     good. Two rules close that loop. The target never runs further ahead of the setpoint than a

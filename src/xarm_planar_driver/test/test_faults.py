@@ -14,6 +14,7 @@ from driver_bench import STOP_DISTANCE, TOP_SPEED
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
 from waiting import wait_for
+from xarm_planar_driver.arbitration import LET_GO
 from xarm_planar_driver.arm import XarmArm
 from xarm_planar_driver.driver_status import Level
 from xarm_twin.controller import Identity
@@ -76,6 +77,22 @@ def test_replies_slow(bench):
     assert bench.hears('the arm takes up to', Level.WARN)
     _, speed = bench.travel(fault)
     assert speed <= TOP_SPEED
+    assert bench.goes_on()
+
+
+def test_an_arm_that_lags_does_not_go_on_with_what_nobody_wants_any_more(bench):
+    bench.inject('slow', 0.05)
+    for _ in range(8):
+        bench.stage.operator.move(0.0, 0.02)
+        bench.stage.until(lambda: False, timeout=0.2)
+    behind = bench.stage.operator.point(topics.TCP_SETPOINT)[1]
+    let_go = time.monotonic()
+    bench.stage.operator.move(0.0, 0.0)
+    assert bench.rests()
+    assert bench.travel(let_go)[0] <= 0.03  # of the 80 mm that it may owe
+    assert bench.travel(let_go + 2 * LET_GO)[0] <= STOP_DISTANCE
+    bench.inject('mend')
+    assert behind < 0.1
     assert bench.goes_on()
 
 

@@ -49,23 +49,44 @@ def leads(under_test):
     ]
 
 
+def push_on(under_test, seconds: float) -> None:
+    """Lead on, whatever holds the tool."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        under_test.move(0.04, 0.01)
+        time.sleep(0.05)
+
+
+def goal_of(under_test):
+    """Where the setpoint is going, relative to home [m]."""
+    return np.subtract(under_test.driver._motion._course._servo.goal, xarm6.HOME_XY)
+
+
 def test_the_setpoint_waits_and_goes_on_when_the_tool_is_free(active, arm):
     arm.held = True
-    for _ in range(10):
-        active.move(0.04, 0.01)
-        time.sleep(0.05)
+    push_on(active, 0.5)
     assert wait_for(lambda: active.interventions.get('setpoint_waits_for_tool', 0) > 20)
     limit = load_safety_limits().max_following_error
     assert 0.8 * limit < max(leads(active)) <= limit + 1e-3
-    time.sleep(0.3)
+    active.driver.status()
+    push_on(active, 0.3)
     judged = active.driver.status().judge()
     assert judged == (Level.WARN, 'the tool does not follow: is something in its way?')
     arm.held = False
-    goal = np.subtract(active.driver._motion._course._servo.goal, xarm6.HOME_XY)
-    assert active.settles_at(*goal)
+    assert active.settles_at(*goal_of(active))
+    assert active.reports[-1].tcp.position[0] - xarm6.HOME_XY[0] > 0.04
     active.driver.status()
     time.sleep(0.1)
     assert active.driver.status().waited == 0
+
+
+def test_a_tool_that_comes_free_once_nobody_leads_goes_no_farther_than_the_setpoint(active, arm):
+    arm.held = True
+    push_on(active, 0.5)
+    assert np.linalg.norm(goal_of(active)) > 0.05
+    assert wait_for(lambda: np.linalg.norm(goal_of(active)) < 0.035)
+    arm.held = False
+    assert active.settles_at(*goal_of(active))
 
 
 def test_an_arm_that_follows_does_not_make_the_setpoint_wait(active):

@@ -14,7 +14,8 @@ SHORTEST_RAMP = 0.02
 LONGEST_RAMP = 0.2
 """One policy period: what a first command takes, and one after a pause [s]."""
 LET_GO = 0.5
-"""After this long without a command by teleop the next one is a new press of the button [s]."""
+"""Without a command for so long [s] nobody leads any more: what earlier ones still want, of an arm
+that was held up or a machine that was late, is dropped, and the next by teleop is a new press."""
 
 
 class Source(StrEnum):

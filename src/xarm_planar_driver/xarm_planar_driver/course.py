@@ -1,5 +1,7 @@
 """What to send next: on the way home, following commands in the plane, or staying."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -9,6 +11,7 @@ from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.safety import SafetyGate
 from planar_arm.servo import PlanarServo
 from planar_arm.workspace import Workspace
+from xarm_planar_driver.arbitration import LET_GO
 from xarm_planar_driver.motion_settings import MotionSettings
 from xarm_planar_driver.phases import Phase
 from xarm_planar_driver.way_home import WayHome
@@ -35,6 +38,7 @@ class Course:
         self._q = self._q_measured = np.zeros(xarm6.JOINTS)
         self._tool = np.zeros(2)
         self._crosses_plane = False
+        self._commanded = -math.inf
         self.phase = Phase.HOLDING
         """HOLDING, HOMING on the way down to the plane, or ACTIVE in it."""
 
@@ -84,7 +88,10 @@ class Course:
 
     def command(self, delta: Vector, t: float, duration: float, age: float) -> bool:
         """Move the goal as PlanarServo.command says; return whether it was accepted."""
-        return self._servo.command(delta, t, duration, age).accepted
+        is_accepted = self._servo.command(delta, t, duration, age).accepted
+        if is_accepted:
+            self._commanded = t
+        return is_accepted
 
     def rest(self, t: float) -> None:
         """Let what is left of the last command go."""
@@ -101,6 +108,8 @@ class Course:
             PlanarArmError: There are none that may be sent.
         """
         if self.phase is Phase.ACTIVE:
+            if not self._crosses_plane and self._servo.moving and t - self._commanded > LET_GO:
+                self._servo.hold(t)  # who wanted what is still owed has let go, or is gone
             self._q = self._servo.step(t, self._settings.period, self._tool).q_command
             self._crosses_plane &= self._servo.moving
         elif self.phase is Phase.HOMING and self._way is not None:
