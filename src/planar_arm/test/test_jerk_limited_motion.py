@@ -129,6 +129,8 @@ some_limits = st.builds(
     max_delta=st.just(0.2),
     max_lead=st.just(0.5),
     max_following_error=st.floats(0.005, 0.1),
+    max_joint_error=st.just(0.5),
+    max_height_error=st.just(0.009),
     max_command_age=st.just(1.0),
 )
 
