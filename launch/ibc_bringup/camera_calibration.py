@@ -28,12 +28,14 @@ from realsense_capture.calibration.sightings import average, board_sightings
 from realsense_capture.config import make_source, parse_config
 from realsense_capture.source import FrameSource, Intrinsics
 
-GOOD_PX, GOOD_TOUCH = 1.0, 0.002
-"""Residuals of a calibration that is as good as it should be [px], [m]."""
+GOOD_PX, GOOD_TOUCH, GOOD_STD = 1.0, 0.002, 0.0015
+"""Residuals of a calibration that is as good as it should be [px], [m], and the standard error of
+the camera's position [m]: of those within it few are off by more than 2 mm."""
+MORE_POINTS = 'take more points, all over the table and half of them 10 cm higher'
 CLEARANCE = (0.003, 0.02)
 """Height of the tool plane over the table that pushes blocks and scrapes nothing [m]."""
-USELESS_PX, USELESS_TOUCH = 5.0, 0.01
-"""Residuals of one that is not stored."""
+USELESS_PX, USELESS_TOUCH, USELESS_STD = 5.0, 0.01, 0.005
+"""Those of one that is not stored."""
 SETTLING_S = 0.5
 """Frames that are older than the question are passed over for so long [s]."""
 FIRST_FRAME_S = 10.0
@@ -169,11 +171,19 @@ def judge(solution: Solution, tool_height: float) -> list[str]:
     worst = max(residuals, key=residuals.__getitem__, default=None)
     worst_m = 0.0 if worst is None else residuals[worst]
     if off_px > USELESS_PX or worst_m > USELESS_TOUCH:
+        touch = '' if worst is None else f', corner {worst} touched {worst_m * 1e3:.1f} mm off'
         raise IbcError(
-            f'no pose explains this: {off_px:.1f} px off in the image, corner {worst} touched '
-            f'{worst_m * 1e3:.1f} mm off; nothing was stored'
+            f'no pose explains this: {off_px:.1f} px off in the image{touch}; nothing was stored'
+        )
+    std_m = solution.estimate.position_std
+    if std_m > USELESS_STD:
+        raise IbcError(
+            f'the camera may be anywhere within {std_m * 1e3:.0f} mm or more: {MORE_POINTS}; '
+            'nothing was stored'
         )
     warnings = []
+    if std_m > GOOD_STD:
+        warnings.append(f'the camera is known to {std_m * 1e3:.1f} mm only: {MORE_POINTS}')
     if off_px > GOOD_PX:
         warnings.append(
             f'{off_px:.1f} px off in the image, {GOOD_PX:g} or less is usual: is the board flat, '

@@ -21,7 +21,7 @@ FAR_OFF_PX = 3.0
 """A point that the fit puts further away than this is drawn in red."""
 GREEN, RED, WHITE = (90, 220, 90), (60, 60, 240), (235, 235, 235)
 HELP = (
-    'Bring the tip somewhere else, click on the middle of its lower end.'
+    'Bring the tip somewhere else, also 10 cm higher, click on the middle of its lower end.'
     '   Enter: done   U: undo   Esc: leave'
 )
 

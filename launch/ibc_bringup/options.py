@@ -148,3 +148,9 @@ def add_touch_options(parser: argparse.ArgumentParser) -> None:
         help='with --robot-ip: a pin in the middle of the tool reaches so far below it '
         '(%(default)g)',
     )
+    parser.add_argument(
+        '--free',
+        action='store_true',
+        help="with --robot-ip: the controller's manual mode while it runs, so that hands can move "
+        'the arm; needs no UFACTORY Studio, and no stack may run',
+    )

@@ -23,7 +23,7 @@ GOOD_RESIDUAL = 0.003
 GOOD_RISE = 0.004
 """Of a table that was levelled [m]."""
 ON_PLANE = 0.005
-"""A tool that is led by mouse is no further from its plane [m]."""
+"""A tool that is led by mouse is no further from its plane, or outside of its workspace [m]."""
 
 Point = list[float]
 Ask = Callable[[str], str]
@@ -149,17 +149,23 @@ def narrow(
     """Return the stored table with the polygon of where the tool was led; its height stays.
 
     Raises:
-        IbcError: The tool was off its plane, the places span no polygon, or home is not in it.
+        IbcError: The tool was off its plane or outside of the workspace, the places span no
+            polygon, or home is not in it.
     """
-    for number, (_, _, z) in enumerate(points, 1):
-        off = z - stored.tool_height
-        if abs(off) > ON_PLANE:
-            raise IbcError(
-                f'at point {number} the tool was {off * 1e3:+.1f} mm from its plane: lead it with '
-                'the mouse, or touch the table, without --led; nothing was stored'
-            )
+    known = stored.table().workspace
+    for number, (x, y, z) in enumerate(points, 1):
+        off, outside = z - stored.tool_height, -known.depth((x, y))
+        if abs(off) <= ON_PLANE and outside <= ON_PLANE:
+            continue
+        where = f'{off * 1e3:+.1f} mm from its plane'
+        if outside > ON_PLANE:
+            where = f'{outside * 1e3:.0f} mm outside of the workspace, which nobody has touched'
+        raise IbcError(
+            f'at point {number} the tool was {where}: lead it with the mouse, or touch the table, '
+            'without --led; nothing was stored'
+        )
     try:
-        places = np.array(points).reshape(-1, 3)[:, :2]
+        places = np.array([known.project(point[:2]) for point in points]).reshape(-1, 2)
         workspace = Workspace(convex_hull(places), stored.tool_height, home).inset(inset)
         workspace.require_home()
     except PlanarArmError as error:

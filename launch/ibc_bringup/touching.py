@@ -1,14 +1,17 @@
 """What calibrations by touch share: the tip of an arm, the person who moves it, noted numbers."""
 
+import argparse
+import contextlib
 import math
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ibc_bringup.parameter_files import config_files, node_parameters
+from ibc_contract.ending_signals import undisturbed
 from ibc_contract.errors import IbcError
 from planar_arm.errors import BadFile
 from planar_arm.kinematics import Xarm6Kinematics
@@ -66,6 +69,25 @@ class ArmTip:
         pose = self._kinematics.forward(q)
         axis = _tool_axis(pose.quaternion)
         return pose.position + self._pin * axis, axis
+
+
+@contextlib.contextmanager
+def freed(tip: ArmTip) -> Iterator[None]:
+    """Let the arm be moved by hand once a person holds it, and hold it however this ends."""
+    ask_person('Hold the arm, it is let go: then Enter ')
+    try:  # from here on: an interruption must not leave it free
+        tip.free()
+        yield
+    finally:
+        with undisturbed():
+            tip.hold()
+
+
+def check_touch_options(arguments: argparse.Namespace) -> None:
+    """Refuse what `add_touch_options` has for an arm where there is none."""
+    for name, is_given in (('--free', arguments.free), ('--pin-mm', arguments.pin_mm)):
+        if is_given and not arguments.robot_ip:
+            raise IbcError(f'{name} is of an arm that hands move: give --robot-ip')
 
 
 def _tool_axis(quaternion: np.ndarray) -> np.ndarray:

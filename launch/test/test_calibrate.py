@@ -17,15 +17,18 @@ import pytest
 import yaml
 
 from ibc_bringup.board_print import print_board
+from ibc_bringup.camera_calibration import Solution, judge
 from ibc_bringup.click_points import HELP, Clicks, draw
 from ibc_bringup.main import main
 from ibc_bringup.touching import ArmTip
+from ibc_contract.errors import IbcError
 from ibc_contract.images import decode_jpeg
 from planar_arm import xarm6
 from planar_arm.camera_model import load_camera_pose
 from planar_arm.kinematics import Xarm6Kinematics
 from planar_arm.table import TableCalibration, save_table
 from realsense_capture.calibration.charuco import CharucoBoard
+from realsense_capture.calibration.pose import solve_camera_pose
 from realsense_capture.source import Intrinsics
 from xarm_twin.config import load_scene
 from xarm_twin.controller import EmulatedController, LagPlant
@@ -241,6 +244,42 @@ def test_the_arm_is_asked_where_its_tip_is_and_never_moved(site, arm, monkeypatc
     assert controller.state.status() == before
 
 
+class Hands(Person):
+    """Notes before each answer whether hands may move the arm, and where its fence is."""
+
+    def __init__(self, arm, answers) -> None:
+        super().__init__(arm[0], answers)
+        self._state = arm[1].state
+        self.modes: list[int] = []
+        self.fences: list[int] = []
+
+    def readline(self) -> str:
+        self.modes.append(self._state.snapshot().mode)
+        self.fences.append(self._state.settings.fence)
+        return super().readline()
+
+
+@pytest.mark.parametrize('is_answered', [True, False])
+def test_hands_move_the_arm_that_the_command_set_free(site, arm, is_answered, monkeypatch, capsys):
+    """Also one whose driver has left a fence around the workspace, and also if it fails."""
+    _, controller = arm
+    controller.state.configure(fence=1, tcp_boundary=(700, 100, 400, -400, 400, -100))
+    corners = [(CORNERS[i], '\n') for i in BOARD.outer_ids]
+    answers = [(None, '\n'), (None, '\n'), *corners[: 4 if is_answered else 2]]
+    hands = Hands(arm, [*answers, (None, '\n')] if is_answered else answers)
+    monkeypatch.setattr('sys.stdin', hands)
+    words = (*with_arm(site, controller), '--free', '--rounds', 1, '--json')
+    assert calibrate(*words) == (0 if is_answered else 1)
+    said = capsys.readouterr()
+    assert said.err.startswith('Hold the arm, it is let go')
+    assert hands.modes == [0] + [2] * (len(hands.modes) - 1)
+    assert hands.fences == [1] + [0] * (len(hands.fences) - 1)
+    assert (site / 'calibration' / 'camera.yaml').exists() == is_answered
+    shot = controller.state.snapshot()
+    assert (shot.mode, shot.state, shot.error) == (0, 4, 0)
+    assert controller.state.settings.fence == 1
+
+
 @pytest.mark.parametrize(('raise_mm', 'said'), [(9, '1.0 mm above it'), (-15, '25.0 mm above')])
 def test_a_table_that_the_tool_would_miss_or_scrape_is_a_warning(site, raise_mm, said, capsys):
     touched = {i: (CORNERS[i] + (0, 0, raise_mm / 1e3)).tolist() for i in BOARD.outer_ids}
@@ -297,9 +336,10 @@ def test_a_person_clicks_on_the_tip_of_the_tool(site, arm, desktop):
     )
     person = Person(plant, [])
     window = desktop.do('search', '--sync', '--onlyvisible', '--name', '^ibc calibrate camera$')
-    for k, (x, y) in enumerate(itertools.product((0.24, 0.35, 0.46, 0.56), (-0.2, 0.0, 0.2))):
-        person.bring(np.array((x, y, 0.03)))
-        ((u, v),) = 2 * MODEL.project((x, y, 0.03)) + 0.5
+    places = itertools.product((0.03, 0.12), (0.28, 0.37, 0.46, 0.56), (-0.2, 0.0, 0.2))
+    for k, (z, x, y) in enumerate(places):
+        person.bring(np.array((x, y, z)))
+        ((u, v),) = 2 * MODEL.project((x, y, z)) + 0.5
         desktop.do('mousemove', '--window', window, round(u), round(v), 'click', 1)
         assert process.stderr.readline().startswith(f'{k + 1} points')
     desktop.do('key', '--window', window, 'Return')
@@ -307,10 +347,35 @@ def test_a_person_clicks_on_the_tip_of_the_tool(site, arm, desktop):
     assert process.returncode == 0, err
     report = json.loads(out)
     millimetres, degrees = off(load_camera_pose(report['path']))
-    assert millimetres < 3.0
+    assert millimetres < 2.0
     assert degrees < 0.5
-    assert report['points'] == 12
+    assert report['points'] == 24
     assert report['residual_px'] < 0.6
+    assert report['position_std_mm'] < 1.5
+    assert report['warnings'] == []
+
+
+@pytest.mark.parametrize(
+    ('count', 'half_size', 'verdict'),
+    [(6, 0.12, 'error'), (12, 0.25, 'warning'), (60, 0.25, '')],
+)
+def test_a_camera_that_is_hardly_known_is_warned_of_and_one_that_is_not_known_refused(
+    count, half_size, verdict
+):
+    lens = Intrinsics(MODEL.width, MODEL.height, MODEL.fx, MODEL.fy, MODEL.cx, MODEL.cy)
+    rng = np.random.default_rng(0)
+    xy = rng.uniform(
+        (0.4 - 0.7 * half_size, -half_size), (0.4 + 0.7 * half_size, half_size), (count, 2)
+    )
+    places = np.column_stack([xy, np.resize((0.03, 0.13) if count > 12 else 0.03, count)])
+    pixels = MODEL.project(places) + rng.normal(0, 0.5, (count, 2))
+    solution = Solution(solve_camera_pose(places, pixels, lens), {}, {})
+    if verdict == 'error':
+        with pytest.raises(IbcError, match=r'anywhere within \d+ mm or more: take more points'):
+            judge(solution, 0.03)
+        return
+    said = judge(solution, 0.03)
+    assert [line.startswith('the camera is known to') for line in said] == [True] * bool(verdict)
 
 
 def test_a_wrong_click_is_seen_and_taken_back():

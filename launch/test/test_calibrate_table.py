@@ -1,5 +1,6 @@
 """`ibc calibrate table` with the real SDK on an emulated arm whose table was tilted by hand."""
 
+import dataclasses
 import json
 import math
 import re
@@ -14,9 +15,11 @@ import pytest
 import yaml
 
 from ibc_bringup.main import main
+from ibc_bringup.table_calibration import narrow
 from ibc_contract.ending_signals import SIGNALS
+from ibc_contract.errors import IbcError
 from planar_arm import xarm6
-from planar_arm.table import FILE, TableCalibration, load_table, save_table
+from planar_arm.table import FILE, TableCalibration, load_table, read_calibration, save_table
 from planar_arm.tool import DEFAULT_TOOL
 from planar_arm.workspace import DEFAULT_WORKSPACE
 from xarm_planar_driver.arbitration import Command, Source
@@ -200,6 +203,30 @@ def test_a_tool_that_is_led_makes_the_workspace_smaller(arm, site, monkeypatch, 
     assert len(list(path.parent.glob('table-*.yaml'))) == 1
 
 
+@pytest.mark.parametrize(
+    ('x', 'y', 'refusal'),
+    [
+        (0.56, 0.0, r'at point 2 the tool was \d+ mm outside of the workspace, which nobody'),
+        (0.4, 0.33, r'at point 2 the tool was \d+ mm outside of the workspace'),
+        (0.503, 0.0, ''),
+    ],
+)
+def test_a_tool_that_is_led_makes_the_workspace_no_larger(site, x, y, refusal):
+    stored = dataclasses.replace(
+        read_calibration(twins_table(site)),
+        polygon=[(0.2, -0.25), (0.5, -0.25), (0.5, 0.25), (0.2, 0.25)],
+    )
+    height = stored.tool_height
+    points = [[0.2, -0.1, height], [x, y, height], [0.2, 0.1, height]]
+    if refusal:
+        with pytest.raises(IbcError, match=refusal):
+            narrow(stored, points, 0.0, xarm6.HOME_XY)
+        return
+    known = stored.table().workspace
+    found = narrow(stored, points, 0.0, xarm6.HOME_XY)
+    assert all(known.contains(corner, -1e-9) for corner in found.polygon)
+
+
 def noted(folder: Path, points: object) -> Path:
     path = folder / 'points.txt'
     path.write_text(yaml.safe_dump({'points': points}))
@@ -261,7 +288,9 @@ def test_what_could_be_better_is_a_warning(site, points, said, capsys):
         ([[1, 2]], (), r'\[1, 2\] is not 3 numbers'),
         ('none', (), r'points must be \[\[x, y, z\], ...\]'),
         (TOO_FAR, (), 'not within reach: .*; nothing was stored'),
-        (touched(), ('--free',), '--free and --led move an arm: give --robot-ip'),
+        (touched(), ('--free',), '--free is of an arm that hands move: give --robot-ip'),
+        (touched(), ('--led',), '--led is of an arm that a stack moves: give --robot-ip'),
+        (touched(), ('--pin-mm', 5), '--pin-mm is of an arm that hands move: give --robot-ip'),
         (touched(), ('--inset-mm', 200), 'nothing of the workspace is 200 mm inside'),
     ],
 )

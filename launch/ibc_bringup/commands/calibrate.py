@@ -35,7 +35,7 @@ def add_parser(subparsers: Any) -> None:
 
 
 def _add_board(actions: Any) -> None:
-    text = 'write a ChArUco board to print at 100 %%'
+    text = 'write a ChArUco board to print in its own size'
     action = actions.add_parser('board', help=text, description=text)
     action.add_argument('file', type=Path, help='a .pdf, .svg or .png file')
     _add_board_size(action)
@@ -131,19 +131,22 @@ def camera(arguments: argparse.Namespace) -> int:
     """Calibrate and say how good it is."""
     from ibc_bringup import camera_calibration as steps
     from ibc_bringup.click_points import click_points
-    from ibc_bringup.touching import ask_person
+    from ibc_bringup.touching import ask_person, check_touch_options
+    from ibc_contract.ending_signals import interruptible
     from ibc_contract.errors import IbcError
     from realsense_capture.calibration.pose import solve_camera_pose
 
+    check_touch_options(arguments)
     if arguments.click and not arguments.robot_ip:
         raise IbcError('--click asks an arm where its tip is: give --robot-ip')
     touched = steps.read_touched(arguments.touched) if arguments.touched else {}
     points = steps.read_points(arguments.points) if arguments.points else None
     wanted = _board(arguments)
     with contextlib.ExitStack() as stack:
-        tip = stack.enter_context(_tip(arguments)) if arguments.robot_ip else None
+        stack.enter_context(interruptible())
         source = steps.site_camera(arguments.site)
         stack.callback(source.close)
+        tip = stack.enter_context(_tip(arguments)) if arguments.robot_ip else None
         if points is not None:
             _, lens = steps.see_scene(source)
             solution = steps.Solution(solve_camera_pose(*points, lens), {}, {})
@@ -170,14 +173,15 @@ def camera(arguments: argparse.Namespace) -> int:
 
 @contextlib.contextmanager
 def _tip(arguments: argparse.Namespace) -> 'Iterator[ArmTip]':
-    from ibc_bringup.touching import ArmTip, site_tool
+    from ibc_bringup.touching import ArmTip, freed, site_tool
 
     tool = site_tool(arguments.site)
     tip = ArmTip(arguments.robot_ip, arguments.control_port, arguments.pin_mm / 1e3, tool)
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(tip.close)
+        if arguments.free:
+            stack.enter_context(freed(tip))
         yield tip
-    finally:
-        tip.close()
 
 
 def _board(arguments: argparse.Namespace) -> 'CharucoBoard':

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ibc_bringup.options import add_touch_options, number
-from ibc_contract.ending_signals import interruptible, undisturbed
+from ibc_contract.ending_signals import interruptible
 
 if TYPE_CHECKING:
-    from ibc_bringup.touching import ArmTip
     from planar_arm.table import TableCalibration
     from planar_arm.tool import Tool
 
@@ -43,12 +42,6 @@ def add_table(actions: Any) -> None:
         type=Path,
         metavar='FILE',
         help='YAML with points: [[x, y, z], ...] [m], such as an earlier table.yaml',
-    )
-    action.add_argument(
-        '--free',
-        action='store_true',
-        help="with --robot-ip: the controller's manual mode while it runs, so that hands can move "
-        'the arm; needs no UFACTORY Studio, and no stack may run',
     )
     action.add_argument(
         '--led',
@@ -83,12 +76,13 @@ def add_table(actions: Any) -> None:
 def table(arguments: argparse.Namespace) -> int:
     """Calibrate and say how good it is."""
     from ibc_bringup import table_calibration as steps
-    from ibc_bringup.touching import site_tool
+    from ibc_bringup.touching import check_touch_options, site_tool
     from ibc_contract.errors import IbcError
     from planar_arm.table import save_table
 
-    if (arguments.free or arguments.led) and not arguments.robot_ip:
-        raise IbcError('--free and --led move an arm: give --robot-ip')
+    check_touch_options(arguments)
+    if arguments.led and not arguments.robot_ip:
+        raise IbcError('--led is of an arm that a stack moves: give --robot-ip')
     if arguments.free and arguments.led:
         raise IbcError('--led is for an arm that a stack moves, --free for one that hands move')
     home, radius = steps.said_before(arguments.site)
@@ -113,30 +107,19 @@ def table(arguments: argparse.Namespace) -> int:
 
 def _gather(arguments: argparse.Namespace, tool: 'Tool') -> list[list[float]]:
     from ibc_bringup.table_calibration import gather
-    from ibc_bringup.touching import ArmTip, ask_person
+    from ibc_bringup.touching import ArmTip, ask_person, freed
 
     tip = ArmTip(arguments.robot_ip, arguments.control_port, arguments.pin_mm / 1e3, tool)
     with contextlib.ExitStack() as stack:
         stack.callback(tip.close)
         stack.enter_context(interruptible())
         if arguments.free:
-            ask_person('Hold the arm, it is let go: then Enter ')
-            stack.enter_context(_freed(tip))
+            stack.enter_context(freed(tip))
         where, task = (tip.position, VISIT) if arguments.led else (tip.contact, TOUCH)
         points = gather(where, ask_person, task, sys.stderr.write)
         if arguments.free:  # a driver refuses to begin on the table
             ask_person('Lift the tool well above the table; Enter holds the arm there ')
         return points
-
-
-@contextlib.contextmanager
-def _freed(tip: 'ArmTip') -> Any:
-    try:  # from here on: an interruption must not leave it free
-        tip.free()
-        yield
-    finally:
-        with undisturbed():
-            tip.hold()
 
 
 def _show(path: Path, found: 'TableCalibration', warnings: list[str], as_json: bool) -> None:

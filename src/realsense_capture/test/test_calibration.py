@@ -186,6 +186,22 @@ def test_points_touched_in_the_plane_of_the_tool_are_enough(seed):
     assert estimate.rms_px == pytest.approx(0.7, abs=0.2)
 
 
+def test_points_at_two_heights_do_in_the_picture_that_the_camera_gives_by_default():
+    """Pixels read to half of one in 640x360, the tip known to 0.5 mm in each axis."""
+    found = []
+    for seed in range(10):
+        points, rng = scattered(seed, 30)
+        points[::2, 2] += 0.1
+        pixels = MODEL.project(points) + rng.normal(0, 0.5, (len(points), 2))
+        touched = points + rng.normal(0, 5e-4, points.shape)
+        estimate = solve_camera_pose(touched, pixels, intrinsics(MODEL))
+        found.append(off(estimate.T_base_camera, MODEL.T_base_camera))
+    millimetres, degrees = np.array(found).T
+    assert np.mean(millimetres) < 2.0
+    assert np.max(millimetres) < 4.0
+    assert np.max(degrees) < 0.5
+
+
 def test_the_standard_error_is_that_of_repeated_calibrations():
     found, said = [], []
     for seed in range(60):
