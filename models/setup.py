@@ -10,7 +10,7 @@ setup(
     description='Trained policy bundles.',
     license='Apache-2.0',
     packages=[],
-    package_data={'': ['py.typed', '*.yaml', '*.html', '*/*.yaml']},
+    package_data={'': ['py.typed', '*.yaml', '*.html', '*/*.yaml', '*.xml']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),

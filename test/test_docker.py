@@ -73,8 +73,8 @@ def test_everybody_asks_apt_for_the_same_libraries():
 
 def test_what_the_image_refers_to_is_installed_there(dockerfile):
     """/opt/ibc is colcon's merged install folder: share/<package>/... and lib/<package>/..."""
-    assert '/opt/ibc/share/ibc_bringup/config/fastdds_shm.xml' in dockerfile
-    assert (ROOT / 'launch' / 'config' / 'fastdds_shm.xml').is_file()
+    assert '/opt/ibc/share/ibc_contract/config/fastdds_shm.xml' in dockerfile
+    assert (ROOT / 'src' / 'ibc_contract' / 'ibc_contract' / 'fastdds_shm.xml').is_file()
     assert '/opt/ibc/lib/ibc_bringup/ibc ' in dockerfile
     assert "'ibc = ibc_bringup.main:main'" in (ROOT / 'launch' / 'setup.py').read_text()
     assert '/opt/ibc/local_setup.bash' in (DOCKER / 'entrypoint.sh').read_text()

@@ -2,6 +2,7 @@
 # pyright: reportAttributeAccessIssue=false
 """A stack as a `LaunchDescription` for ROS's own launch."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from launch_ros.parameter_descriptions import ParameterValue
 from ibc_bringup.arguments import Argument, parse_assignments
 from ibc_bringup.stack import NodeCall, Stack
 from ibc_bringup.stacks import find_stack
-from ibc_bringup.up import missing_settings
+from ibc_bringup.up import ros_environment
 from ibc_contract.errors import IbcError
 
 # On SIGTERM or SIGKILL launch leaves its nodes running. The kernel then interrupts them, as with
@@ -37,10 +38,11 @@ PREFIX = (
 def launch_stack(name: str) -> LaunchDescription:
     """Describe a stack: its arguments, then its nodes once the arguments are known."""
     stack = find_stack(name)
+    ours = ros_environment().items() - os.environ.items()
     return LaunchDescription(
         [
             *(_declare(argument) for argument in stack.arguments),
-            *(SetEnvironmentVariable(*pair) for pair in missing_settings().items()),
+            *(SetEnvironmentVariable(*pair) for pair in sorted(ours)),
             OpaqueFunction(function=_nodes, args=[stack]),
         ]
     )

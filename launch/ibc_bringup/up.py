@@ -9,34 +9,18 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from ibc_bringup.arguments import Value
-from ibc_bringup.parameter_files import config_path
 from ibc_bringup.process_group import Command, ProcessGroup, Sink
 from ibc_bringup.stack import Stack
 from ibc_contract.ending_signals import heeded_signals
+from ibc_contract.reach import missing_settings
 
-REACH = 'ROS_AUTOMATIC_DISCOVERY_RANGE'
+UNBUFFERED = 'PYTHONUNBUFFERED'
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92)
 
 
-def missing_settings(base: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return what this project sets for its nodes and `base` does not.
-
-    Nodes look for others, and listen, on this machine alone, and images travel through shared
-    memory, unless somebody chose otherwise.
-    """
-    reach = base.get(REACH, 'LOCALHOST')
-    profile = 'fastdds_shm.xml' if reach == 'LOCALHOST' else 'fastdds_network.xml'
-    settings = {
-        REACH: reach,
-        'FASTRTPS_DEFAULT_PROFILES_FILE': str(config_path(profile)),
-        'PYTHONUNBUFFERED': '1',
-    }
-    return {name: value for name, value in settings.items() if name not in base}
-
-
 def ros_environment(base: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment of a node."""
-    return {**base, **missing_settings(base)}
+    """Return the environment of a node of a stack, whose lines are shown as they come."""
+    return {UNBUFFERED: '1', **base, **missing_settings(base)}
 
 
 def process_group(

@@ -1,3 +1,5 @@
+from glob import glob
+
 from setuptools import find_packages, setup
 
 NAME = 'ibc_contract'
@@ -8,10 +10,11 @@ setup(
     description='What an observation and an action are: topics, QoS, episode bags, pacing, node runner.',
     license='Apache-2.0',
     packages=find_packages(exclude=['test']),
-    package_data={'': ['py.typed', '*.yaml', '*.html', '*/*.yaml']},
+    package_data={'': ['py.typed', '*.yaml', '*.html', '*/*.yaml', '*.xml']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),
+        (f'share/{NAME}/config', sorted(glob(f'{NAME}/*.xml'))),
     ],
     install_requires=[
         'numpy',

@@ -8,7 +8,7 @@ setup(
     description="The paper's simulated studies: particle and pushing environments for Gymnasium, and their oracles.",
     license='Apache-2.0',
     packages=find_packages(exclude=['test']),
-    package_data={'': ['py.typed', '*.yaml', '*.html', '*/*.yaml']},
+    package_data={'': ['py.typed', '*.yaml', '*.html', '*/*.yaml', '*.xml']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),

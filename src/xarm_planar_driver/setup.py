@@ -8,7 +8,7 @@ setup(
     description='100 Hz driver that streams interpolated, gated joint positions to an xArm6.',
     license='Apache-2.0',
     packages=find_packages(exclude=['test']),
-    package_data={'': ['py.typed', '*.yaml', '*.html', '*/*.yaml']},
+    package_data={'': ['py.typed', '*.yaml', '*.html', '*/*.yaml', '*.xml']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),

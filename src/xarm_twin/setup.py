@@ -8,7 +8,7 @@ setup(
     description='PyBullet twin: world, tasks, demonstrators, camera, Gymnasium environments, emulated xArm controller.',
     license='Apache-2.0',
     packages=find_packages(exclude=['test']),
-    package_data={'': ['py.typed', '*.yaml', '*.html', '*/*.yaml']},
+    package_data={'': ['py.typed', '*.yaml', '*.html', '*/*.yaml', '*.xml']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ibc_bringup.options import number, whole
+from ibc_contract.reach import missing_settings
 
 if TYPE_CHECKING:
     from ibc_bringup.latency import Recording, StepTest
@@ -60,7 +61,6 @@ def latency(arguments: argparse.Namespace) -> int:
     """Move, measure, store, show."""
     from ibc_bringup.latency import evaluate
     from ibc_bringup.latency_file import PICTURE, save_latency
-    from ibc_bringup.up import missing_settings
     from ibc_contract.errors import IbcError
 
     if not arguments.site.is_dir():
@@ -69,7 +69,7 @@ def latency(arguments: argparse.Namespace) -> int:
         )
     if not arguments.yes:
         _ask(arguments.step_mm, arguments.pairs)
-    os.environ.update(missing_settings())  # before ROS is loaded: as in the stack's nodes
+    os.environ.update(missing_settings())  # before its first node: as in those of the stack
     from ibc_bringup.latency_node import StepPlan
 
     step = arguments.step_mm / 1e3

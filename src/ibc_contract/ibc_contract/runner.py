@@ -1,5 +1,6 @@
 """Run one node per process and close it while it can still publish."""
 
+import os
 import signal
 import sys
 import traceback
@@ -15,6 +16,7 @@ from rclpy.utilities import remove_ros_args
 from ibc_contract.ending_signals import heeded_signals
 from ibc_contract.errors import IbcError
 from ibc_contract.node_help import node_help, unknown_word
+from ibc_contract.reach import missing_settings
 from ibc_contract.ros import refuse_unknown_parameters
 
 
@@ -86,6 +88,7 @@ def run(
         sys.stderr.write(f'error: {unknown_word(words[0])}\n')
         return 2
     interrupts = _Interrupts()
+    os.environ.update(missing_settings())
     rclpy.init(
         args=list(args) if args is not None else None,
         signal_handler_options=SignalHandlerOptions.NO,
