@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from lifecycle_msgs.srv import ChangeState
 from rclpy.lifecycle import LifecycleNode
 
-Change = Callable[[ChangeState.Request, ChangeState.Response], ChangeState.Response]
+Change = Callable[[Any, Any], Any]
+"""Answers a request of lifecycle_msgs/srv/ChangeState."""
 
 
 class ManagedNode(LifecycleNode):
@@ -21,9 +21,7 @@ class ManagedNode(LifecycleNode):
         service.callback = self._judged(service.callback)
 
     def _judged(self, change: Change) -> Change:
-        def judge(
-            request: ChangeState.Request, response: ChangeState.Response
-        ) -> ChangeState.Response:
+        def judge(request: Any, response: Any) -> Any:
             asked, state = request.transition, self._state_machine
             # A label goes before the number, as rclpy has it.
             place = 1 if asked.label else 0
