@@ -80,8 +80,10 @@ def fit_table(points: npt.ArrayLike, inset: float, home: tuple[float, float] = H
     residuals = _off_the_others(touched, plane)
     worst = int(np.argmax(np.abs(residuals)))
     if abs(residuals[worst]) > MAX_RESIDUAL:
+        # Of four, each is as far from the plane of the other three as it lets them be.
+        which = f'point {worst + 1}' if len(touched) > 4 else 'one of the four (more tell which)'
         raise BadGeometry(
-            f'point {worst + 1} lies {abs(residuals[worst]) * 1e3:.1f} mm from the plane through '
+            f'{which} lies {abs(residuals[worst]) * 1e3:.1f} mm from the plane through '
             f'the others (at most {MAX_RESIDUAL * 1e3:g}): touch it again, or the table is not flat'
         )
     outline = Workspace(convex_hull(touched[:, :2]), 0.0).inset(inset)

@@ -78,6 +78,10 @@ def test_a_residual_is_the_distance_from_the_plane_of_the_others():
         (touched(0.02, (0.03, 0.0)), r'rises by 11.4 mm .* \(1.72 degrees\).* 8 mm are possible'),
         (touched(0.02) + np.outer(np.arange(6) == 4, (0, 0, 0.007)), 'point 5 lies 7.0 mm'),
         (
+            (touched(0.02) + np.outer(np.arange(6) == 1, (0, 0, 0.01)))[:4],
+            r'one of the four \(more tell which\) lies',
+        ),
+        (
             touched(0.02, places=PLACES[3:]),
             r'home, \(0.24, 0.0\) m, is not 10 mm inside',
         ),
