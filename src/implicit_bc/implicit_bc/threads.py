@@ -1,8 +1,9 @@
 """CPU threads of PyTorch: how many, and who they work for."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
+from threading import Barrier
 from typing import TypeVar
 
 import torch
@@ -13,6 +14,26 @@ Result = TypeVar('Result')
 def use_threads(count: int) -> None:
     """Let one operation of PyTorch use up to `count` CPU threads in this process."""
     torch.set_num_threads(count)
+
+
+def single_threads(count: int, name: str) -> ThreadPoolExecutor:
+    """Start `count` threads, each of which computes alone, from its first operation on.
+
+    A thread of PyTorch takes over the count that was last set when an operation first asks for it.
+    Products of matrices do not ask: in a fresh thread, MKL shares them out as it likes, and rounds
+    otherwise than later on. A gradient would then depend on how many were taken before it.
+    """
+    threads = torch.get_num_threads()
+    pool = ThreadPoolExecutor(count, name, initializer=_compute_alone)
+    started = Barrier(count)  # else the first thread might take all work, and others begin later
+    wait([pool.submit(started.wait) for _ in range(count)])
+    use_threads(threads)  # for threads that begin from now on
+    return pool
+
+
+def _compute_alone() -> None:
+    torch.set_num_threads(1)
+    torch.get_num_threads()  # asks: later on, the count of others would be taken over
 
 
 def side_by_side(work: Sequence[Callable[[], Result]]) -> list[Result]:
@@ -42,4 +63,4 @@ def _each(work: Sequence[Callable[[], Result]]) -> list[Result]:
 @cache
 def _pool(threads: int) -> ThreadPoolExecutor:
     """Threads that stay: their first operation, which sets up OpenMP for them, is slow."""
-    return ThreadPoolExecutor(threads, 'side-by-side')
+    return single_threads(threads, 'side-by-side')

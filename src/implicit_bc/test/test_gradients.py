@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ibc_contract.errors import IbcError
 from implicit_bc.losses import info_nce
-from implicit_bc.methods import DerivativeFree, Langevin, MeanSquaredError
+from implicit_bc.methods import DerivativeFree, Langevin, MeanSquaredError, MixtureDensity
 from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
@@ -96,6 +96,26 @@ def test_threads_change_no_more_than_the_rounding_and_nothing_from_run_to_run(ba
     assert torch.get_num_threads() == 3
     close(first, alone)
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+@pytest.mark.parametrize(('rows', 'width', 'size'), [(100, 64, 7), (100, 256, 10)])
+@pytest.mark.parametrize(
+    'method', [DerivativeFree(negatives=256), MixtureDensity()], ids=lambda m: m.kind
+)
+def test_a_first_gradient_is_rounded_as_later_ones_are(threads, method, rows, width, size):
+    threads(2)
+    model = make(method, width=width)
+    generator = torch.Generator().manual_seed(1)
+    observation = torch.randn(rows, 2, 5, generator=generator)
+    action = torch.rand(rows, 2, generator=generator)
+    gradients = Gradients(model, rows, micro_batches(rows, size), SEED)
+    found = []
+    for _ in range(3):
+        gradients.take(STEP, observation, action)
+        found.append([p.grad.clone() for p in model.parameters()])
+    gradients.close()
+    for later in found[1:]:
+        assert all(torch.equal(a, b) for a, b in zip(later, found[0], strict=True))
 
 
 def test_the_shares_of_processes_add_up(batch):

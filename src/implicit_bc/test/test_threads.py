@@ -3,7 +3,7 @@ import threading
 import pytest
 import torch
 
-from implicit_bc.threads import side_by_side, use_threads
+from implicit_bc.threads import side_by_side, single_threads, use_threads
 
 
 @pytest.fixture(params=[1, 2, 4])
@@ -45,3 +45,16 @@ def test_what_fails_is_raised_and_the_threads_are_back(threads):
         with pytest.raises(ZeroDivisionError):
             side_by_side(work)
     assert torch.get_num_threads() == threads
+
+
+def test_single_threads_stay_so_while_others_keep_their_count(threads):
+    def counted():
+        meet.wait()
+        return torch.get_num_threads()
+
+    meet = threading.Barrier(3, timeout=30)
+    with single_threads(3, 'alone') as pool:
+        assert torch.get_num_threads() == threads
+        for _ in range(2):
+            use_threads(threads)
+            assert [each.result() for each in [pool.submit(counted) for _ in range(3)]] == [1] * 3

@@ -26,6 +26,7 @@ from ibc_contract.errors import IbcError
 from implicit_bc.methods import Model
 from implicit_bc.networks.dropout import dropping_by
 from implicit_bc.precision import dense_layers
+from implicit_bc.threads import single_threads
 from implicit_bc.training.graphed_gradient import GraphedGradient, graphed
 from implicit_bc.training.processes import ALONE, Processes
 
@@ -123,7 +124,7 @@ class Gradients:
         threads = torch.get_num_threads() if device.type == 'cpu' else 1
         # With fewer parts than threads, the threads are better used inside the operations.
         threads = threads if len(parts) >= threads else 1
-        self._pool = ThreadPoolExecutor(threads, 'gradients') if threads > 1 else None
+        self._pool = single_threads(threads, 'gradients') if threads > 1 else None
         self._groups = min(len(parts), GROUPS_PER_THREAD * threads) if threads > 1 else 1
         # Launching the kernels of a step one by one takes longer than many of them run.
         self._may_record = device.type == 'cuda' and len(parts) == 1
@@ -173,13 +174,8 @@ class Gradients:
         self, pool: ThreadPoolExecutor, step: int, groups: Sequence[Pieces]
     ) -> list[Sum]:
         """Sum each group, in whatever order threads come to them."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        try:
-            begun = [pool.submit(self._sum, step, group) for group in groups]
-            return [sum.result() for sum in begun]
-        finally:
-            torch.set_num_threads(threads)
+        begun = [pool.submit(self._sum, step, group) for group in groups]
+        return [sum.result() for sum in begun]
 
     def _sum(self, step: int, pieces: Pieces) -> Sum:
         """Losses and gradients of some micro-batches, weighted by their size and summed."""
