@@ -45,3 +45,10 @@ def table(rows: Sequence[Any]) -> list[str]:
             f'{row.episodes:>8} {paper:>7} {row.seconds:>8.0f}'
         )
     return lines
+
+
+def times(images: int, ratio: float) -> str:
+    """Say how far the first policy's error is from the best other one's, `ratio` times it."""
+    if ratio >= 1.0:
+        return f'{images} images: {ratio:.3g} times below'
+    return f'{images} images: {1 / ratio:.3g} times above'

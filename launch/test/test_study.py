@@ -10,6 +10,7 @@ import pytest
 import ibc_studies.comparison
 import ibc_studies.preset
 from ibc_bringup.main import main
+from ibc_bringup.study_results import times
 from implicit_bc.dataset import load_dataset
 from implicit_bc.networks.mlp import ValueConfig
 from implicit_bc.training.trainer import TrainingInterrupted, train
@@ -128,6 +129,12 @@ def test_every_seed_of_the_functions_is_a_row(capsys):
         row['beside'] for row in read(folder / 'results.csv') if row['function'] == 'noise'
     } == {''}
     assert (folder / 'functions.png').stat().st_size > 20_000
+
+
+def test_a_ratio_of_errors_is_said_with_its_digits_and_its_side():
+    assert times(30, 12.34) == '30 images: 12.3 times below'
+    assert times(10, 1.04) == '10 images: 1.04 times below'
+    assert times(10, 0.25) == '10 images: 4 times above'
 
 
 def test_coordinates_tell_how_many_times_better(capsys):

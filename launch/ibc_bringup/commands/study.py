@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ibc_bringup.options import OneOf, add_set_option, overrides_of, whole
-from ibc_bringup.study_results import table, tell
+from ibc_bringup.study_results import table, tell, times
 from ibc_contract.errors import IbcError
 
 FUNCTIONS_PNG, COORDINATES_PNG, SUCCESS_PNG = 'functions.png', 'coordinates.png', 'success.png'
@@ -206,7 +206,7 @@ def _coordinates(arguments: argparse.Namespace) -> int:
         f'{r.worst:>10.1f}'
         for r in compared.rows
     ]
-    lines += [f'{count} images: {x:.0f} times below' for count, x in compared.ratios().items()]
+    lines += [times(count, ratio) for count, ratio in compared.ratios().items()]
     result = {
         'study': 'coordinates',
         'paper': PAPER,

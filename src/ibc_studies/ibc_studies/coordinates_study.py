@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from ibc_contract.errors import IbcError
 from ibc_studies.coordinates import SPAN, Dots, draw_dots, in_hull
-from ibc_studies.preset import StudyPreset
+from ibc_studies.preset import StudyPreset, require_history
 from implicit_bc.batched import BatchedPolicy
 from implicit_bc.training.config import TrainConfig
 from implicit_bc.training.data import ArrayData
@@ -17,7 +18,8 @@ from implicit_bc.training.trainer import fit
 
 PAPER = 'implicit 1 to 2 orders of magnitude below MSE where data are few (section 3, Fig. 4d)'
 COUNTS = (10, 30, 100, 300)
-"""Training images; maps of the errors are drawn of the first two, as in Fig. 4c."""
+"""Training images, up to the largest number asked for, and that one; maps of the errors are drawn
+of the first two, as in Fig. 4c."""
 TEST_IMAGES = 500
 TEST_SEED = 1_000_000
 """Far from those of training images, which count up from 0."""
@@ -75,6 +77,17 @@ class Comparison:
         return best
 
 
+def image_counts(largest: int) -> list[int]:
+    """Numbers of training images, of which `largest` is the last.
+
+    Raises:
+        IbcError: It is below the least, `COUNTS[0]`.
+    """
+    if largest < COUNTS[0]:
+        raise IbcError(f'demonstrations: {largest} images are too few, give {COUNTS[0]} or more')
+    return [*(count for count in COUNTS if count < largest), largest]
+
+
 def study_coordinates(preset: StudyPreset, seeds: Sequence[int], folder: Path) -> Comparison:
     """Train the policies of `preset` on ever more images and test them all on the same ones.
 
@@ -82,8 +95,12 @@ def study_coordinates(preset: StudyPreset, seeds: Sequence[int], folder: Path) -
         preset: What to train; `demonstrations` is the largest number of images.
         seeds: Of the training images and of the training.
         folder: Takes the runs, one below `policy/images/seed`; what is trained already is resumed.
+
+    Raises:
+        IbcError: Too few images (`image_counts`), or the preset has a history, and an image none.
     """
-    counts = [count for count in COUNTS if count <= preset.demonstrations]
+    require_history(preset, 1, 'coordinates')
+    counts = image_counts(preset.demonstrations)
     jobs = [
         (count, policy, seed) for count in counts for policy in preset.policies for seed in seeds
     ]

@@ -16,7 +16,7 @@ from ibc_studies.functions import (
     distance_to_graph,
     training_points,
 )
-from ibc_studies.preset import StudyPreset
+from ibc_studies.preset import StudyPreset, require_history
 from implicit_bc.batched import BatchedPolicy
 from implicit_bc.training.data import ArrayData
 from implicit_bc.training.trainer import fit
@@ -67,7 +67,11 @@ def study_functions(preset: StudyPreset, seeds: Sequence[int], folder: Path) -> 
         preset: What to train; `demonstrations` are the points of each function.
         seeds: Of points and training.
         folder: Takes the runs, one below `function/policy/seed`; what is trained is resumed.
+
+    Raises:
+        IbcError: The preset has a history, and a point has none.
     """
+    require_history(preset, 1, 'functions')
     answers = []
     functions = (*SINGLE_VALUED, *MULTI_VALUED)
     jobs = [(seed, f, name) for seed in seeds for f in functions for name in preset.policies]

@@ -34,6 +34,15 @@ class StudyPreset:
     """What is trained, by name; the first one is what the study is about."""
 
 
+def require_history(preset: StudyPreset, history: int, study: str) -> None:
+    """Raise IbcError unless the observations of `preset` have the `history` samples of `study`."""
+    if preset.history != history:
+        raise IbcError(
+            f'history: {preset.history}, but study {study} has observations of {history}: leave it '
+            f'at {history}'
+        )
+
+
 def load_preset(
     study: str, source: str | Path, overrides: Mapping[str, Any] | None = None
 ) -> StudyPreset:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ibc_contract.contract import Contract, load_contract
 from ibc_contract.errors import IbcError
 from ibc_studies.comparison import Decide, Row, compare
-from ibc_studies.preset import StudyPreset
+from ibc_studies.preset import StudyPreset, require_history
 from ibc_studies.pushing import PushingConfig, roll_out_pushing
 from ibc_studies.pushing.camera import PushingCamera
 from ibc_studies.pushing.pixels import pushing_pixels, task_name
@@ -49,9 +49,11 @@ def study_pushing_pixels(
     Demonstrations go into `folder` as a dataset cache, which `ibc train` takes as well.
 
     Raises:
-        IbcError: The policies of the preset do not see the same pictures.
+        IbcError: The policies of the preset do not see the same pictures, or it has another
+            history than their contract.
     """
     contract = _contract(preset)
+    require_history(preset, contract.history, f'pushing-pixels by contract {contract.name}')
     data = pushing_pixels(
         config, contract, preset.demonstrations, folder / DATASET, workers=os.cpu_count() or 1
     )

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from ibc_contract.errors import IbcError
 from ibc_studies.comparison import write_csv
 from ibc_studies.coordinates import DOT, MARGIN, SIZE, SPAN, draw_dots, hull, in_hull
-from ibc_studies.coordinates_study import Comparison, CoordinateRow, study_coordinates
+from ibc_studies.coordinates_study import Comparison, CoordinateRow, image_counts, study_coordinates
 from ibc_studies.figures import draw_coordinates
 from ibc_studies.preset import load_preset
 from implicit_bc.networks.conv_maxpool import ConvMaxPoolConfig
@@ -96,6 +97,28 @@ def test_study_compares_by_number_of_images_and_goes_on_where_it_stopped(tmp_pat
     assert len((tmp_path / 'results.csv').read_text().splitlines()) == 5
     draw_coordinates(rows, compared.shown, tmp_path / 'coordinates.png')
     assert (tmp_path / 'coordinates.png').stat().st_size > 20_000
+
+
+def test_the_number_of_images_asked_for_is_the_last_one():
+    assert image_counts(10) == [10]
+    assert image_counts(50) == [10, 30, 50]
+    assert image_counts(100) == [10, 30, 100]
+    assert image_counts(1000) == [10, 30, 100, 300, 1000]
+
+
+@pytest.mark.parametrize(
+    ('field', 'value', 'message'),
+    [
+        ('demonstrations', 5, 'demonstrations: 5 images are too few, give 10 or more'),
+        ('history', 2, 'history: 2, but study coordinates has observations of 1: leave it at 1'),
+    ],
+)
+def test_what_the_study_cannot_do_is_refused_before_training(tmp_path, field, value, message):
+    preset = replace(load_preset('coordinates', 'quick'), **{field: value})
+    with pytest.raises(IbcError) as error:
+        study_coordinates(preset, [0], tmp_path / 'runs')
+    assert str(error.value) == message
+    assert not (tmp_path / 'runs').exists()
 
 
 def test_the_ratio_says_how_far_the_best_other_one_is_above():

@@ -182,6 +182,12 @@ def test_pushing_study(tmp_path):
     assert all(row.episodes == 2 for row in rows)
 
 
+def test_functions_have_no_history(tmp_path):
+    preset = replace(small('functions'), history=3)
+    with pytest.raises(IbcError, match=r'^history: 3, but study functions has observations of 1'):
+        study_functions(preset, [0], tmp_path)
+
+
 def test_functions_study(tmp_path):
     answers = study_functions(small('functions', steps=2, demonstrations=30), [0], tmp_path)
     assert len(answers) == 3 * len((*SINGLE_VALUED, *MULTI_VALUED))

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from ibc_contract.contract import load_contract
+from ibc_contract.errors import IbcError
 from implicit_bc.methods import (
     Autoregressive,
     DerivativeFree,
@@ -121,6 +122,12 @@ def test_a_slow_round_is_expected_to_come_again():
         done.append(index)
     assert done == [0, 1, 2]  # after 0.6 s, another 0.4 s do not fit, though 0.1 s would
     assert deadline.has_cut_short
+
+
+def test_a_budget_that_is_not_a_number_is_refused(one_line):
+    with pytest.raises(IbcError, match='time budget is not a number') as error:
+        Deadline(float('nan'))
+    one_line(error.value)
 
 
 def test_no_rounds_are_no_rounds():

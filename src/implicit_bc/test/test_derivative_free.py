@@ -36,6 +36,21 @@ def test_two_wells_give_the_deeper_one_not_the_mean():
         assert torch.allclose(run(energy, seed=seed).best[0], wells[0], atol=0.05)
 
 
+def test_noise_begins_with_sigma_and_shrinks_after_every_round():
+    """On a flat energy and all from one point, variances add up: 0.33, then 0.165 (B.1)."""
+    low, high = torch.tensor([-9.0, -9.0]), torch.tensor([9.0, 9.0])
+    start, generator = torch.zeros(1, 20_000, 2), torch.Generator().manual_seed(0)
+
+    def variance(rounds):
+        config = DerivativeFreeConfig(samples=20_000, iterations=1 + rounds)
+        flat = minimize(lambda a: 0 * a[..., 0], low, high, 1, config, generator, start, kept=0)
+        return float(flat.candidates.var())
+
+    assert variance(0) == 0.0
+    assert variance(1) ** 0.5 == pytest.approx(0.33, rel=0.02)
+    assert (variance(2) - variance(1)) ** 0.5 == pytest.approx(0.165, rel=0.08)
+
+
 UNIT = torch.tensor([-1.0, -1.0]), torch.tensor([1.0, 1.0])
 
 

@@ -1,13 +1,18 @@
 """MSE and mixture density networks on data with one and with two answers."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from implicit_bc.methods import MeanSquaredError, MixtureDensity
 from implicit_bc.networks.energy import NetworkConfig
 from implicit_bc.networks.mlp import ValueConfig
+from implicit_bc.normalization import ActionBounds, Affine
 from implicit_bc.scaling import NormalizationConfig, Scaling
+from implicit_bc.spaces import Spaces
 from implicit_bc.training.config import LearningRate, TrainConfig
 from implicit_bc.training.data import ArrayData
 from implicit_bc.training.trainer import fit
@@ -83,3 +88,50 @@ def test_the_energy_of_a_mixture_is_its_negative_log_likelihood():
     density = torch.exp(-model.landscape(observation, grid))[0]
     step_normalized = float((grid[0, 1] - grid[0, 0]) / scaling.action.scale[0])
     assert float(density.sum() * step_normalized) == pytest.approx(1.0, abs=1e-3)
+
+
+class Says(nn.Module):
+    """A network whose output (1, n) is always the same."""
+
+    def __init__(self, output):
+        super().__init__()
+        self.output = output
+
+    def forward(self, _):
+        return self.output
+
+
+@torch.no_grad()
+def test_temperature_and_exponent_of_a_mixture_of_two():
+    """Training and acting have a temperature each; only acting has the exponent."""
+    method = MixtureDensity(
+        components=2, training_temperature=2.0, test_temperature=3.0, test_variance_exponent=4.0
+    )
+    unit = Affine((0.0,), (1.0,))
+    scaling = Scaling(unit, unit, ActionBounds((-9.0,), (9.0,)))
+    model = method.model(Spaces((1, 1), 1), NetworkConfig(), scaling)
+    logits, means, stds = (1.5, 0.0), (-0.2, 0.7), (0.8, 0.5)
+    model.network = Says(torch.tensor([[*logits, *means, *map(math.log, stds)]]))
+    observation, action = torch.zeros(1, 1, 1), 0.3
+
+    def log_density(temperature, exponent):
+        weights = [math.exp(logit / temperature) for logit in logits]
+        density = 0.0
+        for weight, mean, std in zip(weights, means, stds, strict=True):
+            z = (action - mean) / std**exponent
+            bell = math.exp(-(z**2) / 2) / (std**exponent * math.sqrt(2 * math.pi))
+            density += weight / sum(weights) * bell
+        return math.log(density)
+
+    loss = model.losses(observation, torch.tensor([[action]]), torch.Generator())['loss']
+    assert float(loss) == pytest.approx(-log_density(2.0, 1.0), rel=1e-5)
+    energy = model.landscape(observation, torch.tensor([[[action]]]))
+    assert float(energy) == pytest.approx(-log_density(3.0, 4.0), rel=1e-4)
+    draws = model.draw(observation, 50_000, torch.Generator().manual_seed(0))[0, :, 0]
+    first = draws < 0.35  # by more than a standard deviation of the first, 0.8 ** 4
+    share = 1 / (1 + math.exp(-0.5))
+    spread = float(draws[(draws - 0.7).abs() < 0.2].std())
+    assert float(first.float().mean()) == pytest.approx(
+        share * (1 + math.erf(0.55 / 0.8**4 / math.sqrt(2))) / 2, abs=0.01
+    )
+    assert spread < 0.1

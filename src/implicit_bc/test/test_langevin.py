@@ -171,6 +171,23 @@ def test_the_first_pass_at_inference_may_have_a_noise_of_its_own():
     assert torch.allclose(spread(inference_noise=0.8), torch.full((2,), 0.032), rtol=0.1)
 
 
+def test_the_second_pass_keeps_the_noise_of_the_chains_whatever_the_first_has():
+    # A first pass that hardly moves, so that what is left is the noise of the second.
+    start = ((LOW + HIGH) / 2).expand(1, 2000, 2)
+    made = run(
+        lambda a: 0 * a.sum(-1),
+        start=start,
+        samples=2000,
+        iterations=1,
+        step_size=StepSize(1e-6, 1e-6),
+        second_pass=StepSize(0.04, 0.04),
+        noise=0.1,
+        inference_noise=0.8,
+    )
+    spread = made.candidates.std(dim=(0, 1)) / HALF
+    assert torch.allclose(spread, torch.full((2,), 0.004), rtol=0.1)
+
+
 def test_chains_begin_where_they_are_told():
     start = torch.tensor([[[0.5, -1.0], [9.0, 9.0]]])
     found = run(lambda a: 0 * a.sum(-1), start=start, samples=4, iterations=1, noise=0.0)

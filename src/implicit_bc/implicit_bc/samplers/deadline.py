@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 
 import torch
 
+from ibc_contract.errors import IbcError
+
 
 class Deadline:
     """Counts rounds of a search until the next one would end too late.
@@ -26,7 +28,12 @@ class Deadline:
             seconds: Time from now to the end of the search [s]; no limit by default.
             device: Where the rounds run; on a GPU their end must be waited for to know their time.
             clock: Monotonic time [s].
+
+        Raises:
+            IbcError: `seconds` is not a number; with it, no time would ever be too late.
         """
+        if seconds is not None and math.isnan(seconds):
+            raise IbcError('the time budget is not a number: give seconds, or None for no limit')
         self._clock = clock
         self._end = math.inf if seconds is None else clock() + seconds
         self._device = device
