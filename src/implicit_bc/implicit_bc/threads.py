@@ -1,7 +1,8 @@
 """CPU threads of PyTorch: how many, and who they work for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from functools import cache
 from threading import Barrier
 from typing import TypeVar
@@ -16,6 +17,17 @@ def use_threads(count: int) -> None:
     torch.set_num_threads(count)
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let the operations of this thread wait for no other one meanwhile."""
+    threads = torch.get_num_threads()
+    use_threads(1)
+    try:
+        yield
+    finally:
+        use_threads(threads)
+
+
 def single_threads(count: int, name: str) -> ThreadPoolExecutor:
     """Start `count` threads, each of which computes alone, from its first operation on.
 
@@ -23,11 +35,10 @@ def single_threads(count: int, name: str) -> ThreadPoolExecutor:
     Products of matrices do not ask: in a fresh thread, MKL shares them out as it likes, and rounds
     otherwise than later on. A gradient would then depend on how many were taken before it.
     """
-    threads = torch.get_num_threads()
     pool = ThreadPoolExecutor(count, name, initializer=_compute_alone)
     started = Barrier(count)  # else the first thread might take all work, and others begin later
-    wait([pool.submit(started.wait) for _ in range(count)])
-    use_threads(threads)  # for threads that begin from now on
+    with one_thread():  # and what the new ones set is not left to threads that begin after them
+        wait([pool.submit(started.wait) for _ in range(count)])
     return pool
 
 
@@ -47,12 +58,9 @@ def side_by_side(work: Sequence[Callable[[], Result]]) -> list[Result]:
     if threads == 1 or len(work) < 2:
         return _each(work)
     hands = [work[i::threads] for i in range(min(threads, len(work)))]
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         others = [_pool(threads - 1).submit(_each, hand) for hand in hands[1:]]
         done = [_each(hands[0]), *(other.result() for other in others)]
-    finally:
-        torch.set_num_threads(threads)
     return [done[i % threads][i // threads] for i in range(len(work))]
 
 

@@ -13,7 +13,6 @@ gradient that one process would take.
 import copy
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
@@ -26,7 +25,7 @@ from ibc_contract.errors import IbcError
 from implicit_bc.methods import Model
 from implicit_bc.networks.dropout import dropping_by
 from implicit_bc.precision import dense_layers
-from implicit_bc.threads import single_threads
+from implicit_bc.threads import one_thread, single_threads
 from implicit_bc.training.graphed_gradient import GraphedGradient, graphed
 from implicit_bc.training.processes import ALONE, Processes
 
@@ -142,6 +141,11 @@ class Gradients:
         for _ in range(threads):
             self._models.put(copy.deepcopy(model, dict(shared)))
 
+    @property
+    def in_threads(self) -> bool:
+        """Whether threads of its own take them."""
+        return self._pool is not None
+
     def close(self) -> None:
         """End the threads."""
         if self._pool is not None:
@@ -159,23 +163,14 @@ class Gradients:
         pieces = list(zip(self._parts, observation.split(sizes), action.split(sizes), strict=True))
         groups = [pieces[i :: self._groups] for i in range(self._groups)]
         if self._pool:
-            sums = self._in_threads(self._pool, step, groups)
+            with one_thread():  # for sums of sums, threads would wait longer than they work
+                begun = [self._pool.submit(self._sum, step, group) for group in groups]
+                losses, gradients = _added_up([sum.result() for sum in begun])
         else:
-            sums = [self._sum(step, groups[0])]
-        losses, gradients = sums[0]
-        for more_losses, more_gradients in sums[1:]:
-            losses = {name: loss + more_losses[name] for name, loss in losses.items()}
-            torch._foreach_add_(gradients, more_gradients)
+            losses, gradients = self._sum(step, groups[0])
         for parameter, gradient in zip(self._parameters, gradients, strict=True):
             parameter.grad = gradient
         return losses
-
-    def _in_threads(
-        self, pool: ThreadPoolExecutor, step: int, groups: Sequence[Pieces]
-    ) -> list[Sum]:
-        """Sum each group, in whatever order threads come to them."""
-        begun = [pool.submit(self._sum, step, group) for group in groups]
-        return [sum.result() for sum in begun]
 
     def _sum(self, step: int, pieces: Pieces) -> Sum:
         """Losses and gradients of some micro-batches, weighted by their size and summed."""
@@ -228,6 +223,15 @@ class Gradients:
                 weight * losses['loss'], self._parameters, allow_unused=True, materialize_grads=True
             )
         return {name: weight * loss.detach() for name, loss in losses.items()}, list(gradients)
+
+
+def _added_up(sums: Sequence[Sum]) -> Sum:
+    """Add up sums in their order, into the gradients of the first one."""
+    losses, gradients = sums[0]
+    for more_losses, more_gradients in sums[1:]:
+        losses = {name: loss + more_losses[name] for name, loss in losses.items()}
+        torch._foreach_add_(gradients, more_gradients)
+    return losses, gradients
 
 
 def draw_seed(seed: int, step: int, number: int) -> int:

@@ -1,6 +1,7 @@
 """One step of gradient descent, which is only taken if every number in it is finite."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -8,6 +9,7 @@ from torch import Tensor
 from ibc_contract.errors import IbcError
 from implicit_bc.methods import Model
 from implicit_bc.networks.spectral_norm import power_iteration
+from implicit_bc.threads import one_thread
 from implicit_bc.training.checkpoint import TrainState
 from implicit_bc.training.gradients import Gradients
 from implicit_bc.training.processes import ALONE, Processes
@@ -36,14 +38,17 @@ def update(
     Raises:
         TrainingDiverged: Names the step and the loss or the gradient; nothing has been updated.
     """
-    losses = gradients.take(state.step, observation, action)
-    taken = [p.grad for p in state.model.parameters() if p.grad is not None]
-    processes.add_up([*losses.values(), *taken])
-    _require_finite(state.model, losses, state.step)
-    state.optimizer.step()
-    power_iteration(state.model)
-    if state.average is not None:
-        state.average.update_parameters(state.model)
+    # Threads that share an operation go on looking for work for milliseconds after it: on the cores
+    # where others are about to take the next gradient.
+    with one_thread() if gradients.in_threads else nullcontext():
+        losses = gradients.take(state.step, observation, action)
+        taken = [p.grad for p in state.model.parameters() if p.grad is not None]
+        processes.add_up([*losses.values(), *taken])
+        _require_finite(state.model, losses, state.step)
+        state.optimizer.step()
+        power_iteration(state.model)
+        if state.average is not None:
+            state.average.update_parameters(state.model)
     return losses
 
 
