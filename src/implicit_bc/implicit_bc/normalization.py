@@ -8,8 +8,29 @@ from torch import Tensor, nn
 
 from ibc_contract.errors import IbcError
 
-MIN_SPREAD = 1e-4
-"""Smallest spread that is trusted [m or rad]: anything below is constant in the data."""
+RESOLUTION = 1e-6
+"""Smallest spread that is trusted, as a fraction of magnitude: several steps of float32."""
+CONSTANT_MARGIN = 100
+"""Half-width of the box around a constant action, in smallest spreads."""
+TINY = 1e-30
+"""Whatever is smaller is zero: its square would soon be too small for float32."""
+
+
+def smallest_spread(data: np.ndarray) -> np.ndarray:
+    """Spread up to which each dimension of `data` (N, D) counts as constant, (D,).
+
+    It goes by the magnitude of the dimension, whatever its unit. Around zero, where magnitude is
+    noise as well, it goes by that of all dimensions, as long as that is not above 1: one of them
+    may have large numbers and the next small ones that matter.
+    """
+    magnitude = np.abs(data).max(axis=0).astype(np.float64)
+    largest = magnitude.max(initial=0.0)
+    return RESOLUTION * np.maximum(magnitude, min(1.0, largest) if largest > TINY else 1.0)
+
+
+def constant_dimensions(data: np.ndarray) -> np.ndarray:
+    """Tell which dimensions of `data` (N, D) do not vary, (D,) bool."""
+    return data.std(axis=0, dtype=np.float64) <= smallest_spread(data)
 
 
 @dataclass(frozen=True)
@@ -20,21 +41,21 @@ class Affine:
     scale: tuple[float, ...]
 
     @classmethod
-    def z_score(cls, data: np.ndarray, floor: float = MIN_SPREAD) -> 'Affine':
+    def z_score(cls, data: np.ndarray) -> 'Affine':
         """Zero mean and unit variance of `data` (N, D).
 
-        A dimension that hardly moves keeps its units (scale 1): divided by a tiny spread, the first
-        deviation at run time would swamp every other input.
+        A dimension that does not vary (`constant_dimensions`) keeps its units (scale 1): divided by
+        a tiny spread, the first deviation at run time would swamp every other input.
         """
         mean, std = data.mean(axis=0, dtype=np.float64), data.std(axis=0, dtype=np.float64)
-        constant = std < floor
-        return cls(_numbers(mean), _numbers(np.where(constant, 1.0, std)))
+        return cls(_numbers(mean), _numbers(np.where(constant_dimensions(data), 1.0, std)))
 
     @classmethod
     def min_max(cls, low: np.ndarray, high: np.ndarray) -> 'Affine':
         """Map the box from `low` to `high`, each (D,), to [-1, 1]."""
-        half = np.maximum((np.asarray(high) - np.asarray(low)) / 2, MIN_SPREAD)
-        return cls(_numbers((np.asarray(high) + np.asarray(low)) / 2), _numbers(half))
+        corners = np.stack((low, high)).astype(np.float64)
+        half = np.where(constant_dimensions(corners), 1.0, (corners[1] - corners[0]) / 2)
+        return cls(_numbers(corners.mean(axis=0)), _numbers(half))
 
 
 @dataclass(frozen=True)
@@ -51,10 +72,13 @@ class ActionBounds:
         """Data minimum and maximum of `actions` (N, D), widened by `buffer` x range on each side.
 
         The paper's "action boundary buffer" (D.1, D.5). The box ends at `limits`, between which
-        actions must lie, but never inside the data: every demonstrated action is inside.
+        actions must lie, but never inside the data: every demonstrated action is inside. Around a
+        constant, it is as narrow as can still be told from a point.
         """
         lowest, highest = actions.min(axis=0), actions.max(axis=0)
-        margin = np.maximum(buffer * (highest - lowest), MIN_SPREAD)
+        around_constant = CONSTANT_MARGIN * smallest_spread(actions)
+        constant = constant_dimensions(actions)
+        margin = np.where(constant, around_constant, buffer * (highest - lowest))
         low = np.minimum(np.maximum(lowest - margin, limits[0]), lowest)
         high = np.maximum(np.minimum(highest + margin, limits[1]), highest)
         return cls(_numbers(low), _numbers(high))

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ibc_contract.errors import IbcError
-from implicit_bc.normalization import ActionBounds, Affine, Normalizer
+from implicit_bc.normalization import ActionBounds, Affine, Normalizer, constant_dimensions
 
 ACTIONS = hnp.arrays(
     np.float64, st.tuples(st.integers(1, 30), st.just(2)), elements=st.floats(-0.05, 0.05)
@@ -30,6 +30,40 @@ def test_a_constant_dimension_is_not_blown_up():
     affine = Affine.z_score(np.array([[5.0, 0.1], [5.0, 0.2]]))
     assert affine.scale[0] == 1.0
     assert affine.offset[0] == 5.0
+
+
+@pytest.mark.parametrize('unit', [1e-12, 1e-5, 1.0, 1e6])
+def test_what_varies_is_scaled_whatever_its_unit(unit):
+    data = unit * np.random.default_rng(0).normal((3, 0), 1, size=(1000, 2)).astype(np.float32)
+    assert Affine.z_score(data).scale == pytest.approx((unit, unit), rel=0.1)
+    bounds = ActionBounds.of_data(data, 0.05, (-np.inf, np.inf))
+    for low, high, column in zip(bounds.low, bounds.high, data.T, strict=True):
+        assert high - low == pytest.approx(1.1 * np.ptp(column), rel=1e-4)
+    half = Affine.min_max(np.array(bounds.low), np.array(bounds.high)).scale
+    assert half == pytest.approx(0.55 * np.ptp(data, axis=0), rel=1e-4)
+
+
+def test_small_numbers_beside_large_ones_are_scaled_too():
+    units = np.array([1e-5, 1.0, 1e6])
+    data = units * np.random.default_rng(0).normal(size=(1000, 3))
+    assert Affine.z_score(data).scale == pytest.approx(units, rel=0.1)
+
+
+@pytest.mark.parametrize('around', [0.3, 0.0, -0.3])
+def test_numerical_noise_is_constant_in_data_of_the_robot_s_size(around):
+    rng = np.random.default_rng(0)
+    data = np.stack((rng.normal(0.3, 0.1, 1000), around + 1e-9 * rng.normal(size=1000)), axis=1)
+    assert constant_dimensions(data).tolist() == [False, True]
+    assert constant_dimensions(data.astype(np.float32)).tolist() == [False, True]
+    assert Affine.z_score(data).scale[1] == 1.0
+
+
+@pytest.mark.parametrize('value', [0.0, 1e-5, 0.02, 300.0])
+def test_a_constant_action_has_a_narrow_box_around_it(value):
+    bounds = ActionBounds.of_data(np.full((5, 1), value, np.float32), 0.05, (-1e3, 1e3))
+    half = (bounds.high[0] - bounds.low[0]) / 2
+    assert bounds.low[0] < value < bounds.high[0]
+    assert half == pytest.approx(1e-4 * (value or 1.0), rel=1e-3)
 
 
 @given(ACTIONS)

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 
 from ibc_contract.errors import IbcError
-from implicit_bc.normalization import MIN_SPREAD
+from implicit_bc.normalization import constant_dimensions
 from implicit_bc.spaces import Spaces
 from implicit_bc.training.data import TrainingData, require_finite
 
@@ -19,7 +19,8 @@ def require_usable(data: TrainingData) -> None:
     """Check shapes, that all numbers are finite, and that actions keep to their limits.
 
     Dimensions that are constant are no error: `Scaling` leaves them unscaled and gives a constant
-    action a box of `MIN_SPREAD` around its value. That is logged, since it is often a mistake.
+    action a narrow box around its value (`ActionBounds.of_data`). That is logged, since it is often
+    a mistake.
 
     Raises:
         IbcError: Names what is wrong and the first row where it is.
@@ -91,7 +92,7 @@ def _require_within_limits(data: TrainingData) -> None:
 
 
 def _log_constant(name: str, rows: np.ndarray) -> None:
-    constant = np.flatnonzero(rows.std(axis=0, dtype=np.float64) < MIN_SPREAD)
+    constant = np.flatnonzero(constant_dimensions(rows))
     if constant.size:
         values = ', '.join(f'{i} ({rows[0, i]:g})' for i in constant)
         log.info('constant in the data, left unscaled: %s dimensions %s', name, values)
