@@ -170,22 +170,118 @@ TABLES: dict[str, dict[str, Any]] = {
     'paper/real_sorting_mse': {**EXPLICIT, **REAL, 'batch size': 128, **size(1024, 4)},
 }  # fmt: skip
 """Preset -> the rows of its table, but for the activation: there is none but ReLU."""
+CHAINS = {
+    'EBM variant': 'Langevin',
+    'train iterations': 100_000,
+    'batch size': 512,
+    'sequence length': 2,
+    'learning rate': 0.001,
+    **PLAIN_DECAY,
+    'dense layer type': 'regular',
+    'train counter examples': 8,
+    'action boundary buffer': 0.05,
+    'gradient penalty': 'final step only',
+    'gradient penalty, reduction': 'mean',
+    'gradient margin': 1,
+    'langevin iterations': 100,
+    'langevin learning rate init.': 0.1,
+    'langevin learning rate final': 1e-5,
+    'langevin polynomial decay power': 2,
+    'langevin delta action clip': 0.1,
+    'langevin noise scale': 1.0,
+}
 RELEASED = {
     'paper/particle_released': {
-        'EBM variant': 'Langevin',
-        'train iterations': 100_000,
-        'batch size': 512,
+        **CHAINS,
         **size(2048, 2),
-        'dense layer type': 'regular',
-        'train counter examples': 8,
-        'langevin iterations': 100,
+        'langevin samples': 512,
+        'langevin 2nd iteration learning rate': 'not used',
+    },
+    'paper/particle_fast_released': {
+        **CHAINS,
+        **size(256, 2),
+        'langevin samples': 512,
+        'langevin 2nd iteration learning rate': 'not used',
+    },
+    'paper/pushing_states_langevin_released': {
+        **CHAINS,
+        **size(128, 16),
+        'langevin samples': 512,
+        'langevin 2nd iteration learning rate': 'as the 1st',
+    },
+    'paper/pushing_pixels_langevin_released': {
+        **CHAINS,
+        **FINE,
+        'batch size': 128,
+        **size(1024, 4),
+        'coord conv': False,
+        'langevin samples': 2048,
+        'langevin 2nd iteration learning rate': 'as the 1st',
+    },
+    'paper/pushing_states_fast_released': {
+        **DFO,
+        'train iterations': 50_000,
+        'batch size': 512,
+        'sequence length': 2,
+        **size(128, 16),
+        'dfo samples': 16384,
     },
     'paper/d4rl_langevin_released': {
         **TABLES['paper/d4rl_langevin'],
         'langevin noise scale, first pass': 1.0,
+        'gradient penalty, reduction': 'mean',
+        'observations': 'root_std',
     },
 }
 """Presets that follow the released code where it leaves its table."""
+
+
+RESIDUAL = {'layers': 'residual', 'weights': 'normal'}
+"""ResNetPreActivation, weights and biases from N(0, 0.05)."""
+BOTTLENECK = {'layers': 'bottleneck', 'weights': 'normal'}
+"""DenseResnetValue, likewise."""
+ALGORITHM_1 = {'sigma_init': 0.33, 'K': 0.5}
+Z_SCORE, MIN_MAX = {'actions': 'z_score'}, {'actions': 'min_max'}
+BESIDE_THE_TABLES: dict[str, dict[str, Any]] = {
+    'paper/d4rl_langevin': {**RESIDUAL, **MIN_MAX},
+    'paper/d4rl_langevin_released': {**RESIDUAL, **MIN_MAX},
+    'paper/d4rl_mse': {**RESIDUAL, **Z_SCORE},
+    'paper/pushing_states': {**RESIDUAL, **Z_SCORE, **ALGORITHM_1},
+    'paper/pushing_states_released': {**RESIDUAL, **MIN_MAX, **ALGORITHM_1},
+    'paper/pushing_states_fast_released': {**RESIDUAL, **MIN_MAX, **ALGORITHM_1},
+    'paper/pushing_states_langevin_released': {**RESIDUAL, **MIN_MAX},
+    'paper/pushing_states_mse': {**RESIDUAL, **Z_SCORE},
+    'paper/pushing_states_mdn': {**RESIDUAL, **Z_SCORE},
+    'paper/pushing_pixels': {**BOTTLENECK, **Z_SCORE, **ALGORITHM_1},
+    'paper/pushing_pixels_released': {**BOTTLENECK, **Z_SCORE, **ALGORITHM_1},
+    'paper/pushing_pixels_langevin_released': {**BOTTLENECK, **MIN_MAX},
+    'paper/pushing_pixels_mse': {**RESIDUAL, **Z_SCORE},
+    'paper/pushing_pixels_mdn': {**RESIDUAL, **MIN_MAX},
+    'paper/particle': {**RESIDUAL, **MIN_MAX},
+    'paper/particle_released': {**RESIDUAL, **MIN_MAX},
+    'paper/particle_fast_released': {**RESIDUAL, **MIN_MAX},
+    'paper/particle_mse': {**RESIDUAL, **Z_SCORE},
+    'paper/sweeping_planar': {**Z_SCORE, **ALGORITHM_1},
+    'paper/sweeping_planar_mse': Z_SCORE,
+    'paper/sweeping_bimanual': {**Z_SCORE, **ALGORITHM_1},
+    'paper/sweeping_bimanual_mse': Z_SCORE,
+    **{
+        name: {**BOTTLENECK, **Z_SCORE, **ALGORITHM_1}
+        for name in (
+            'paper/real_pushing',
+            'paper/real_pushing_multimodal',
+            'paper/real_insertion',
+            'paper/real_sorting',
+            'real_push',
+            'real_insert',
+        )
+    },
+    **{
+        f'paper/real_{task}_mse': {**RESIDUAL, **Z_SCORE}
+        for task in ('pushing', 'pushing_multimodal', 'insertion', 'sorting')
+    },
+}
+"""What B.1, B.3 and the released code say where tables have no row; of sweeping it has no code."""
 
 
 def in_the_paper_s_words(config: TrainConfig) -> dict[str, Any]:
@@ -206,6 +302,13 @@ def in_the_paper_s_words(config: TrainConfig) -> dict[str, Any]:
         'action boundary buffer': config.normalization.buffer,
         'gradient penalty': 'none' if penalty is None else 'final step only',
     }
+    words |= {
+        'layers': value.kind,
+        'weights': value.init,
+        'actions': config.normalization.action,
+        'observations': config.normalization.observation,
+        'adam epsilon': config.adam_epsilon,
+    }
     observation = contract.observation
     if observation.kind == 'image':
         words['image size'] = f'{observation.width_px}x{observation.height_px}'
@@ -219,6 +322,9 @@ def in_the_paper_s_words(config: TrainConfig) -> dict[str, Any]:
                 '# Conv ResNet encoder layers': image.layers,
                 '# spatial softmax heads': image.keypoints,
             }
+    match method:
+        case DerivativeFree() | Autoregressive():
+            words |= {'sigma_init': method.sampler.sigma, 'K': method.sampler.shrink}
     match method:
         case DerivativeFree():
             words |= {
@@ -247,7 +353,13 @@ def in_the_paper_s_words(config: TrainConfig) -> dict[str, Any]:
 
 def langevin_words(method: Langevin) -> dict[str, Any]:
     sampler, second = method.sampler, method.sampler.second_pass
-    assert second is None or second.initial == second.final
+    if second is None:
+        again = 'not used'
+    elif second == sampler.step_size:
+        again = 'as the 1st'
+    else:
+        assert second.initial == second.final
+        again = second.initial
     assert method.gradient_penalty is not None
     return {
         'EBM variant': 'Langevin',
@@ -260,7 +372,9 @@ def langevin_words(method: Langevin) -> dict[str, Any]:
         'langevin delta action clip': sampler.max_step,
         'langevin noise scale': sampler.noise,
         'langevin noise scale, first pass': sampler.inference_noise,
-        'langevin 2nd iteration learning rate': second.initial if second else 'not used',
+        'langevin 2nd iteration learning rate': again,
+        'langevin samples': sampler.samples,
+        'gradient penalty, reduction': method.gradient_penalty.reduction,
     }
 
 
@@ -269,6 +383,14 @@ def test_every_number_is_that_of_the_table(name):
     table = (TABLES | RELEASED)[name]
     words = in_the_paper_s_words(load_config(name))
     assert {row: words.get(row) for row in table} == table
+
+
+@pytest.mark.parametrize('name', [*TABLES, *RELEASED])
+def test_what_no_table_has_is_as_the_text_or_the_released_code_has_it(name):
+    expected = {**BESIDE_THE_TABLES[name], 'adam epsilon': 1e-7}  # Keras' default
+    expected.setdefault('observations', (TABLES | RELEASED)[name].get('observations', 'z_score'))
+    words = in_the_paper_s_words(load_config(name))
+    assert {row: words.get(row) for row in expected} == expected
 
 
 def test_every_preset_of_the_paper_has_its_table():

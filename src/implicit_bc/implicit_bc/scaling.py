@@ -1,6 +1,6 @@
 """What the numbers of one model mean: normalizers and bounds, measured on its data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import numpy as np
@@ -17,6 +17,9 @@ MIN_PIXEL_STD = 0.01
 class NormalizationConfig:
     """How data becomes network input."""
 
+    observation: Literal['z_score', 'root_std'] = 'z_score'
+    """'root_std' divides by the root of the standard deviation instead, as the released code does
+    for D4RL: dimensions that move little then count less."""
     action: Literal['z_score', 'min_max'] = 'z_score'
     """'z_score' is the paper's choice for derivative-free models (B.1), 'min_max' maps the bounds
     to [-1, 1]. The sampler's sigma is in these units."""
@@ -49,6 +52,8 @@ class Scaling:
             observed = _pixel_statistics(observations)
         else:
             observed = Affine.z_score(observations)
+        if config.observation == 'root_std':
+            observed = replace(observed, scale=tuple(scale**0.5 for scale in observed.scale))
         bounds = ActionBounds.of_data(actions, config.buffer, limits)
         bounds.require_inside(actions, 'dataset')
         if config.action == 'z_score':

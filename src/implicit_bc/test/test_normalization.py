@@ -7,6 +7,7 @@ from hypothesis.extra import numpy as hnp
 
 from ibc_contract.errors import IbcError
 from implicit_bc.normalization import ActionBounds, Affine, Normalizer, constant_dimensions
+from implicit_bc.scaling import NormalizationConfig, Scaling
 
 ACTIONS = hnp.arrays(
     np.float64, st.tuples(st.integers(1, 30), st.just(2)), elements=st.floats(-0.05, 0.05)
@@ -64,6 +65,18 @@ def test_a_constant_action_has_a_narrow_box_around_it(value):
     half = (bounds.high[0] - bounds.low[0]) / 2
     assert bounds.low[0] < value < bounds.high[0]
     assert half == pytest.approx(1e-4 * (value or 1.0), rel=1e-3)
+
+
+def test_states_may_be_divided_by_the_root_of_their_spread():
+    states = np.random.default_rng(0).normal((1, 0), (4, 0.25), size=(5000, 2)).astype(np.float32)
+    states = np.hstack((states, np.full((5000, 1), 7, np.float32)))
+    scaled = [
+        Scaling.of_data(states, states[:, :1], NormalizationConfig(observation=how), (-99, 99))
+        for how in ('z_score', 'root_std')
+    ]
+    assert scaled[0].observation.scale == pytest.approx((4, 0.25, 1), rel=0.05)
+    assert scaled[1].observation.scale == pytest.approx((2, 0.5, 1), rel=0.05)
+    assert scaled[0].action == scaled[1].action
 
 
 @given(ACTIONS)
