@@ -206,6 +206,17 @@ def test_ctrl_c_saves_a_checkpoint_and_resuming_ends_the_same(points, tmp_path, 
     assert int(checkpoints(tmp_path)[-1].name) == done + 5
 
 
+def test_a_run_that_is_older_than_a_field_is_resumed_with_its_default(points, tmp_path):
+    quietly(dataclasses.replace(TINY, steps=10), points, tmp_path)
+    folder = checkpoints(tmp_path)[-1]
+    state = json.loads((folder / 'state.json').read_text())
+    del state['config']['normalization']['observation']
+    (folder / 'state.json').write_text(json.dumps(state))
+    write_checksums(folder)
+    quietly(dataclasses.replace(TINY, steps=12), points, tmp_path, resume=True)
+    assert int(checkpoints(tmp_path)[-1].name) == 12
+
+
 def test_checkpoints_hold_no_pickle_and_old_ones_go(points, tmp_path):
     quietly(TINY, points, tmp_path)
     kept = checkpoints(tmp_path)

@@ -27,7 +27,7 @@ from implicit_bc.checksums import SUMS, DamagedFile, require_unchanged, write_ch
 from implicit_bc.methods import Model
 from implicit_bc.networks.spectral_norm import settle_spectral_norm
 from implicit_bc.tensors import load_into, load_tensors, save_tensors
-from implicit_bc.training.config import TrainConfig
+from implicit_bc.training.config import TrainConfig, config_from_dict
 from implicit_bc.training.run_log import Means
 
 MAY_CHANGE = (
@@ -213,8 +213,9 @@ def _require_same(
             f'{path}: was trained on dataset {facts["dataset_hash"]}, this is {dataset_hash}: '
             'use the same bags or start a new run'
         )
-    now = _flat(json.loads(json.dumps(config.to_dict())))
-    then = _flat(facts['config'])
+    # Read as a configuration, it has the defaults of fields that are newer than the run.
+    before = config_from_dict(facts['config'], f'{path}, its configuration')
+    now, then = (_flat(json.loads(json.dumps(c.to_dict()))) for c in (config, before))
     changed = [
         key
         for key in sorted(now.keys() | then.keys())
