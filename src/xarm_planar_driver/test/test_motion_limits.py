@@ -1,5 +1,6 @@
 """Whatever is commanded and asked for, and whenever: what reaches the arm keeps the limits."""
 
+import contextlib
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ from watched_arm import NOW_NS, SETTINGS, WatchedArm, make_motion
 
 from planar_arm import xarm6
 from planar_arm.setpoint_motion import Interpolation
-from xarm_planar_driver.arbitration import Command, Source
+from xarm_planar_driver.arbitration import LET_GO, Command, Source
 from xarm_planar_driver.errors import ArmSilent
 from xarm_planar_driver.phases import Phase, Request
 from xarm_planar_driver.report_watch import LONGEST_WITHOUT_REPORT
@@ -98,7 +99,7 @@ def test_a_silent_arm_owes_one_point_at_most(kinematics, start):
     history = [
         (('request', Request.ENABLE), 0.0, 5),
         (('command', Source.TELEOP, (0.05, 0.0), 0), 0.0, 5),
-        (('lose', True), 0.0, 50),
+        (('lose', True), 0.0, 20),
         (('lose', False), 0.0, 400),
     ]
     play(motion, arm, history)
@@ -106,6 +107,27 @@ def test_a_silent_arm_owes_one_point_at_most(kinematics, start):
     goal = 0.05 if start is STARTS[0] else 0.0
     reached = kinematics.forward(arm.q).position[:2]
     np.testing.assert_allclose(reached, (xarm6.HOME_XY[0] + goal, xarm6.HOME_XY[1]), atol=1e-4)
+
+
+def test_a_link_that_froze_for_longer_delivers_nothing_that_nobody_wants_any_more(kinematics):
+    arm = WatchedArm(xarm6.HOME_Q, kinematics)
+    motion = make_motion(arm, kinematics)
+    play(
+        motion,
+        arm,
+        [
+            (('request', Request.ENABLE), 0.0, 5),
+            (('command', Source.TELEOP, (0.05, 0.0), 0), 0.0, 5),
+        ],
+    )
+    before = kinematics.forward(arm.q).position[0]
+    t = 100.0 + 10 * SETTINGS.period + LET_GO
+    arm.loses = True
+    for late, arm.loses in ((0.3, True), (0.6, True), (0.61, False), (0.62, False), (1.0, False)):
+        with contextlib.suppress(ArmSilent):
+            motion.tick(t + late, StatusReport(t + late, state=1, mode=1, error=0, warning=0))
+    one_tick = SETTINGS.period * motion._gate.limits.max_tcp_speed
+    assert kinematics.forward(arm.q).position[0] <= before + one_tick + 1e-6
 
 
 def test_who_hears_of_a_refusal_finds_the_arm_stopped(kinematics):
