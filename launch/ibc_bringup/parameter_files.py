@@ -11,6 +11,7 @@ import pydantic
 
 from ibc_contract import topics
 from ibc_contract.errors import IbcError
+from ibc_contract.parameter_sections import is_read_by, parameter_sections
 from planar_arm.errors import BadFile
 from planar_arm.strict_yaml import read_yaml
 
@@ -31,41 +32,48 @@ def config_files(site: str = '') -> dict[str, Path]:
     return {**ours, **theirs}
 
 
-def node_parameters(path: Path, node: str) -> dict[str, object]:
+def node_parameters(path: Path, node: str, namespace: str | None = None) -> dict[str, object]:
     """Return what a ROS parameter file sets for `node`.
+
+    Args:
+        path: The file.
+        node: Name of the node.
+        namespace: Where the node is; None: wherever the file has it.
 
     Raises:
         IbcError: The file cannot be read, or says nothing to this node.
     """
     try:
-        sections = {
-            name: section['ros__parameters'] or {} for name, section in read_yaml(path).items()
-        }
+        sections = parameter_sections(read_yaml(path))
+    except (BadFile, ValueError) as error:
+        raise IbcError(f'{path} is no ROS parameter file: {" ".join(str(error).split())}') from None
+    if namespace is None:
         wanted = [name for name in sections if name.split('/')[-1] in ('**', node)]
-        parameters = {key: value for name in wanted for key, value in sections[name].items()}
-    except (BadFile, AttributeError, KeyError, TypeError) as error:
-        raise IbcError(
-            f'{path} is no ROS parameter file: {" ".join(str(error).split())}; it needs '
-            '/**: ros__parameters: and the values below'
-        ) from None
+    else:
+        full = f'/{namespace}/{node}'.replace('//', '/')
+        wanted = [name for name in sections if is_read_by(name, full)]
     if not wanted:
-        raise IbcError(f'{path}: says nothing to {node}, only to {", ".join(sections)}')
-    return parameters
+        where = node if namespace is None else full
+        raise IbcError(f'{path}: says nothing to {where}, only to {", ".join(sections)}')
+    return {key: value for name in wanted for key, value in sections[name].items()}
 
 
-def check_parameters(path: Path, node: str, config_types: Sequence[str]) -> None:
+def check_parameters(
+    path: Path, node: str, config_types: Sequence[str], namespace: str | None = None
+) -> None:
     """Check what a ROS parameter file sets for `node`: ROS ignores a name that is misspelt.
 
     Args:
         path: The file.
         node: Name of the node.
+        namespace: As for `node_parameters`.
         config_types: `module:Class` of the pydantic dataclasses that declare its parameters.
 
     Raises:
         IbcError: The file cannot be read; a parameter is unknown, or its value not allowed.
     """
     known = _annotations(config_types)
-    for name, value in node_parameters(path, node).items():
+    for name, value in node_parameters(path, node, namespace).items():
         if name in topics.PARAMETERS_OF_EVERY_NODE:
             continue
         if name not in known:

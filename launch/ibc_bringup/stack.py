@@ -157,9 +157,12 @@ class Stack:
     def check(self, values: Values) -> None:
         """Raise IbcError if something would fail once nodes run; call it before they do."""
         files = config_files(str(values.get('config_dir', '')))
+        namespace = str(values.get('namespace', ''))
         for process in self._chosen(values):
             if process.config:
-                check_parameters(files[process.config], process.name, process.config_types)
+                check_parameters(
+                    files[process.config], process.name, process.config_types, namespace
+                )
         for process in self._chosen(values):
             if process.check is not None:
                 process.check(values)

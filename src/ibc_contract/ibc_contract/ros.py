@@ -1,10 +1,13 @@
 """The rclpy half of the contract: QoS, parameters from dataclasses, stamps, diagnostics."""
 
 import dataclasses
+import itertools
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pydantic
+import yaml
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rcl_interfaces.msg import (
     FloatingPointRange,
@@ -20,6 +23,7 @@ from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPo
 from ibc_contract import topics
 from ibc_contract.config_fields import ConfigField, config_fields
 from ibc_contract.errors import IbcError
+from ibc_contract.parameter_sections import is_read_by, parameter_sections
 
 ConfigT = TypeVar('ConfigT')
 
@@ -119,14 +123,17 @@ def refuse_unknown_parameters(node: Node, args: Sequence[str]) -> None:
         args: The words that it was started with.
 
     Raises:
-        IbcError: The node has no such parameter; the message lists those that it has. Or it was
-            started with a file that says nothing to it.
+        IbcError: The node has no such parameter; the message lists those that it has. Or one of
+            the files that it was started with says nothing to it.
     """
-    if '--params-file' in args and not node._parameter_overrides:
-        path = args[args.index('--params-file') + 1]
-        raise IbcError(
-            f'{path} says nothing to {node.get_fully_qualified_name()}; call the section so, or /**'
-        )
+    me = node.get_fully_qualified_name()
+    for word, path in itertools.pairwise(args):
+        if word != '--params-file':
+            continue
+        sections = parameter_sections(yaml.safe_load(Path(path).read_text()))
+        if not any(is_read_by(section, me) for section in sections):
+            said = ', '.join(sections)
+            raise IbcError(f'{path} says nothing to {me}, only to {said}; call it so, or /**')
     for name in node._parameter_overrides:  # rclpy tells them nowhere else
         if not node.has_parameter(name):
             known = node.get_parameters_by_prefix('').keys() - topics.PARAMETERS_OF_EVERY_NODE

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 import rclpy
+from rclpy._rclpy_pybind11 import RCLError, UnknownROSArgsError
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
@@ -80,7 +81,11 @@ def run(
     the parameters that `config_types` declare; ROS itself would start the node all the same, as
     with any other word before `--ros-args`.
     """
-    words = remove_ros_args(sys.argv if args is None else ['', *args])[1:]
+    try:
+        words = remove_ros_args(sys.argv if args is None else ['', *args])[1:]
+    except (RCLError, UnknownROSArgsError) as error:  # such as a parameter file that is no such
+        sys.stderr.write(f'error: {" ".join(str(error).split())}\n')
+        return 1
     if {'--help', '-h'} & set(words):
         sys.stdout.write(node_help(config_types))
         return 0

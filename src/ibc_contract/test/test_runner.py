@@ -189,13 +189,34 @@ def test_a_parameter_that_no_node_reads_is_refused_with_those_that_it_has(ros, t
 
 
 @pytest.mark.system
-def test_a_parameter_file_for_other_nodes_alone_is_refused(ros, tmp_path):
-    path = tmp_path / 'probe.yaml'
+@pytest.mark.parametrize('is_beside_others', [False, True])
+def test_a_parameter_file_for_other_nodes_alone_is_refused(ros, tmp_path, is_beside_others):
+    path, right = tmp_path / 'probe.yaml', tmp_path / 'right.yaml'
     path.write_text('/prob: {ros__parameters: {how: wait}}\n')
-    command = [sys.executable, '-c', NODE, '--ros-args', '--params-file', str(path)]
+    right.write_text('probe: {ros__parameters: {how: wait}}\n')
+    words = ['--ros-args', '--params-file', str(path)]
+    if is_beside_others:
+        words += ['--params-file', str(right), '-p', 'how:=finish']
+    command = [sys.executable, '-c', NODE, *words]
     done = subprocess.run(command, env=ros.env, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (1, 'ready\nclosed\n')
-    assert done.stderr == f'error: {path} says nothing to /probe; call the section so, or /**\n'
+    assert done.stderr == (
+        f'error: {path} says nothing to /probe, only to /prob; call it so, or /**\n'
+    )
+
+
+@pytest.mark.system
+@pytest.mark.parametrize('text', [None, '/**:\n  ros__parameters:\n', '/**: ['])
+def test_a_parameter_file_that_is_no_such_is_one_line(ros, tmp_path, text):
+    path = tmp_path / 'probe.yaml'
+    if text is not None:
+        path.write_text(text)
+    command = [sys.executable, '-c', NODE, '--ros-args', '--params-file', str(path)]
+    done = subprocess.run(command, env=ros.env, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (1, '')
+    (line,) = done.stderr.splitlines()
+    assert line.startswith('error: ')
+    assert str(path) in line
 
 
 @pytest.mark.system
