@@ -47,14 +47,12 @@ def node_parameters(path: Path, node: str, namespace: str | None = None) -> dict
         sections = parameter_sections(read_yaml(path))
     except (BadFile, ValueError) as error:
         raise IbcError(f'{path} is no ROS parameter file: {" ".join(str(error).split())}') from None
+    me = f'/{namespace or ""}/{node}'.replace('//', '/')
+    wanted = [name for name in sections if is_read_by(name, me)]
     if namespace is None:
-        wanted = [name for name in sections if name.split('/')[-1] in ('**', node)]
-    else:
-        full = f'/{namespace}/{node}'.replace('//', '/')
-        wanted = [name for name in sections if is_read_by(name, full)]
+        wanted += [name for name in sections if name != me and name.endswith(f'/{node}')]
     if not wanted:
-        where = node if namespace is None else full
-        raise IbcError(f'{path}: says nothing to {where}, only to {", ".join(sections)}')
+        raise IbcError(f'{path}: says nothing to {me}, only to {", ".join(sections)}')
     return {key: value for name in wanted for key, value in sections[name].items()}
 
 

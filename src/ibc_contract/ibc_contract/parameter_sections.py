@@ -27,9 +27,7 @@ def parameter_sections(data: Any) -> dict[str, dict[str, Any]]:
         if PARAMETERS in inside:
             values = inside[PARAMETERS]
             if not isinstance(values, Mapping) or not values:
-                raise ValueError(
-                    f'{name}: {PARAMETERS}: holds no values: add some, or leave it out'
-                )
+                raise ValueError(f'{name}: {PARAMETERS}: holds no values; leave it out')
             below = {'': dict(values)}
         else:
             below = parameter_sections(inside)
