@@ -79,7 +79,9 @@ def evaluate(recording: Recording) -> StepTest:
         IbcError: Something did not follow the commands.
     """
     begins, ends = recording.commands[:-1], recording.commands[1:]
-    wanted = [ramp(begin, recording.ramp_s) for begin in begins]
+    # One that limits slow down begins when it would, and only ends later.
+    took = max(recording.ramp_s, _duration(recording))
+    wanted = [ramp(begin, took) for begin in begins]
     progress = picture_progress(recording.frames, _at_rest(recording))
     picture = Signal(recording.arrivals, progress)
     exposed = Signal(recording.stamps, progress)
@@ -103,7 +105,7 @@ def evaluate(recording: Recording) -> StepTest:
         camera=summarize(lags(tool, exposed), 'the picture'),
         loop=summarize(lags(wanted, delivered), 'the picture'),
         arrival_s=arrival_s,
-        warnings=_slowness(recording),
+        warnings=_slowness(recording.ramp_s, took),
     )
 
 
@@ -118,18 +120,22 @@ def _at_rest(recording: Recording) -> list[np.ndarray]:
     return [np.array(each) for each in rows]
 
 
-def _slowness(recording: Recording) -> list[str]:
-    """Warn of steps that took longer than they were told: their shape is not the command's."""
+def _duration(recording: Recording) -> float:
+    """How long the setpoint is under way in a typical step [s]."""
     took = []
     for begin, end in itertools.pairwise(recording.commands):
         part = recording.setpoint.between(begin, end)
         way = np.abs(part.values - part.values[0])
         moving = (way > 0.1 * way[-1]) & (way < 0.9 * way[-1])
         took.append(float(np.ptp(part.times[moving])) / 0.8 if moving.any() else 0.0)
-    typical = float(np.median(took))
-    if typical < SLOWED * recording.ramp_s:
+    return float(np.median(took))
+
+
+def _slowness(told: float, took: float) -> list[str]:
+    """Warn of steps that took longer than they were told [s]."""
+    if took < SLOWED * told:
         return []
     return [
-        f'steps took {typical:.2f} s, not {recording.ramp_s:g} s, and count as delays: '
-        'speed limits allow less (a smaller --step-mm), or the computer is too busy'
+        f'steps took {took:.2f} s, not {told:g} s: speed limits allow less (a smaller --step-mm), '
+        'or the computer is too busy; delays are those of their beginning'
     ]

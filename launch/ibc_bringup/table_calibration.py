@@ -104,8 +104,10 @@ def judge(fit: TableFit) -> list[str]:
             '3 points always lie in a plane: touch more of them to see how well they agree'
         )
     if residuals[worst] > GOOD_RESIDUAL:
+        # Of four, each is as far from the plane of the other three as it lets them be.
+        which = f'point {worst + 1}' if len(residuals) > 4 else 'one of the four (more tell which)'
         warnings.append(
-            f'point {worst + 1} lies {residuals[worst] * 1e3:.1f} mm from the plane of the others: '
+            f'{which} lies {residuals[worst] * 1e3:.1f} mm from the plane of the others: '
             'touch it again, or the table is not flat'
         )
     if fit.rise > GOOD_RISE:
@@ -170,4 +172,5 @@ def narrow(
         workspace.require_home()
     except PlanarArmError as error:
         raise IbcError(f'{error}; nothing was stored') from None
-    return dataclasses.replace(stored, polygon=list(workspace.polygon), home=home, date=today())
+    # Its date stays, which says how old the height is: nobody has touched the table.
+    return dataclasses.replace(stored, polygon=list(workspace.polygon), home=home)

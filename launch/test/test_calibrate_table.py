@@ -214,6 +214,7 @@ def test_a_tool_that_is_led_makes_the_workspace_smaller(arm, site, monkeypatch, 
 def test_a_tool_that_is_led_makes_the_workspace_no_larger(site, x, y, refusal):
     stored = dataclasses.replace(
         read_calibration(twins_table(site)),
+        date='2025-03-02T09:00:00+00:00',
         polygon=[(0.2, -0.25), (0.5, -0.25), (0.5, 0.25), (0.2, 0.25)],
     )
     height = stored.tool_height
@@ -225,6 +226,7 @@ def test_a_tool_that_is_led_makes_the_workspace_no_larger(site, x, y, refusal):
     known = stored.table().workspace
     found = narrow(stored, points, 0.0, xarm6.HOME_XY)
     assert all(known.contains(corner, -1e-9) for corner in found.polygon)
+    assert found.date == stored.date  # as old as its height
 
 
 def noted(folder: Path, points: object) -> Path:

@@ -1,5 +1,7 @@
 """What comes of a recorded step test whose delays are known, without ROS."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -11,11 +13,11 @@ SETPOINT, ARM, CAMERA, ARRIVAL = 0.008, 0.06, 0.05, 0.045
 RAMP, STEPS, PERIOD = 0.2, 20, 0.1
 
 
-def recorded(seed: int, late: float) -> Recording:
-    """Twenty steps, ten pictures a second that arrive unevenly, by `late` [s] on average."""
+def recorded(seed: int, late: float = 0.0, takes: float = RAMP) -> Recording:
+    """Twenty steps that take `takes` [s], pictures that arrive up to some `late` [s] unevenly."""
     rng = np.random.default_rng(seed)
     commands = np.concatenate([[0.5], 0.5 + np.cumsum(rng.uniform(1.2, 1.4, STEPS))])
-    corners = np.repeat(commands[:-1], 2) + np.tile([0.0, RAMP], STEPS)
+    corners = np.repeat(commands[:-1], 2) + np.tile([0.0, takes], STEPS)
     way = Signal(corners, np.concatenate([[0, 1], np.tile([1, 0, 0, 1], STEPS // 2)])[: 2 * STEPS])
 
     def after(times, delay):
@@ -56,3 +58,11 @@ def test_delays_are_found_however_unevenly_pictures_arrive(late):
     arrival = np.mean([abs(test.arrival_s - ARRIVAL) for test in found])
     assert arrival < 5e-3
     assert off('loop', SETPOINT + ARM + CAMERA + ARRIVAL) < 2e-3
+
+
+def test_steps_that_limits_slow_down_are_told_and_begin_when_they_would():
+    test = evaluate(recorded(0, takes=0.32))
+    assert test.setpoint.seconds == pytest.approx(SETPOINT, abs=0.005)
+    assert test.loop.seconds == pytest.approx(SETPOINT + ARM + CAMERA + ARRIVAL, abs=0.005)
+    (warning,) = test.warnings
+    assert re.match(r'steps took 0\.3\d s, not 0.2 s: speed limits allow less', warning)

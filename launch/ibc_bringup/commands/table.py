@@ -85,6 +85,8 @@ def table(arguments: argparse.Namespace) -> int:
         raise IbcError('--led is of an arm that a stack moves: give --robot-ip')
     if arguments.free and arguments.led:
         raise IbcError('--led is for an arm that a stack moves, --free for one that hands move')
+    if arguments.led and arguments.tool_radius_mm:
+        raise IbcError('--led changes the workspace alone: --tool-radius-mm is for touching')
     home, radius = steps.said_before(arguments.site)
     if arguments.home_mm:
         home = (arguments.home_mm[0] / 1e3, arguments.home_mm[1] / 1e3)

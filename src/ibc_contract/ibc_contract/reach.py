@@ -14,7 +14,7 @@ def missing_settings(base: Mapping[str, str] = os.environ) -> dict[str, str]:
     Nodes look for others, and listen, on this machine alone, and images travel through shared
     memory. The DDS reads both variables when its first node is made.
     """
-    reach = base.get(REACH, 'LOCALHOST')
+    reach = base.get(REACH) or 'LOCALHOST'
     profile = 'fastdds_shm.xml' if reach == 'LOCALHOST' else 'fastdds_network.xml'
     settings = {REACH: reach, PROFILE: str(resources.files('ibc_contract') / profile)}
-    return {name: value for name, value in settings.items() if name not in base}
+    return {name: value for name, value in settings.items() if not base.get(name)}

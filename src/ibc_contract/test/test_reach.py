@@ -69,4 +69,5 @@ def test_a_node_listens_to_the_network_when_asked():
 def test_what_somebody_has_set_stays():
     assert missing_settings({REACH: 'SUBNET', PROFILE: 'mine.xml'}) == {}
     assert missing_settings({PROFILE: 'mine.xml'}) == {REACH: 'LOCALHOST'}
+    assert missing_settings({REACH: '', PROFILE: ''}) == missing_settings({})
     assert missing_settings({REACH: 'SUBNET'})[PROFILE].endswith('fastdds_network.xml')

@@ -68,8 +68,13 @@ class Comparison:
     shown: list[Found]
 
     def ratios(self) -> dict[int, float]:
-        """By number of images: how many times the first policy's error the best other one's is."""
+        """By number of images: how many times the first policy's error the best other one's is.
+
+        Empty where there is no other one.
+        """
         first = self.rows[0].policy
+        if all(row.policy == first for row in self.rows):
+            return {}
         best = {}
         for count in dict.fromkeys(row.images for row in self.rows):
             errors = {row.policy: row.error for row in self.rows if row.images == count}

@@ -128,3 +128,4 @@ def test_the_ratio_says_how_far_the_best_other_one_is_above():
     rows = [row('ours', 10, 0.5), row('a', 10, 8.0), row('b', 10, 6.0), row('ours', 30, 2.0)]
     rows.append(row('a', 30, 1.0))
     assert Comparison(rows, []).ratios() == {10: 12.0, 30: 0.5}
+    assert Comparison(rows[:1], []).ratios() == {}

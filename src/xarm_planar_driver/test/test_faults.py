@@ -81,6 +81,7 @@ def test_replies_slow(bench):
 
 
 def test_an_arm_that_lags_does_not_go_on_with_what_nobody_wants_any_more(bench):
+    assert bench.stage.call(topics.ARM_HOME).success
     bench.inject('slow', 0.05)
     for _ in range(8):
         bench.stage.operator.move(0.0, 0.02)
